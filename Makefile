@@ -1,0 +1,50 @@
+# Everything a person or CI runs here. `make` alone lists the targets.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+PY := .venv/bin/python
+SOURCES := __main__.py components lambdas runner overtime local tests bench
+
+.PHONY: help setup demo up-local down-local check format unit test bench lock clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+.venv/.ready: requirements.lock local/bootstrap.sh
+	@bash local/bootstrap.sh
+
+setup: .venv/.ready ## install everything: Python packages, engine, container engine, base image
+	@$(PY) -m local.setup
+
+demo: setup ## run the main job on this computer: a function times out on Lambda and finishes on Fargate
+	@$(PY) -m local.demo
+
+up-local: setup ## deploy Pulumi.dev.yaml to the emulator and keep it running, to play with
+	@$(PY) -m local up
+
+down-local: ## take the kept local stack down
+	@$(PY) -m local down
+
+check: .venv/.ready ## format, lint, types
+	@.venv/bin/ruff format --check $(SOURCES)
+	@.venv/bin/ruff check $(SOURCES)
+	@.venv/bin/mypy
+
+format: .venv/.ready ## format and mend what lint can mend
+	@.venv/bin/ruff format $(SOURCES)
+	@.venv/bin/ruff check --fix $(SOURCES)
+
+unit: .venv/.ready ## the tests that need no engine, no containers and no network
+	@.venv/bin/pytest tests/unit tests/infra
+
+test: setup check ## all set-up, then every check and every test
+	@.venv/bin/pytest
+
+bench: setup ## figures: runner overhead, image size, preview time (ratios measured in one run)
+	@$(PY) -m bench
+
+lock: ## work out requirements.lock anew from pyproject.toml
+	@.venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+		--extra local --extra dev pyproject.toml --output-file requirements.lock
+
+clean: ## remove what was built in this folder
+	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis build *.egg-info

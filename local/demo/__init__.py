@@ -1,0 +1,1 @@
+"""The main job on this computer: a function that times out on Lambda and finishes on Fargate."""
