@@ -1,0 +1,116 @@
+"""The grammar of the ledger's requests: bounded texts, history entries, and an UpdateItem that is always fenced."""
+# ruff: noqa: PLR0913 -- an entry names everything that it writes
+
+from __future__ import annotations
+
+from overtime.ledger.model import RunKey, RunState, timestamp
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import TypeAlias
+
+    from mypy_boto3_dynamodb.type_defs import UniversalAttributeValueTypeDef, UpdateItemInputTypeDef
+
+    Value: TypeAlias = UniversalAttributeValueTypeDef
+
+LONGEST_TEXT = 1024
+"""Bytes kept of a reason or an error's text: Lambda, too, sends the first KB."""
+_LONGEST_HISTORY_TEXT = 200
+
+
+def bounded(text: str, longest: int = LONGEST_TEXT) -> str:
+    """Cut a text to so many bytes of UTF-8, never inside a character; DynamoDB takes no lone surrogates."""
+    return text.encode("utf-8", "replace")[:longest].decode("utf-8", "ignore")
+
+
+def entry(state: RunState, attempt: int, task_arn: str | None, reason: str | None, now: float) -> Value:
+    """One line of a run's history; its reason is shorter, for there may be many."""
+    entry: dict[str, Value] = {
+        "state": {"S": state.value},
+        "at": {"S": timestamp(now)},
+        "attempt": {"N": str(attempt)},
+    }
+    if task_arn is not None:
+        entry["task_arn"] = {"S": task_arn}
+    if reason is not None:
+        entry["reason"] = {"S": bounded(reason, _LONGEST_HISTORY_TEXT)}
+    return {"M": entry}
+
+
+class Update:
+    """One UpdateItem, fenced from the start by the states that it may leave and the attempt that it is about."""
+
+    def __init__(self, table: str, key: RunKey, attempt: int, sources: Iterable[RunState]) -> None:
+        self._table, self._key, self._attempt = table, key, attempt
+        self._names: dict[str, str] = {}
+        self._values: dict[str, Value] = {":fence": {"N": str(attempt)}}
+        self._sets: list[str] = []
+        self._removes: list[str] = []
+        froms = {f":from{index}": state.value for index, state in enumerate(sorted(sources))}
+        self._values.update({name: {"S": value} for name, value in froms.items()})
+        self._conditions = [
+            f"{self._name('state')} IN ({', '.join(froms)})",
+            f"{self._name('attempt')} = :fence",
+        ]
+
+    def require(self, condition: str, attribute: str, value: Value | None = None) -> None:
+        """Add a condition over `#attribute` and, where a value is given, `:attribute`."""
+        self._conditions.append(condition)
+        self._name(attribute)
+        if value is not None:
+            self._values[f":{attribute}"] = value
+
+    def set(self, attribute: str, value: Value) -> None:
+        """Write an attribute."""
+        self._sets.append(f"{self._name(attribute)} = :{attribute}")
+        self._values[f":{attribute}"] = value
+
+    def set_once(self, attribute: str, value: Value) -> None:
+        """Write an attribute, unless it is there."""
+        self._sets.append(f"{self._name(attribute)} = if_not_exists({self._name(attribute)}, :{attribute})")
+        self._values[f":{attribute}"] = value
+
+    def remove(self, *attributes: str) -> None:
+        """Drop attributes that no longer hold."""
+        self._removes.extend(self._name(attribute) for attribute in attributes)
+
+    def enter(
+        self,
+        state: RunState,
+        task_arn: str | None,
+        reason: str | None,
+        now: float,
+        *,
+        attempt: int | None = None,
+        remember: bool = True,
+    ) -> None:
+        """Change the state and, if it is to be remembered, append to the history; `attempt` is the one entered."""
+        self.set("state", {"S": state.value})
+        self.set("updated_at", {"S": timestamp(now)})
+        if reason is not None:
+            self.set("reason", {"S": bounded(reason)})
+        if remember:
+            self._sets.append(f"{self._name('history')} = list_append(if_not_exists(#history, :nothing), :entry)")
+            self._values[":nothing"] = {"L": []}
+            self._values[":entry"] = {"L": [entry(state, attempt or self._attempt, task_arn, reason, now)]}
+
+    def request(self) -> UpdateItemInputTypeDef:
+        """Put it together; the answer is the whole item, also when the condition refuses."""
+        expression = f"SET {', '.join(self._sets)}"
+        if self._removes:
+            expression += f" REMOVE {', '.join(self._removes)}"
+        return {
+            "TableName": self._table,
+            "Key": {"run_key": {"S": str(self._key)}},
+            "UpdateExpression": expression,
+            "ConditionExpression": " AND ".join(self._conditions),
+            "ExpressionAttributeNames": self._names,
+            "ExpressionAttributeValues": self._values,
+            "ReturnValues": "ALL_NEW",
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+        }
+
+    def _name(self, attribute: str) -> str:
+        self._names[f"#{attribute}"] = attribute
+        return f"#{attribute}"
