@@ -1,0 +1,147 @@
+"""One run as its ledger item tells it, read into a frozen value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from overtime.errors import OvertimeError
+from overtime.ledger.model import TERMINAL_STATES, RunKey, RunState
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import TypeAlias
+
+    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
+
+    Item: TypeAlias = Mapping[str, AttributeValueTypeDef]
+
+
+class UnreadableItemError(OvertimeError):
+    """An item of the ledger's table is not what the ledger writes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failure:
+    """How the invocation failed on Lambda."""
+
+    form: str
+    """`dead_letter` or `destination`: which kind of failure record told."""
+    error_code: str | None = None
+    """HTTP status of a dead-letter message, or the type of error that a destination record names."""
+    error_message: str | None = None
+    invoke_count: int | None = None
+    """Lambda attempts, where the record counts them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """One change of a run's state."""
+
+    state: RunState
+    at: datetime
+    attempt: int
+    task_arn: str | None
+    reason: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """One invocation that was handed over, as the ledger knows it."""
+
+    key: RunKey
+    state: RunState
+    attempt: int
+    """Task attempt, from 1."""
+    created_at: datetime
+    updated_at: datetime
+    launching_at: datetime | None
+    """When RunTask was first called for this attempt."""
+    started_at: datetime | None
+    """When this attempt's task claimed the run."""
+    finished_at: datetime | None
+    task_arn: str | None
+    reason: str | None
+    error_type: str | None
+    exit_code: int | None
+    event_size: int
+    """Bytes."""
+    event_sha256: str
+    """Hexadecimal."""
+    result_size: int | None
+    """Bytes."""
+    failure: Failure
+    history: tuple[Step, ...]
+    expires_at: int
+    """Seconds since the epoch, after which DynamoDB may delete the item."""
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing will change any more."""
+        return self.state in TERMINAL_STATES
+
+    @classmethod
+    def from_item(cls, item: Item) -> Run:
+        """Read an item; raises UnreadableItemError where a part is missing or makes no sense."""
+        try:
+            return _run(item)
+        except (KeyError, ValueError, OvertimeError) as error:
+            raise UnreadableItemError(
+                f"the ledger's item {item.get('run_key', {}).get('S')!r} cannot be read ({error!r}), so what happened "
+                "to the run cannot be told. Look at the item in DynamoDB: something other than overtime wrote it."
+            ) from error
+
+
+def _run(item: Item) -> Run:
+    return Run(
+        key=RunKey(item["function_name"]["S"], item["request_id"]["S"]),
+        state=RunState(item["state"]["S"]),
+        attempt=int(item["attempt"]["N"]),
+        created_at=datetime.fromisoformat(item["created_at"]["S"]),
+        updated_at=datetime.fromisoformat(item["updated_at"]["S"]),
+        launching_at=_time(item, "launching_at"),
+        started_at=_time(item, "started_at"),
+        finished_at=_time(item, "finished_at"),
+        task_arn=_text(item, "task_arn"),
+        reason=_text(item, "reason"),
+        error_type=_text(item, "error_type"),
+        exit_code=_number(item, "exit_code"),
+        event_size=int(item["event_size"]["N"]),
+        event_sha256=item["event_sha256"]["S"],
+        result_size=_number(item, "result_size"),
+        failure=_failure(item["failure"]["M"]),
+        history=tuple(_step(step["M"]) for step in item["history"]["L"]),
+        expires_at=int(item["expires_at"]["N"]),
+    )
+
+
+def _failure(item: Item) -> Failure:
+    return Failure(
+        form=item["form"]["S"],
+        error_code=_text(item, "error_code"),
+        error_message=_text(item, "error_message"),
+        invoke_count=_number(item, "invoke_count"),
+    )
+
+
+def _step(item: Item) -> Step:
+    return Step(
+        state=RunState(item["state"]["S"]),
+        at=datetime.fromisoformat(item["at"]["S"]),
+        attempt=int(item["attempt"]["N"]),
+        task_arn=_text(item, "task_arn"),
+        reason=_text(item, "reason"),
+    )
+
+
+def _text(item: Item, name: str) -> str | None:
+    return item[name]["S"] if name in item else None
+
+
+def _number(item: Item, name: str) -> int | None:
+    return int(item[name]["N"]) if name in item else None
+
+
+def _time(item: Item, name: str) -> datetime | None:
+    return datetime.fromisoformat(item[name]["S"]) if name in item else None
