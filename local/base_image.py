@@ -1,0 +1,217 @@
+"""The image that the runner is built on, on this computer: AWS's own where it can be pulled, else one made of Debian packages.
+
+The Debian one (`overtime-base:bookworm-py3.11`) offers what the runner needs of AWS's: a Python, CA certificates, and
+awslambdaric and boto3 in the versions of requirements.lock. It is kept as a tar in the cache folder; to try AWS's image
+again, remove that tar and the image.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from local import apt_sources, paths
+from local.errors import LocalError
+from local.process import run, succeeds
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+AWS_REPOSITORY = "public.ecr.aws/lambda/python"
+SUITE, SUITE_PYTHON = "bookworm", "3.11"
+LOCAL_TAG = f"overtime-base:{SUITE}-py{SUITE_PYTHON}"
+RECIPE_LABEL = "overtime.recipe"
+DEBIAN_PACKAGES = ("python3", "ca-certificates")
+PYTHON_PACKAGES = (
+    "awslambdaric",
+    "boto3",
+    "botocore",
+    "jmespath",
+    "python-dateutil",
+    "s3transfer",
+    "simplejson",
+    "six",
+    "snapshot-restore-py",
+    "urllib3",
+)
+SITE = f"usr/local/lib/python{SUITE_PYTHON}/dist-packages"
+UNNEEDED = (
+    "usr/share/doc",
+    "usr/share/man",
+    "usr/share/info",
+    "usr/share/locale",
+    "var/lib/apt/lists",
+    "var/cache/apt",
+)
+# As AWS's image sets them, so far as they can be true of another image.
+CONFIG = (
+    "ENV LANG=C.UTF-8",
+    "ENV LAMBDA_TASK_ROOT=/var/task",
+    "ENV LAMBDA_RUNTIME_DIR=/var/runtime",
+    "WORKDIR /var/task",
+)
+REACHABLE_SECONDS = 15
+PULL_SECONDS = 600
+
+
+@dataclass(frozen=True, kw_only=True)
+class BaseImage:
+    """What to give the runner's Dockerfile as `BASE_IMAGE`."""
+
+    reference: str
+    python: str
+    """Python version inside, as in `3.11`."""
+
+
+def prepare(docker_host: str, say: Callable[[str], None], *, python: str = SUITE_PYTHON) -> BaseImage:
+    """Put a base image for the runner into the engine at `docker_host` and name it. Seconds when repeated.
+
+    Raises:
+        LocalError: AWS's image cannot be pulled, and none can be made here.
+    """
+    aws = BaseImage(reference=f"{AWS_REPOSITORY}:{python}", python=python)
+    if _label(docker_host, aws.reference) is not None:
+        return aws
+    local = BaseImage(reference=LOCAL_TAG, python=SUITE_PYTHON)
+    lock = (paths.REPOSITORY / "requirements.lock").read_text()
+    wanted = recipe(lock)
+    if _label(docker_host, LOCAL_TAG) == wanted:
+        return local
+
+    folder = paths.make_cache_folder("base-image")
+    kept = folder / f"{SUITE}-py{SUITE_PYTHON}-{wanted}.tar"
+    with paths.locked(folder / "lock"):
+        if kept.exists():
+            say(f"base image: loading {LOCAL_TAG} from the cache")
+        elif _pull(docker_host, aws.reference, say):
+            return aws
+        else:
+            _make(docker_host, wanted, lock, kept, say)
+    run(
+        ["docker", "--host", docker_host, "load", "--quiet", "--input", str(kept)],
+        because=f"The base image could not be loaded; if the file is broken, remove {str(kept)!r}.",
+        timeout_seconds=300,
+    )
+    return local
+
+
+def recipe(lock: str) -> str:
+    """Give what goes into the Debian image a short name, so that an image made another way is not taken for it."""
+    parts = (*DEBIAN_PACKAGES, *CONFIG, *UNNEEDED, locked_packages(lock))
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
+
+
+def locked_packages(lock: str) -> str:
+    """Take the lines of the image's Python packages, with versions and hashes, out of requirements.lock.
+
+    Raises:
+        LocalError: the lock does not name one of them.
+    """
+    lines: list[str] = []
+    found: set[str] = set()
+    wanted = False
+    for line in lock.splitlines():
+        if line and not line[0].isspace():
+            name = line.partition("==")[0]
+            wanted = name in PYTHON_PACKAGES
+            found.add(name)
+        if wanted and not line.lstrip().startswith("#"):
+            lines.append(line)
+    if missing := [name for name in PYTHON_PACKAGES if name not in found]:
+        raise LocalError(f"requirements.lock does not name {missing!r}, which the base image needs. Run: make lock")
+    return "\n".join(lines) + "\n"
+
+
+def _label(docker_host: str, reference: str) -> str | None:
+    """Read the recipe label of an image in the engine; None when the image is not there."""
+    template = f'{{{{index .Config.Labels "{RECIPE_LABEL}"}}}}'
+    command = ["docker", "--host", docker_host, "image", "inspect", "--format", template, reference]
+    try:
+        return run(command, because="").strip()
+    except LocalError:
+        return None
+
+
+def _pull(docker_host: str, reference: str, say: Callable[[str], None]) -> bool:
+    say(f"base image: asking for {reference}")
+    docker = ["docker", "--host", docker_host]
+    # The manifest first: it is small, so a registry that cannot be reached costs seconds and a slow pull is still waited for.
+    if not succeeds([*docker, "manifest", "inspect", reference], timeout_seconds=REACHABLE_SECONDS):
+        say(f"base image: {reference} cannot be reached from here")
+        return False
+    say(f"base image: pulling {reference}")
+    return succeeds([*docker, "pull", "--quiet", reference], timeout_seconds=PULL_SECONDS)
+
+
+def _make(docker_host: str, wanted: str, lock: str, kept: Path, say: Callable[[str], None]) -> None:
+    if os.geteuid() != 0 or shutil.which("debootstrap") is None:
+        raise LocalError(
+            f"No base image for the runner: {AWS_REPOSITORY} cannot be pulled, and making one from Debian packages needs "
+            f"root (user id is {os.geteuid()}) and debootstrap ({shutil.which('debootstrap') or 'not installed'}). "
+            f"Give the container engine access to {AWS_REPOSITORY.partition('/')[0]}, or run this once as root on "
+            "Debian or Ubuntu with debootstrap installed (apt-get install debootstrap)."
+        )
+    say(f"base image: making {LOCAL_TAG} from Debian packages (about a minute, once)")
+    with tempfile.TemporaryDirectory(dir=kept.parent, prefix="root-") as temporary:
+        root = Path(temporary) / "root"
+        _bootstrap(root)
+        _install_python_packages(root, lock)
+        for name in UNNEEDED:
+            shutil.rmtree(root / name, ignore_errors=True)
+        for name in ("var/task", "var/runtime", "opt", "var/cache/apt/archives/partial", "var/lib/apt/lists/partial"):
+            (root / name).mkdir(parents=True, exist_ok=True)
+        rootfs = Path(temporary) / "root.tar"
+        because = "The base image could not be packed; is the disk full?"
+        run(["tar", "-C", str(root), "-cf", str(rootfs), "."], because=because, timeout_seconds=300)
+        docker = ["docker", "--host", docker_host]
+        changes = [f"--change={line}" for line in (*CONFIG, f"LABEL {RECIPE_LABEL}={wanted}")]
+        run([*docker, "import", *changes, str(rootfs), LOCAL_TAG], because=because, timeout_seconds=300)
+        saved = Path(temporary) / "image.tar"
+        run([*docker, "save", "--output", str(saved), LOCAL_TAG], because=because, timeout_seconds=300)
+        saved.rename(kept)
+
+
+def _bootstrap(root: Path) -> None:
+    mirror = apt_sources.mirror_of(SUITE, apt_sources.read())
+    run(
+        [
+            "debootstrap",
+            "--variant=minbase",
+            f"--include={','.join(DEBIAN_PACKAGES)}",
+            SUITE,
+            str(root),
+            *([mirror] if mirror else []),
+        ],
+        because="The base image is made of Debian packages; can this machine reach its Debian mirror (apt-get update)?",
+        timeout_seconds=900,
+    )
+
+
+def _install_python_packages(root: Path, lock: str) -> None:
+    """Install with this machine's own pip configuration, for the Python inside the image."""
+    machine = os.uname().machine
+    platforms = [f"--platform=manylinux{glibc}_{machine}" for glibc in ("2014", "_2_28", "_2_34")]
+    requirements = root / "tmp" / "requirements.txt"
+    requirements.write_text(locked_packages(lock))
+    run(
+        [
+            *(sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"),
+            *("--require-hashes", "--only-binary=:all:", "--python-version", SUITE_PYTHON, *platforms),
+            *("--target", str(root / SITE), "--requirement", str(requirements)),
+        ],
+        because="The base image needs the Lambda runtime client; can pip reach its package index?",
+        timeout_seconds=600,
+    )
+    requirements.unlink()
+    python = f"/usr/bin/python{SUITE_PYTHON}"
+    run(
+        ["chroot", str(root), python, "-m", "compileall", "-q", f"/{SITE}"],
+        because="The base image's packages could not be compiled.",
+        timeout_seconds=300,
+    )
