@@ -42,12 +42,12 @@ class RunKey(tuple[str, str]):
         """Check both halves."""
         if not (1 <= len(function_name) <= _LONGEST_FUNCTION_NAME and set(function_name) <= _LETTERS | {"_"}):
             raise InvalidRunKeyError(
-                f"{function_name!r} cannot be a function's name: a run's key needs 1 to {_LONGEST_FUNCTION_NAME} "
+                f"{function_name[:80]!r} cannot be a function's name: a run's key needs 1 to {_LONGEST_FUNCTION_NAME} "
                 "letters, digits, hyphens or underscores (the name, not the ARN). Use the name that Lambda shows."
             )
         if not (1 <= len(request_id) <= _LONGEST_REQUEST_ID and set(request_id) <= _LETTERS):
             raise InvalidRunKeyError(
-                f"{request_id!r} cannot be a request id: a run's key needs 1 to {_LONGEST_REQUEST_ID} letters, "
+                f"{request_id[:80]!r} cannot be a request id: a run's key needs 1 to {_LONGEST_REQUEST_ID} letters, "
                 "digits or hyphens. Use the RequestId that the function's log shows."
             )
         return super().__new__(cls, (function_name, request_id))
@@ -57,7 +57,7 @@ class RunKey(tuple[str, str]):
         """Read `<function name>/<request id>`, the form that the ledger and the task's environment use."""
         function_name, slash, request_id = text.partition("/")
         if not slash:
-            raise InvalidRunKeyError(f"{text!r} names no run: write it as <function name>/<request id>.")
+            raise InvalidRunKeyError(f"{text[:80]!r} names no run: write it as <function name>/<request id>.")
         return cls(function_name, request_id)
 
     @property

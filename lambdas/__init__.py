@@ -1,0 +1,1 @@
+"""What runs in Lambda: thin handlers over plain functions. Nothing here knows Pulumi."""

@@ -1,0 +1,124 @@
+"""What the dispatcher is told by its environment, read once for each execution environment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Literal
+
+from overtime.errors import OvertimeError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_MOST_ATTEMPTS = 3
+
+
+class ConfigError(OvertimeError):
+    """A variable of the dispatcher's environment is missing or cannot be used."""
+
+
+class RescueRule(StrEnum):
+    """Which failures a function hands over."""
+
+    TIMEOUT = "timeout"
+    OUT_OF_MEMORY = "out_of_memory"
+    ANY = "any"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """Where the dispatcher's function, queue, ledger and cluster are, and what it is to rescue."""
+
+    function_name: str
+    function_arn: str
+    ledger_table: str
+    ledger_bucket: str
+    runs_days: int
+    """How long a finished run is remembered."""
+    cluster_arn: str
+    task_family: str
+    """Without a revision: ECS then takes the newest, so a new task definition needs no new dispatcher."""
+    container_name: str
+    subnet_ids: tuple[str, ...]
+    security_group_ids: tuple[str, ...]
+    assign_public_ip: Literal["ENABLED", "DISABLED"]
+    rescue: frozenset[RescueRule]
+    attempts: int
+    """Lambda attempts before the failure record; 0 means that Lambda never tries and every event is rescued."""
+    parking_queue_url: str
+    max_receive_count: int
+    """After so many receives the failure queue parks a record."""
+
+    @classmethod
+    def from_environ(cls, environ: Mapping[str, str]) -> Config:
+        """Read the variables that the program sets; raises ConfigError, which names the first that cannot be used."""
+        read = _Reader(environ)
+        return cls(
+            function_name=read.text("OVERTIME_FUNCTION_NAME"),
+            function_arn=read.text("OVERTIME_FUNCTION_ARN"),
+            ledger_table=read.text("OVERTIME_LEDGER_TABLE"),
+            ledger_bucket=read.text("OVERTIME_LEDGER_BUCKET"),
+            runs_days=read.number("OVERTIME_RUNS_DAYS", lowest=1),
+            cluster_arn=read.text("OVERTIME_CLUSTER_ARN"),
+            task_family=read.text("OVERTIME_TASK_FAMILY"),
+            container_name=read.text("OVERTIME_CONTAINER_NAME"),
+            subnet_ids=read.words("OVERTIME_SUBNET_IDS"),
+            security_group_ids=read.words("OVERTIME_SECURITY_GROUP_IDS"),
+            assign_public_ip=read.switch("OVERTIME_ASSIGN_PUBLIC_IP"),
+            rescue=read.rescue("OVERTIME_RESCUE"),
+            attempts=read.number("OVERTIME_ATTEMPTS", lowest=0, highest=_MOST_ATTEMPTS),
+            parking_queue_url=read.text("OVERTIME_PARKING_QUEUE_URL"),
+            max_receive_count=read.number("OVERTIME_MAX_RECEIVE_COUNT", lowest=1),
+        )
+
+
+class _Reader:
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+
+    def text(self, name: str) -> str:
+        value = self._environ.get(name, "").strip()
+        if not value:
+            raise self._refusal(name, "it must not be empty")
+        return value
+
+    def words(self, name: str) -> tuple[str, ...]:
+        words = tuple(word.strip() for word in self.text(name).split(","))
+        if not all(words):
+            raise self._refusal(name, "it is a list with commas between, and none of its parts may be empty")
+        return words
+
+    def number(self, name: str, *, lowest: int, highest: int | None = None) -> int:
+        text = self.text(name)
+        bounds = f"at least {lowest}" if highest is None else f"from {lowest} to {highest}"
+        if not (text.isascii() and text.isdigit()):
+            raise self._refusal(name, f"it must be a whole number {bounds}")
+        number = int(text)
+        if number < lowest or (highest is not None and number > highest):
+            raise self._refusal(name, f"it must be {bounds}")
+        return number
+
+    def switch(self, name: str) -> Literal["ENABLED", "DISABLED"]:
+        match self.text(name):
+            case "ENABLED":
+                return "ENABLED"
+            case "DISABLED":
+                return "DISABLED"
+            case _:
+                raise self._refusal(name, "it must be ENABLED or DISABLED")
+
+    def rescue(self, name: str) -> frozenset[RescueRule]:
+        words = self.words(name)
+        allowed = {rule.value for rule in RescueRule}
+        if not allowed.issuperset(words):
+            raise self._refusal(name, f"each part must be one of {', '.join(sorted(allowed))}")
+        return frozenset(map(RescueRule, words))
+
+    def _refusal(self, name: str, rule: str) -> ConfigError:
+        value = self._environ.get(name)
+        found = "is not set" if value is None else f"is {value!r}"
+        return ConfigError(
+            f"the environment variable {name} {found}: {rule}. The dispatcher cannot start a task without it; "
+            "`pulumi up` sets it again, or correct the setting behind it."
+        )

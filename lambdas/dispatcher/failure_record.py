@@ -1,0 +1,134 @@
+"""What Lambda puts on the failure queue when it gives up on an asynchronous event, read into one value.
+
+Two forms exist. A dead-letter message is the event itself, untouched, and tells of the failure in the message
+attributes RequestID, ErrorCode and ErrorMessage (https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html).
+An on-failure destination's record wraps the event as `requestPayload`. An event may look like such a record, so the
+attributes decide: where one of them is there, the body is the event.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lambdas.dispatcher import json_slice
+from overtime.errors import OvertimeError
+from overtime.ledger.model import InvalidRunKeyError, RunKey
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+
+DEAD_LETTER = "dead_letter"
+DESTINATION = "destination"
+
+_ATTRIBUTES = ("RequestID", "ErrorCode", "ErrorMessage")
+_FUNCTION_ARN = re.compile(r"arn:[^:]+:lambda:[^:]+:[^:]+:function:(?P<name>[^:]+)(:.*)?")
+
+
+class UnreadableRecordError(OvertimeError):
+    """A message on the failure queue is not what Lambda sends there; it is left to the queue, which parks it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FailureRecord:
+    """One invocation that Lambda gave up on."""
+
+    key: RunKey
+    event: bytes
+    """The event that the function got, byte for byte where it came as a dead-letter message."""
+    form: str
+    """`dead_letter` or `destination`."""
+    error_type: str | None
+    """What Lambda calls the error; only a destination record says it."""
+    error_code: str | None
+    """HTTP status of a dead-letter message; the condition, such as RetriesExhausted, of a destination record."""
+    error_message: str | None
+    invoke_count: int | None
+    """Lambda attempts, where the record counts them."""
+
+
+def parse(record: SQSRecord, function_name: str) -> FailureRecord:
+    """Read one message of the failure queue of this function.
+
+    Raises UnreadableRecordError, whose text never holds any of the body.
+    """
+    body = record.body
+    if any(name in record.message_attributes for name in _ATTRIBUTES):
+        return _dead_letter(record, body, function_name)
+    wrapped = _destination_members(body)
+    if wrapped is not None:
+        return _destination(record, wrapped, function_name)
+    return _dead_letter(record, body, function_name)
+
+
+def _dead_letter(record: SQSRecord, body: str, function_name: str) -> FailureRecord:
+    if not json_slice.is_json(body):
+        raise UnreadableRecordError(
+            f"the message {record.message_id!r} on the failure queue of {function_name!r} is neither an event in JSON "
+            "nor a destination record, so there is nothing to run. It stays on the queue and is parked; look at who "
+            "sends to the queue besides Lambda."
+        )
+    return FailureRecord(
+        key=_key(record, function_name, _attribute(record, "RequestID")),
+        event=json_slice.encode(body),
+        form=DEAD_LETTER,
+        error_type=None,
+        error_code=_attribute(record, "ErrorCode"),
+        error_message=_attribute(record, "ErrorMessage"),
+        invoke_count=None,
+    )
+
+
+def _destination_members(body: str) -> dict[str, json_slice.Member] | None:
+    try:
+        wrapped = {member.name: member for member in json_slice.members(body)}
+    except (json.JSONDecodeError, RecursionError):
+        return None
+    context = wrapped.get("requestContext")
+    if context is None or "requestPayload" not in wrapped or not isinstance(context.value, dict):
+        return None
+    return wrapped if {"functionArn", "condition"} <= context.value.keys() else None
+
+
+def _destination(record: SQSRecord, wrapped: dict[str, json_slice.Member], function_name: str) -> FailureRecord:
+    context = wrapped["requestContext"].value
+    response = wrapped["responsePayload"].value if "responsePayload" in wrapped else None
+    named = _FUNCTION_ARN.fullmatch(_field(context, "functionArn") or "")
+    if named is not None and named["name"] != function_name:
+        raise UnreadableRecordError(
+            f"the message {record.message_id!r} is about the function {named['name']!r}, but this queue is that of "
+            f"{function_name!r}, and running it would run the wrong code. It stays on the queue and is parked; send "
+            "each function's failures to its own queue."
+        )
+    count = _field(context, "approximateInvokeCount")
+    return FailureRecord(
+        key=_key(record, function_name, _field(context, "requestId")),
+        event=json_slice.encode(wrapped["requestPayload"].text),
+        form=DESTINATION,
+        error_type=_field(response, "errorType"),
+        error_code=_field(context, "condition"),
+        error_message=_field(response, "errorMessage"),
+        invoke_count=int(count) if count is not None and count.isascii() and count.isdigit() else None,
+    )
+
+
+def _key(record: SQSRecord, function_name: str, request_id: str | None) -> RunKey:
+    # Emulators leave the request's id out; the message's own is as good a name, for a redelivery keeps it.
+    try:
+        return RunKey(function_name, request_id or record.message_id)
+    except InvalidRunKeyError as error:
+        raise UnreadableRecordError(
+            f"the message {record.message_id!r} names no invocation: {error} It stays on the queue and is parked."
+        ) from error
+
+
+def _attribute(record: SQSRecord, name: str) -> str | None:
+    attribute = record.message_attributes.get(name)
+    return attribute.get("stringValue") if attribute is not None else None
+
+
+def _field(value: object, name: str) -> str | None:
+    field = value.get(name) if isinstance(value, dict) else None
+    return field if isinstance(field, str) else None

@@ -1,0 +1,85 @@
+"""Cuts values out of a JSON text without reading them into Python and writing them out again.
+
+A round trip would change an event: numbers lose digits, duplicate keys disappear, escapes and spaces differ.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from json.decoder import JSONDecodeError, JSONDecoder
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_SPACES = " \t\n\r"
+
+# Numbers stay text: Python refuses integers of more than 4,300 digits, which JSON allows.
+_DECODER = JSONDecoder(parse_int=str, parse_float=str)
+
+
+@dataclass(frozen=True)
+class Member:
+    """One name and value of a JSON object, with the value's text as it stood."""
+
+    name: str
+    value: object
+    """Parsed for looking at, its numbers as text."""
+    text: str
+
+
+def is_json(text: str) -> bool:
+    """Whether a text is one JSON value; one nested too deeply for Python counts as one."""
+    try:
+        _DECODER.decode(text)
+    except RecursionError:
+        return True
+    except ValueError:
+        return False
+    return True
+
+
+def members(text: str) -> Iterator[Member]:
+    """Go through the members of a JSON object in order, duplicates included.
+
+    Raises json.JSONDecodeError where the text is no object.
+    """
+    at = _expect(text, _skip(text, 0), "{")
+    at = _skip(text, at)
+    if text[at : at + 1] == "}":
+        _end(text, at + 1)
+        return
+    while True:
+        name, at = _DECODER.raw_decode(text, at)
+        if not isinstance(name, str):
+            raise JSONDecodeError("Expecting property name", text, at)
+        at = _skip(text, _expect(text, _skip(text, at), ":"))
+        value, end = _DECODER.raw_decode(text, at)
+        yield Member(name, value, text[at:end])
+        at = _skip(text, end)
+        if text[at : at + 1] == "}":
+            _end(text, at + 1)
+            return
+        at = _skip(text, _expect(text, at, ","))
+
+
+def encode(text: str) -> bytes:
+    """Write a JSON text as UTF-8; a lone surrogate, which UTF-8 lacks, becomes the escape that means the same."""
+    return text.encode("utf-8", "backslashreplace")
+
+
+def _skip(text: str, at: int) -> int:
+    while at < len(text) and text[at] in _SPACES:
+        at += 1
+    return at
+
+
+def _expect(text: str, at: int, mark: str) -> int:
+    if text[at : at + 1] != mark:
+        raise JSONDecodeError(f"Expecting {mark!r}", text, at)
+    return at + 1
+
+
+def _end(text: str, at: int) -> None:
+    if _skip(text, at) != len(text):
+        raise JSONDecodeError("Extra data", text, at)

@@ -1,0 +1,191 @@
+"""One RunTask call: planned as a value, sent once, and its answer read into a value.
+
+The client token makes the call idempotent: a second call with the same token names the task of the first. ECS keeps a
+token for 24 hours, or less where its task has stopped (https://docs.aws.amazon.com/AmazonECS/latest/APIReference/ECS_Idempotency.html),
+while a failure record lives for 14 days. So the token alone does not keep a run from having two tasks; the ledger does.
+A run that already names its task is never launched again. One that does not, because the dispatcher died before it
+wrote the answer down, is launched once more with the same token, whatever its age: either ECS still knows the token,
+or a second task starts. By then the first has stopped, or loses the race for the claim: only one task can claim an
+attempt, and the other exits with 2 before it touches the handler. Waiting instead would lose runs whose first call
+never reached ECS, and searching for the task cannot tell them apart, for ECS forgets stopped tasks within the hour.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+if TYPE_CHECKING:
+    from mypy_boto3_ecs import ECSClient
+    from mypy_boto3_ecs.type_defs import FailureTypeDef, RunTaskRequestTypeDef, RunTaskResponseTypeDef
+
+    from lambdas.dispatcher.config import Config
+    from overtime.ledger.model import RunKey
+
+STARTED_BY = "overtime"
+
+_THROTTLED = frozenset(
+    {"RequestLimitExceeded", "Throttling", "ThrottlingException", "ThrottledException", "TooManyRequestsException"}
+)
+_DENIED = frozenset(
+    {
+        "AccessDenied",
+        "AccessDeniedException",
+        "ExpiredTokenException",
+        "InvalidSignatureException",
+        "UnauthorizedOperation",
+        "UnrecognizedClientException",
+    }
+)
+_SERVER_ERROR = 500
+
+
+@dataclass(frozen=True, kw_only=True)
+class LaunchPlan:
+    """Everything of one RunTask call. The same run and attempt always give the same request."""
+
+    key: RunKey
+    attempt: int
+    cluster_arn: str
+    task_family: str
+    container_name: str
+    subnet_ids: tuple[str, ...]
+    security_group_ids: tuple[str, ...]
+    assign_public_ip: str
+
+    @property
+    def client_token(self) -> str:
+        """64 characters that only this run's attempt has."""
+        return hashlib.sha256(f"{self.key}#{self.attempt}".encode()).hexdigest()
+
+    def request(self) -> RunTaskRequestTypeDef:
+        """Write the request; its overrides name the run and nothing else, for ECS shows them in events and logs."""
+        return {
+            "cluster": self.cluster_arn,
+            "taskDefinition": self.task_family,
+            "launchType": "FARGATE",
+            "count": 1,
+            "clientToken": self.client_token,
+            "startedBy": STARTED_BY,
+            "propagateTags": "TASK_DEFINITION",
+            "networkConfiguration": {
+                "awsvpcConfiguration": {
+                    "subnets": list(self.subnet_ids),
+                    "securityGroups": list(self.security_group_ids),
+                    "assignPublicIp": "ENABLED" if self.assign_public_ip == "ENABLED" else "DISABLED",
+                }
+            },
+            "overrides": {
+                "containerOverrides": [
+                    {
+                        "name": self.container_name,
+                        "environment": [
+                            {"name": "OVERTIME_RUN_KEY", "value": str(self.key)},
+                            {"name": "OVERTIME_TASK_ATTEMPT", "value": str(self.attempt)},
+                        ],
+                    }
+                ]
+            },
+        }
+
+
+@dataclass(frozen=True)
+class Launched:
+    """The attempt has this task, started now or by an earlier call with the same token."""
+
+    task_arn: str
+
+
+@dataclass(frozen=True)
+class NotLaunched:
+    """ECS said that nothing started."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class NothingStarted(NotLaunched):
+    """ECS took the request and found no place for the task (`failures`), such as RESOURCE:MEMORY."""
+
+
+@dataclass(frozen=True)
+class Throttled(NotLaunched):
+    """Too many calls, also after the client's own few retries."""
+
+
+@dataclass(frozen=True)
+class Denied(NotLaunched):
+    """The dispatcher's role may not; the reason holds the action that IAM named."""
+
+
+@dataclass(frozen=True)
+class Rejected(NotLaunched):
+    """ECS cannot do what was asked: no such cluster, family or subnet, or a quota."""
+
+
+@dataclass(frozen=True)
+class Unclear:
+    """No answer, or one that does not say: a task may have started."""
+
+    reason: str
+
+
+Outcome = Launched | NothingStarted | Throttled | Denied | Rejected | Unclear
+
+
+def plan(config: Config, key: RunKey, attempt: int) -> LaunchPlan:
+    """Plan the launch of one attempt of a run."""
+    return LaunchPlan(
+        key=key,
+        attempt=attempt,
+        cluster_arn=config.cluster_arn,
+        task_family=config.task_family,
+        container_name=config.container_name,
+        subnet_ids=config.subnet_ids,
+        security_group_ids=config.security_group_ids,
+        assign_public_ip=config.assign_public_ip,
+    )
+
+
+def launch(ecs: ECSClient, planned: LaunchPlan) -> Outcome:
+    """Call RunTask once (the client retries the call itself, with the same token) and say what came of it."""
+    try:
+        answer = ecs.run_task(**planned.request())
+    except ClientError as error:
+        return _refused(error)
+    except BotoCoreError as error:
+        return Unclear(f"RunTask gave no answer: {error}")
+    return _answered(answer)
+
+
+def _answered(answer: RunTaskResponseTypeDef) -> Outcome:
+    tasks, failures = answer.get("tasks", []), answer.get("failures", [])
+    if tasks and tasks[0].get("taskArn"):
+        return Launched(tasks[0]["taskArn"])
+    if failures:
+        return NothingStarted("; ".join(map(_failure, failures)))
+    return Unclear("RunTask named neither a task nor a failure")
+
+
+def _failure(failure: FailureTypeDef) -> str:
+    reason, detail = failure.get("reason", "no reason given"), failure.get("detail")
+    return f"{reason} ({detail})" if detail else reason
+
+
+def _refused(error: ClientError) -> Outcome:
+    details = error.response.get("Error", {})
+    code, message = details.get("Code", "unknown"), details.get("Message", "")
+    reason = f"{code}: {message}"
+    # The same token with other parameters, say after the network's settings changed: the task is there all the same.
+    existing: object = error.response.get("resourceIds")
+    if code == "ConflictException":
+        return Launched(str(existing[0])) if isinstance(existing, list) and existing else Unclear(reason)
+    if code in _THROTTLED:
+        return Throttled(reason)
+    if code in _DENIED:
+        return Denied(reason)
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", _SERVER_ERROR)
+    return Unclear(reason) if status >= _SERVER_ERROR or code == "ServerException" else Rejected(reason)

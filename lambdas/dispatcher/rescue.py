@@ -1,0 +1,88 @@
+"""Which failures are handed over, decided from what Lambda says of the error.
+
+| Lambda says | kind |
+|---|---|
+| `Sandbox.Timedout`; `Task timed out after 900.00 seconds`, alone or after a request id or a time | timeout |
+| `Runtime.OutOfMemory`; `signal: killed`; `exit status 137`; `Runtime.ExitError` with no other end | out of memory |
+| anything else, such as an error that the handler raised | other |
+
+A dead-letter message carries the text only, a destination record the type too. Where the type is the handler's own,
+the text is the handler's as well and decides nothing: a handler may say that some task timed out after 5 seconds.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from lambdas.dispatcher.config import RescueRule
+
+if TYPE_CHECKING:
+    from collections.abc import Set as AbstractSet
+
+    from lambdas.dispatcher.failure_record import FailureRecord
+
+_TIMED_OUT = re.compile(
+    r"(\S+Z \S+ |RequestId: \S+ (Error: )?)?Task timed out after \d+(\.\d+)? seconds",
+)
+_KILLED = re.compile(r"(^|\s)(signal: killed|exit status 137)\b")
+_OTHER_END = re.compile(r"signal: |exit status \d|without providing a reason|before completing request")
+_RUNTIME_EXIT = re.compile(r"(RequestId: \S+ )?(Error: )?Runtime exited with error: ")
+
+
+class FailureKind(StrEnum):
+    """What made Lambda give up."""
+
+    TIMEOUT = "timeout"
+    OUT_OF_MEMORY = "out_of_memory"
+    OTHER = "other"
+
+
+@dataclass(frozen=True)
+class Rescue:
+    """The run is handed over."""
+
+    kind: FailureKind
+
+
+@dataclass(frozen=True)
+class Skip:
+    """The run is kept, but not handed over."""
+
+    kind: FailureKind
+    reason: str
+
+
+def classify(*, error_type: str | None, error_message: str | None) -> FailureKind:
+    """Tell the three kinds apart by Lambda's own words."""
+    text = (error_message or "").strip()
+    match error_type:
+        case "Sandbox.Timedout":
+            return FailureKind.TIMEOUT
+        case "Runtime.OutOfMemory":
+            return FailureKind.OUT_OF_MEMORY
+        case "Runtime.ExitError":
+            killed = _KILLED.search(text) or not _OTHER_END.search(text)
+            return FailureKind.OUT_OF_MEMORY if killed else FailureKind.OTHER
+        case None:
+            return _by_text(text)
+        case _:
+            return FailureKind.OTHER
+
+
+def decide(record: FailureRecord, *, rules: AbstractSet[RescueRule], attempts: int) -> Rescue | Skip:
+    """Apply a function's rule; with 0 Lambda attempts the function never ran, so everything is handed over."""
+    kind = classify(error_type=record.error_type, error_message=record.error_message)
+    if attempts == 0 or RescueRule.ANY in rules or kind.value in {rule.value for rule in rules}:
+        return Rescue(kind)
+    return Skip(kind, f"not rescued: the failure is {kind.value!r} and the rule is {', '.join(sorted(rules))}")
+
+
+def _by_text(text: str) -> FailureKind:
+    if _TIMED_OUT.fullmatch(text):
+        return FailureKind.TIMEOUT
+    if "Runtime.OutOfMemory" in text or (_RUNTIME_EXIT.match(text) and _KILLED.search(text)):
+        return FailureKind.OUT_OF_MEMORY
+    return FailureKind.OTHER
