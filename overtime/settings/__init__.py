@@ -1,0 +1,37 @@
+"""What a stack is made of: typed, closed settings; every mistake is reported at once, before any resource is touched.
+
+`load` reads them from a stack's configuration (`overtime:` keys), `parse` from a plain mapping.
+"""
+
+from overtime.settings.model import (
+    Cluster,
+    Function,
+    Image,
+    Network,
+    Permission,
+    Rescue,
+    Retention,
+    Settings,
+    Task,
+)
+from overtime.settings.names import Place
+from overtime.settings.problems import Problem, SettingsError
+from overtime.settings.read import load, parse, verify
+
+__all__ = [
+    "Cluster",
+    "Function",
+    "Image",
+    "Network",
+    "Permission",
+    "Place",
+    "Problem",
+    "Rescue",
+    "Retention",
+    "Settings",
+    "SettingsError",
+    "Task",
+    "load",
+    "parse",
+    "verify",
+]

@@ -1,0 +1,141 @@
+"""Rules that compare settings with each other, with the names that follow from them, and with the code on disk."""
+
+from __future__ import annotations
+
+import zipfile
+from typing import TYPE_CHECKING
+
+from overtime.settings import fargate_sizes, names
+from overtime.settings.problems import Problem
+from overtime.settings.rules import DAY_SECONDS, Rescue
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from overtime.settings.model import Function, Network, Settings
+    from overtime.settings.names import Place
+    from overtime.settings.problems import Path as SettingPath
+
+
+def problems(settings: Settings, place: Place) -> Iterator[Problem]:
+    """Give every problem that only shows when settings are looked at together."""
+    for key, function in settings.functions.items():
+        at: SettingPath = ("functions", key)
+        yield from _name(key, at, place)
+        yield from _sizes(function, at)
+        yield from _times(function, at, settings.retention.runs_days)
+        yield from _rescue(function, at)
+        yield from _code(function, at, place.root)
+    yield from _network(settings.network)
+
+
+def _name(key: str, at: SettingPath, place: Place) -> Iterator[Problem]:
+    name = place.function_name(key)
+    if not names.KEY.fullmatch(key) or len(key) > names.LONGEST_KEY:
+        rule = f"A function's key has at most {names.LONGEST_KEY} lower-case letters, digits, - and _, a letter first."
+        yield Problem(path=at, value=key, rule=f"{rule} Move the section to such a key.")
+    elif key.endswith(names.DISPATCHER_SUFFIX):
+        rule = f"Keys that end with {names.DISPATCHER_SUFFIX} are kept for the dispatchers' own names. Choose another."
+        yield Problem(path=at, value=key, rule=rule)
+    elif not place.fits_lambda(key):
+        rule = (
+            f"The function would be named {name!r} ({len(name)} characters); with {names.DISPATCHER_SUFFIX} it must fit"
+            f" Lambda's 64 letters, digits, - and _, so at most {names.LONGEST_FUNCTION_NAME}. Shorten the key or the"
+            " stack's name."
+        )
+        yield Problem(path=at, value=key, rule=rule)
+
+
+def _sizes(function: Function, at: SettingPath) -> Iterator[Problem]:
+    cpu, memory = function.task.cpu, function.task.memory_mib
+    path = (*at, "task", "memory_mib")
+    if memory not in fargate_sizes.MEMORY_MIB[cpu]:
+        rule = f"Fargate with {cpu} cpu units takes {fargate_sizes.allowed(cpu)}."
+        mend = fargate_sizes.nearest(cpu, memory)
+        yield Problem(path=path, value=memory, rule=rule, mend=mend, reads=((*at, "task", "cpu"),))
+    elif memory < function.memory_mib:
+        rule = f"A run needs at least the {function.memory_mib} MiB that the function has on Lambda."
+        mend = next(
+            (size for size in fargate_sizes.MEMORY_MIB[cpu] if size >= function.memory_mib), function.memory_mib
+        )
+        yield Problem(path=path, value=memory, rule=rule, mend=mend, reads=((*at, "memory_mib"),))
+
+
+def _times(function: Function, at: SettingPath, runs_days: int) -> Iterator[Problem]:
+    path = (*at, "max_runtime")
+    if function.max_runtime < function.timeout_seconds:
+        rule = f"A run may take no less than one attempt on Lambda ({function.timeout_seconds} seconds)."
+        mend = f"{max(60, function.timeout_seconds)}s"
+        yield Problem(
+            path=path, value=f"{function.max_runtime}s", rule=rule, mend=mend, reads=((*at, "timeout_seconds"),)
+        )
+    days = -(-function.max_runtime // DAY_SECONDS) + 1
+    if runs_days < days:
+        rule = f"The event of a run of {at[1]!r} must outlast the run: its max_runtime needs {days} days or more."
+        yield Problem(path=("retention", "runs_days"), value=runs_days, rule=rule, mend=days, reads=(path,))
+
+
+def _rescue(function: Function, at: SettingPath) -> Iterator[Problem]:
+    if not function.attempts and "rescue" in function.model_fields_set and Rescue.ANY not in function.rescue:
+        rule = "With attempts 0 nothing fails on Lambda first: every event is rescued. Say any, or leave rescue out."
+        value = [str(each) for each in function.rescue]
+        yield Problem(path=(*at, "rescue"), value=value, rule=rule, reads=((*at, "attempts"),))
+
+
+def _network(network: Network) -> Iterator[Problem]:
+    if network.security_group_ids and not network.subnet_ids:
+        rule = "Security groups belong to the VPC of given subnets. Give network.subnet_ids too, or leave them out."
+        value = list(network.security_group_ids)
+        yield Problem(
+            path=("network", "security_group_ids"), value=value, rule=rule, reads=(("network", "subnet_ids"),)
+        )
+    if network.subnet_ids and not network.security_group_ids:
+        rule = "Given subnets need a security group of their VPC, one that lets tasks reach AWS over HTTPS."
+        mend = ["sg-0123456789abcdef0"]
+        reads: tuple[SettingPath, ...] = (("network", "security_group_ids"), ("network", "subnet_ids"))
+        yield Problem(path=("network", "security_group_ids"), value=[], rule=rule, mend=mend, reads=reads)
+    for unused in sorted({"cidr", "availability_zones"} & network.model_fields_set) if network.subnet_ids else ():
+        rule = "No VPC is made when network.subnet_ids are given, so this would mean nothing."
+        value = getattr(network, unused)
+        yield Problem(path=("network", unused), value=value, rule=rule, reads=(("network", "subnet_ids"),))
+
+
+def _code(function: Function, at: SettingPath, root: Path) -> Iterator[Problem]:
+    code = root / function.code
+    if not code.is_dir() and not zipfile.is_zipfile(code):
+        rule = f"There is no folder and no zip file at {str(code)!r}. The path is relative to the project's folder."
+        yield Problem(path=(*at, "code"), value=function.code, rule=rule, mend="lambdas/primary")
+        return
+    module = function.handler.rpartition(".")[0].replace(".", "/")
+    if function.layers or _holds(code, module):  # a layer may bring the module
+        return
+    rule = f"{function.code!r} has no {module}.py, so Lambda could not import the handler's module."
+    mend = f"{_some_module(code)}.{function.handler.rpartition('.')[2]}"
+    reads: tuple[SettingPath, ...] = ((*at, "code"), (*at, "layers"))
+    yield Problem(path=(*at, "handler"), value=function.handler, rule=rule, mend=mend, reads=reads)
+
+
+def _holds(code: Path, module: str) -> bool:
+    """Tell whether the code has the module: as source, package, or compiled."""
+    if code.is_dir():
+        place = (code / module).parent
+        files = [
+            child.relative_to(code).as_posix() for pattern in ("*", "*/__init__.py") for child in place.glob(pattern)
+        ]
+    else:
+        files = _members(code)
+    compiled = [name for name in files if name.startswith(f"{module}.") and name.endswith((".so", ".pyc"))]
+    return bool(compiled) or not {f"{module}.py", f"{module}/__init__.py"}.isdisjoint(files)
+
+
+def _some_module(code: Path) -> str:
+    files = [child.name for child in code.iterdir()] if code.is_dir() else _members(code)
+    return min((name for name in files if name.endswith(".py") and "/" not in name), default="handler.py")[
+        : -len(".py")
+    ]
+
+
+def _members(code: Path) -> list[str]:
+    with zipfile.ZipFile(code) as archive:
+        return archive.namelist()

@@ -1,0 +1,40 @@
+"""The pairs of cpu units and memory that Fargate runs.
+
+https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-tasks-services.html#fargate-tasks-size
+"""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+MEMORY_MIB: Mapping[int, tuple[int, ...]] = MappingProxyType(
+    {
+        256: (512, 1024, 2048),
+        512: tuple(range(1024, 4096 + 1, 1024)),
+        1024: tuple(range(2048, 8192 + 1, 1024)),
+        2048: tuple(range(4096, 16384 + 1, 1024)),
+        4096: tuple(range(8192, 30720 + 1, 1024)),
+        8192: tuple(range(16384, 61440 + 1, 4096)),
+        16384: tuple(range(32768, 122880 + 1, 8192)),
+    }
+)
+"""cpu units (1024 = one vCPU) → the memory sizes in MiB that go with them, ascending."""
+
+_LISTED = 4  # more sizes than this read better as a range
+
+
+def allowed(cpu: int) -> str:
+    """Say which memory goes with so many cpu units, as a sentence needs it."""
+    sizes = MEMORY_MIB[cpu]
+    if len(sizes) <= _LISTED:
+        return f"{', '.join(map(str, sizes[:-1]))} or {sizes[-1]} MiB"
+    return f"{sizes[0]} to {sizes[-1]} MiB in steps of {sizes[1] - sizes[0]}"
+
+
+def nearest(cpu: int, memory_mib: int) -> int:
+    """Give the smallest allowed memory that is at least as large, else the largest there is."""
+    return next((size for size in MEMORY_MIB[cpu] if size >= memory_mib), MEMORY_MIB[cpu][-1])

@@ -1,0 +1,146 @@
+"""The settings themselves. A key's docstring is what `docs/` says of it; what single values may be is in `rules`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping  # noqa: TC003 - pydantic reads the annotations at run time
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from overtime.settings import rules
+from overtime.settings.rules import Rescue
+
+__all__ = ["Cluster", "Function", "Image", "Network", "Permission", "Rescue", "Retention", "Settings", "Task"]
+
+
+class Section(BaseModel):
+    """A part of the settings: closed (a key that nobody reads is a mistake) and never changed once read."""
+
+    # `hide_input_in_errors`: pydantic's own error texts must not show a variable's value either.
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class Permission(Section):
+    """One statement of the function's role: what its handler may do, in Lambda and on Fargate alike."""
+
+    actions: Annotated[tuple[rules.Action, ...], Field(min_length=1)]
+    """IAM actions."""
+    resources: Annotated[tuple[rules.ResourceArn, ...], Field(min_length=1)]
+    """ARNs the actions apply to."""
+
+
+class Task(Section):
+    """The size of the Fargate task that finishes what Lambda could not."""
+
+    cpu: rules.Cpu = 1024
+    """cpu units; 1024 are one vCPU."""
+    memory_mib: rules.TaskMemoryMib = 4096
+    """Memory; Fargate runs fixed pairs with `cpu` only."""
+    ephemeral_gib: rules.EphemeralGib = 21
+    """Room for the code, the layers and `/tmp` together."""
+    stop_timeout_seconds: rules.StopSeconds = 120
+    """Time between SIGTERM and SIGKILL when the task is stopped."""
+
+
+class Function(Section):
+    """A primary function, and what happens when it runs out of time."""
+
+    code: rules.Code
+    """Folder or `.zip`, relative to the project."""
+    handler: rules.Handler
+    """`module.function`, as Lambda takes it."""
+    runtime: rules.Runtime = "python3.13"
+    """Lambda's name of the language and version; the runner image follows it."""
+    architecture: rules.Architecture = "x86_64"
+    """Of the function, its image and its task: one setting, or the container dies with `exec format error`."""
+    timeout_seconds: rules.TimeoutSeconds = 900
+    """How long one attempt may take on Lambda."""
+    memory_mib: rules.MemoryMib = 512
+    """Memory on Lambda."""
+    environment: rules.Environment = {}
+    """The function's variables. Every value is treated as a secret: it is encrypted in the state and never shown."""
+    layers: rules.Layers = ()
+    """ARNs of layer versions, in Lambda's order."""
+    attempts: rules.Attempts = 3
+    """Attempts on Lambda before the fallback; 0 goes straight to Fargate."""
+    max_event_age: rules.EventAge = 21600
+    """How long Lambda keeps trying, such as `1h`; in seconds once read."""
+    rescue: rules.Rescues = (Rescue.TIMEOUT, Rescue.OUT_OF_MEMORY)
+    """Which failures are handed over; the others are kept on the parking queue."""
+    permissions: tuple[Permission, ...] = ()
+    """What the handler may do beside writing its log."""
+    policy_arns: tuple[rules.PolicyArn, ...] = ()
+    """Managed policies for the function's role."""
+    max_runtime: rules.MaxRuntime = rules.LONGEST_RUN_SECONDS
+    """How long a run may take on Fargate, such as `6h`; in seconds once read."""
+    max_receive_count: rules.Receives = 5
+    """Deliveries to the dispatcher before a failure record is parked."""
+    task: Task = Task()
+    """The Fargate task."""
+
+
+class Network(Section):
+    """Where the tasks run: a VPC of their own, or subnets that exist."""
+
+    cidr: rules.Cidr = rules.CIDR
+    """Range of the VPC that is made when no subnets are given."""
+    availability_zones: rules.Zones = 2
+    """Zones of the VPC that is made, with one public subnet each."""
+    subnet_ids: tuple[rules.SubnetId, ...] = ()
+    """Subnets that exist; they need a way to ECR, S3, DynamoDB, Lambda and CloudWatch Logs."""
+    security_group_ids: tuple[rules.SecurityGroupId, ...] = ()
+    """Security groups for tasks in given subnets."""
+    assign_public_ip: rules.Switch | None = None
+    """Whether tasks get a public address; by default yes in the VPC that is made, no in given subnets."""
+
+    @property
+    def public_ip(self) -> bool:
+        """Whether tasks get a public address, the default applied."""
+        return not self.subnet_ids if self.assign_public_ip is None else self.assign_public_ip
+
+
+class Retention(Section):
+    """How long things are kept."""
+
+    logs_days: rules.LogDays = 30
+    """Days in the log groups."""
+    runs_days: rules.RunsDays = 30
+    """Days that runs, their events and their results are kept."""
+    force_destroy: rules.Switch = False
+    """Whether `pulumi destroy` may delete stored events and results; otherwise it stops at a bucket with objects."""
+
+
+class Image(Section):
+    """What the runner image is made from."""
+
+    base_images: Mapping[rules.Runtime, rules.ImageName] = {}
+    """Base image per runtime, for people with a mirror; by default AWS's own of that version."""
+
+    def base_of(self, runtime: str) -> str:
+        """Give the base image of a runtime such as `python3.13`."""
+        own = f"public.ecr.aws/lambda/python:{runtime.removeprefix('python')}"
+        return next((image for version, image in self.base_images.items() if version == runtime), own)
+
+
+class Cluster(Section):
+    """The ECS cluster."""
+
+    container_insights: rules.Switch = False
+    """Whether CloudWatch collects metrics per task; it costs extra."""
+
+
+class Settings(Section):
+    """Everything that a stack is made of."""
+
+    functions: Annotated[Mapping[str, Function], Field(min_length=1)]
+    """The primary functions; the key names the function within the stack."""
+    network: Network = Network()
+    """Where tasks run."""
+    retention: Retention = Retention()
+    """How long things are kept."""
+    image: Image = Image()
+    """What the runner image is made from."""
+    cluster: Cluster = Cluster()
+    """The ECS cluster."""
+    tags: Mapping[rules.Tag, rules.TagValue] = {}
+    """Tags on every resource that takes tags."""

@@ -1,0 +1,190 @@
+"""Reads settings, from a stack's configuration or from a plain mapping, and reports every problem of them at once."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from typing import TYPE_CHECKING
+
+import pulumi
+import pulumi.runtime.config as pulumi_config
+from pydantic import ValidationError
+
+from overtime.settings import rules
+from overtime.settings.checks import problems as combined_problems
+from overtime.settings.model import Cluster, Function, Image, Network, Permission, Retention, Section, Settings, Task
+from overtime.settings.problems import MISSING, NAMESPACE, WITHHELD, Problem, SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from pydantic_core import ErrorDetails
+
+    from overtime.settings.names import Place
+    from overtime.settings.problems import Path
+
+_REQUIRED: Mapping[str, tuple[str, object]] = {
+    "functions": (
+        "Name at least one function; everything else has a default.",
+        {"report": {"code": "lambdas/primary"}},
+    ),
+    "code": (rules.CODE_RULE, "lambdas/primary"),
+    "handler": (rules.HANDLER_RULE, "handler.handler"),
+    "actions": ("A permission names the IAM actions that it allows.", ["s3:GetObject"]),
+    "resources": ("A permission names the resources that it covers.", ["arn:aws:s3:::my-bucket/*"]),
+}
+_SECTIONS: Mapping[str, type[Section]] = {
+    "network": Network,
+    "retention": Retention,
+    "image": Image,
+    "cluster": Cluster,
+}
+
+
+def load(place: Place) -> Settings:
+    """Read the running stack's `overtime:` configuration. Raises `SettingsError`."""
+    prefix = f"{NAMESPACE}:"
+    # Every key, not only the known ones: `pulumi.Config` cannot list what is set, and a typo must not pass unseen.
+    stored = {**pulumi_config.get_config_env(), **pulumi_config.CONFIG.get()}
+    data = {key.removeprefix(prefix): _decoded(value) for key, value in stored.items() if key.startswith(prefix)}
+    secret = {key for key in data if pulumi.runtime.is_config_secret(prefix + key)}
+    return parse(data, place, secret_keys=secret)
+
+
+def parse(data: Mapping[str, object], place: Place, *, secret_keys: Collection[str] = ()) -> Settings:
+    """Check a mapping and make `Settings` of it. Raises `SettingsError` with everything that is wrong.
+
+    `secret_keys` are the top-level keys that hold a secret somewhere: no text below them appears in an error.
+    """
+    found: list[Problem] = []
+    settings: Settings | None = None
+    try:
+        settings = Settings.model_validate(dict(data))
+    except ValidationError as error:
+        found = _innermost([_problem(detail, data) for detail in error.errors(include_url=False)])
+        settings = _mended(data, found)
+    if settings is not None:
+        wrong = [problem.path for problem in found]
+        found += [
+            problem
+            for problem in combined_problems(settings, place)
+            if not any(_overlap(path, bad) for path in (problem.path, *problem.reads) for bad in wrong)
+        ]
+    if found or settings is None:
+        raise SettingsError([_discreet(problem, secret_keys) for problem in found])
+    return settings
+
+
+def verify(settings: Settings, place: Place) -> None:
+    """Check settings that were made in Python against this place. Raises `SettingsError`."""
+    if found := list(combined_problems(settings, place)):
+        raise SettingsError(found)
+
+
+def _decoded(value: object) -> object:
+    """Undo the JSON in which the engine hands over sections; a single value stays as it is."""
+    try:
+        return json.loads(value) if isinstance(value, str) else value
+    except json.JSONDecodeError:
+        return value
+
+
+def _problem(detail: ErrorDetails, data: Mapping[str, object]) -> Problem:
+    # Pydantic marks an error in a mapping's key by a last step of its own.
+    path: Path = tuple(part for part in detail["loc"] if part != "[key]")
+    match detail["type"]:
+        case rules.RULE:
+            context = detail["ctx"]
+            mend = None if "[key]" in detail["loc"] else context["mend"]  # another value would not mend a key
+            return Problem(path=path, value=_value(path, data), rule=context["rule"], mend=mend)
+        case "missing":
+            rule, mend = _REQUIRED[str(path[-1])]
+            return Problem(path=path, value=MISSING, rule=rule, mend=mend)
+        case "extra_forbidden":
+            return Problem(path=path, value=_value(path, data), rule=_unknown(path))
+        case "too_short":
+            rule, mend = _REQUIRED.get(str(path[-1]), ("Give at least one, or leave the key out.", None))
+            return Problem(path=path, value=_value(path, data), rule=rule, mend=mend)
+        case "tuple_type":
+            rule = "This is a list: set its elements one by one, as [0], [1] and so on."
+        case _:
+            keys = ", ".join(section.model_fields) if (section := _section(path)) else "names of your choice"
+            rule = f"This is a section; its keys are {keys}."
+    return Problem(path=path, value=_value(path, data), rule=rule)
+
+
+def _innermost(found: list[Problem]) -> list[Problem]:
+    """Leave out a list that only counts as too short because elements of it are wrong."""
+    paths = [problem.path for problem in found]
+    return [
+        each for each in found if not any(path != each.path and path[: len(each.path)] == each.path for path in paths)
+    ]
+
+
+def _unknown(path: Path) -> str:
+    section, key = _section(path[:-1]), str(path[-1])
+    known = list(section.model_fields) if section else []
+    close = difflib.get_close_matches(key, known, n=1)
+    hint = f"Did you mean {close[0]}?" if close else f"The keys here are {', '.join(known)}."
+    return f"No setting has this name, so it would change nothing. {hint}"
+
+
+def _section(path: Path) -> type[Section] | None:
+    match path:
+        case ():
+            return Settings
+        case ("functions", _):
+            return Function
+        case ("functions", _, "task"):
+            return Task
+        case ("functions", _, "permissions", _):
+            return Permission
+        case (str(name),):
+            return _SECTIONS.get(name)
+    return None
+
+
+def _value(path: Path, data: object) -> object:
+    """Look up what was given, unless it may be a secret: a variable's value, perhaps below a misspelt `environment`."""
+    for part in path:
+        try:
+            data = data[part]  # type: ignore[index] # whatever people wrote
+        except (LookupError, TypeError):
+            return MISSING
+    section = _section(path[:-1])
+    known = "environment" not in path and section is not None and path[-1] in section.model_fields
+    listed = isinstance(path[-1], int) or path[-2:-1] in (("tags",), ("base_images",))
+    return data if _harmless(data) or ((known or listed) and not isinstance(data, dict)) else WITHHELD
+
+
+def _harmless(value: object) -> bool:
+    return isinstance(value, (bool, int)) or not value or value is MISSING
+
+
+def _discreet(problem: Problem, secret_keys: Collection[str]) -> Problem:
+    if problem.path[0] not in secret_keys or _harmless(problem.value):
+        return problem
+    return Problem(path=problem.path, value=WITHHELD, rule=problem.rule, mend=problem.mend)
+
+
+def _mended(data: Mapping[str, object], found: list[Problem]) -> Settings | None:
+    """Put allowed values in the place of refused ones, so that the rules between settings can be checked too."""
+    copy = json.loads(json.dumps(data, default=str))
+    for problem in sorted(found, key=lambda each: len(each.path), reverse=True):
+        *way, last = problem.path
+        target = copy
+        for part in way:
+            target = target[part]
+        if problem.mend is None and isinstance(target, dict):
+            target.pop(last, None)
+        else:
+            target[last] = problem.mend
+    try:
+        return Settings.model_validate(copy)
+    except ValidationError:
+        return None
+
+
+def _overlap(one: Path, other: Path) -> bool:
+    shared = min(len(one), len(other))
+    return one[:shared] == other[:shared]

@@ -1,0 +1,161 @@
+"""Configurations that work."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pulumi
+import pytest
+import yaml
+from pydantic import SecretStr, ValidationError
+
+from overtime.settings import (
+    Cluster,
+    Function,
+    Image,
+    Network,
+    Permission,
+    Place,
+    Rescue,
+    Retention,
+    Settings,
+    Task,
+    load,
+    parse,
+    verify,
+)
+from overtime.settings.fargate_sizes import MEMORY_MIB, allowed, nearest
+
+ROOT = Path(__file__).parents[3]
+SECTIONS = (Settings, Function, Task, Permission, Network, Retention, Image, Cluster)
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    (tmp_path / "handler.py").write_text("")
+    return Place(project="overtime", stack="dev", root=tmp_path)
+
+
+def one(**function: object) -> dict[str, object]:
+    return {"functions": {"report": {"code": ".", "handler": "handler.handler", **function}}}
+
+
+def test_defaults(place: Place) -> None:
+    """Code and handler are all that a function needs."""
+    report = parse(one(), place).functions["report"]
+    assert (report.runtime, report.architecture) == ("python3.13", "x86_64")
+    assert (report.attempts, report.max_runtime, report.max_event_age) == (3, 14 * 86400, 6 * 3600)
+    assert report.rescue == (Rescue.TIMEOUT, Rescue.OUT_OF_MEMORY)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("90s", 90), ("90m", 5400), ("6h", 21600), ("1d12h", 129600), ("14d", 1209600), (1000, 1000)]
+)
+def test_durations(text: str | int, seconds: int, place: Place) -> None:
+    """A duration is a number of seconds, or counts of d, h, m and s."""
+    assert parse(one(max_runtime=text, timeout_seconds=60), place).functions["report"].max_runtime == seconds
+
+
+def test_variables_are_text_and_hidden(place: Place) -> None:
+    """Numbers and booleans become text as a shell would write them, and no value shows in a repr."""
+    settings = parse(one(environment={"PORT": 8080, "DEBUG": True, "TOKEN": "s3cret"}), place)
+    values = {name: value.get_secret_value() for name, value in settings.functions["report"].environment.items()}
+    assert values == {"PORT": "8080", "DEBUG": "true", "TOKEN": "s3cret"}
+    assert "s3cret" not in repr(settings)
+    assert "8080" not in str(settings)
+
+
+def test_settings_made_in_python(place: Place) -> None:
+    """Models can be made without a mapping; an error of pydantic's own does not show a variable either."""
+    function = Function(code=".", handler="handler.handler", environment={"TOKEN": SecretStr("s3cret")})
+    verify(Settings(functions={"report": function}), place)
+    with pytest.raises(ValidationError, match="Lambda takes names") as caught:
+        Function(code=".", handler="handler.handler", environment={"my-name": SecretStr("s3cret")})
+    assert "s3cret" not in str(caught.value)
+
+
+def test_frozen(place: Place) -> None:
+    """Nothing changes settings once they are read."""
+    settings = parse(one(), place)
+    with pytest.raises(ValidationError, match="frozen"):
+        settings.functions["report"].attempts = 1
+
+
+@pytest.mark.parametrize(
+    ("network", "public"),
+    [
+        (Network(), True),
+        (Network(assign_public_ip=False), False),
+        (Network(subnet_ids=("subnet-0a",), security_group_ids=("sg-0a",)), False),
+        (Network(subnet_ids=("subnet-0a",), security_group_ids=("sg-0a",), assign_public_ip=True), True),
+    ],
+)
+def test_public_address(network: Network, *, public: bool) -> None:
+    """Tasks get a public address in the VPC that is made and none in given subnets, unless said otherwise."""
+    assert network.public_ip is public
+
+
+@pytest.mark.parametrize("handler", ["app.handler", "pkg/mod.handler", "pkg.mod.handler"])
+def test_handlers(handler: str, place: Place) -> None:
+    """Every form of handler that Lambda takes is found in the folder."""
+    for file in ("app.py", "pkg/mod.py"):
+        (place.root / file).parent.mkdir(exist_ok=True)
+        (place.root / file).write_text("")
+    assert parse(one(handler=handler), place).functions["report"].handler == handler
+
+
+def test_handler_in_a_layer(place: Place) -> None:
+    """With layers the handler's module need not be in the code: monitoring products wrap handlers that way."""
+    layer = "arn:aws:lambda:eu-west-1:123456789012:layer:watch:1"
+    parse(one(handler="watch.wrapper.handler", layers=[layer]), place)
+
+
+def test_straight_to_fargate(place: Place) -> None:
+    """Attempts 0 needs no rescue rule, and `any` agrees with it."""
+    parse(one(attempts=0), place)
+    parse(one(attempts=0, rescue="any"), place)
+
+
+def test_every_fargate_pair(place: Place) -> None:
+    """Every pair in AWS's table is taken."""
+    for cpu, sizes in MEMORY_MIB.items():
+        for memory in sizes:
+            parse(one(task={"cpu": cpu, "memory_mib": memory}), place)
+
+
+def test_fargate_words() -> None:
+    """Few sizes are listed, many are a range; the nearest size is never smaller while there is one."""
+    assert allowed(512) == "1024, 2048, 3072 or 4096 MiB"
+    assert allowed(8192) == "16384 to 61440 MiB in steps of 4096"
+    assert nearest(512, 3000) == 3072
+    assert nearest(512, 9000) == 4096
+
+
+def test_load_reads_the_stack(place: Place) -> None:
+    """`load` reads the keys of the running stack, sections as the JSON that the engine hands over."""
+    pulumi.runtime.set_all_config({"overtime:functions": json.dumps(one()["functions"]), "aws:region": "eu-west-1"})
+    try:
+        assert load(place).functions["report"].handler == "handler.handler"
+    finally:
+        pulumi.runtime.set_all_config({})
+
+
+def test_the_stack_that_comes_with_the_project() -> None:
+    """Pulumi.dev.yaml works as it is."""
+    config = yaml.safe_load((ROOT / "Pulumi.dev.yaml").read_text())["config"]
+    data = {key.removeprefix("overtime:"): value for key, value in config.items() if key.startswith("overtime:")}
+    settings = parse(data, Place(project="overtime", stack="dev", root=ROOT))
+    assert list(settings.functions) == ["report"]
+
+
+def test_the_stack_that_comes_with_the_project_is_complete() -> None:
+    """Pulumi.dev.yaml shows every key, and Pulumi.yaml declares every top-level one."""
+    text = (ROOT / "Pulumi.dev.yaml").read_text()
+    keys = {name for model in SECTIONS for name in model.model_fields}
+    assert [key for key in sorted(keys) if f"{key}:" not in text] == []
+    declared = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["config"]
+    assert {key for key in declared if not key.startswith("pulumi:")} == set(Settings.model_fields)
+    for name, field in Settings.model_fields.items():
+        assert declared[name]["type"] == "object", field
+        assert declared[name]["description"]

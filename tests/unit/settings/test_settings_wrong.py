@@ -1,0 +1,124 @@
+"""Wrong configurations and their exact messages."""
+
+from __future__ import annotations
+
+import copy
+import zipfile
+from pathlib import Path
+from textwrap import indent
+
+import pytest
+import yaml
+
+from overtime.errors import OvertimeError
+from overtime.settings import Place, SettingsError, parse
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    (tmp_path / "code").mkdir()
+    (tmp_path / "code" / "handler.py").write_text("def handler(event, context): ...")
+    with zipfile.ZipFile(tmp_path / "code.zip", "w") as archive:
+        archive.writestr("app/main.py", "")
+    return Place(project="overtime", stack="dev", root=tmp_path)
+
+
+def configuration(**function: object) -> dict[str, object]:
+    return {"functions": {"report": {"code": "code", "handler": "handler.handler", **function}}}
+
+
+def report_of(data: dict[str, object], place: Place, secret_keys: tuple[str, ...] = ()) -> str:
+    with pytest.raises(SettingsError) as caught:
+        parse(data, place, secret_keys=secret_keys)
+    return str(caught.value)
+
+
+WRONG = yaml.safe_load(Path(__file__).with_name("wrong_settings.yaml").read_text())
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_message(case: str, place: Place) -> None:
+    """A wrong setting is told with its path, its value, the rule and the command that mends it."""
+    expected = "overtime: 1 setting cannot work\n\n" + indent(WRONG[case]["message"], "  ").rstrip("\n")
+    assert report_of(WRONG[case]["given"], place).replace(str(place.root), "ROOT") == expected
+
+
+def test_at_least_twenty() -> None:
+    """The table covers twenty wrong configurations and more."""
+    assert len(WRONG) >= 20
+
+
+def test_all_at_once(place: Place) -> None:
+    """Problems of single settings and problems between settings come in one report."""
+    data = configuration(timeout_seconds=0, task={"cpu": 512, "memory_mib": 3000}, handler="other.main")
+    text = report_of(data | {"network": {"cidr": "8.8.0.0/16"}}, place)
+    assert text.startswith("overtime: 4 settings cannot work\n")
+    for key in (
+        "timeout_seconds = 0",
+        "task.memory_mib = 3000",
+        "handler = 'other.main'",
+        "network.cidr = '8.8.0.0/16'",
+    ):
+        assert f"{key}\n" in text
+
+
+def test_no_consequential_errors(place: Place) -> None:
+    """A rule that compares with a wrong setting stays silent until that one is mended."""
+    text = report_of(configuration(task={"cpu": 1000, "memory_mib": 30720}), place)
+    assert text.startswith("overtime: 1 setting cannot work")
+    assert "task.cpu" in text
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        configuration(environment={"PASSWORD": ["s3cret"]}),
+        configuration(environment={"my-name": "s3cret"}),
+        configuration(environment={"PASSWORD": "s3cret" * 1000}),
+        configuration(enviroment={"PASSWORD": "s3cret"}),
+        configuration(enviroment="s3cret"),
+        configuration(environment="s3cret"),
+        configuration(task={"environment": {"PASSWORD": "s3cret"}}),
+    ],
+)
+def test_variables_are_never_shown(data: dict[str, object], place: Place) -> None:
+    """A variable's value, even below a misspelt key, does not appear in a message."""
+    text = report_of(data, place)
+    assert "s3cret" not in text
+    assert "[withheld: it may be a secret]" in text
+
+
+def test_secret_configuration_is_never_shown(place: Place) -> None:
+    """Below a key that holds a secret, no text appears, because any of it may be the secret."""
+    text = report_of(configuration(runtime="s3cret", timeout_seconds=1000), place, secret_keys=("functions",))
+    assert "s3cret" not in text
+    assert "runtime = [withheld: it may be a secret]" in text
+    assert "timeout_seconds = 1000" in text
+
+
+def test_long_stack_name(place: Place) -> None:
+    """Names that AWS would refuse are refused before, with the name and its length."""
+    far = Place(project="overtime", stack="a-stack-with-a-name-that-is-rather-long-x", root=place.root)
+    text = report_of(configuration(), far)
+    assert "'overtime-a-stack-with-a-name-that-is-rather-long-x-report' (57 characters)" in text
+    assert "at most 53" in text
+
+
+def test_environment_too_large(place: Place) -> None:
+    """More variables than Lambda takes are refused, with their size and without their values."""
+    text = report_of(configuration(environment={"BLOB": "x" * 5000}), place)
+    assert "overtime:functions.report.environment = [withheld: it may be a secret]\n" in text
+    assert "Lambda takes 4096 bytes of names and values in all; these are 5004. Put more into an object." in text
+
+
+def test_family() -> None:
+    """People who embed overtime catch everything with one class."""
+    assert issubclass(SettingsError, OvertimeError)
+
+
+def test_parse_leaves_the_mapping_alone(place: Place) -> None:
+    """Checking does not change what it was given."""
+    data = configuration(timeout_seconds=0, task={"cpu": 1000})
+    before = copy.deepcopy(data)
+    report_of(data, place)
+    assert data == before
