@@ -1,0 +1,223 @@
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, cast
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from overtime.ledger import requests
+from overtime.ledger.expressions import bounded
+from overtime.ledger.model import TRANSITIONS, RunKey, RunState, expiry
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import (
+        AttributeValueTypeDef,
+        PutItemInputTypeDef,
+        UpdateItemInputTypeDef,
+    )
+
+TABLE, KEY, NOW = "runs", RunKey("report", "r-1"), 1_700_000_000.0
+TASK, OTHER_TASK = "arn:aws:ecs:eu-west-1:1:task/c/a", "arn:aws:ecs:eu-west-1:1:task/c/b"
+Item = dict[str, "AttributeValueTypeDef"]
+
+
+def first(state: RunState = RunState.QUEUED) -> PutItemInputTypeDef:
+    return requests.record(
+        TABLE,
+        KEY,
+        state=state,
+        event_size=2,
+        event_sha256="00",
+        form="dead_letter",
+        error_code="200",
+        error_message="Task timed out after 900.00 seconds",
+        invoke_count=None,
+        reason=None,
+        now=NOW,
+        expires_at=expiry(NOW, 30),
+    )
+
+
+def operations(attempt: int, task: str) -> dict[str, tuple[str, UpdateItemInputTypeDef, RunState]]:
+    """Every update there is, as (name in SOURCES, request, the state it ends in)."""
+    now = NOW + 1
+    table: dict[str, tuple[str, UpdateItemInputTypeDef, RunState]] = {
+        "launching": ("launching", requests.launching(TABLE, KEY, attempt=attempt, now=now), RunState.LAUNCHING),
+        "launched": (
+            "launched",
+            requests.launched(TABLE, KEY, task_arn=task, attempt=attempt, now=now),
+            RunState.LAUNCHING,
+        ),
+        "note": ("note", requests.note(TABLE, KEY, reason="r", attempt=attempt, now=now), RunState.LAUNCHING),
+        "release": ("release", requests.release(TABLE, KEY, reason="r", attempt=attempt, now=now), RunState.QUEUED),
+        "claim": (
+            "claim",
+            requests.claim(TABLE, KEY, task_arn=task, claim_id="c", attempt=attempt, now=now),
+            RunState.RUNNING,
+        ),
+        "abandon": ("abandon", requests.abandon(TABLE, KEY, reason="r", attempt=attempt, now=now), RunState.FAILED),
+        "relaunch": ("relaunch", requests.relaunch(TABLE, KEY, reason="r", attempt=attempt, now=now), RunState.QUEUED),
+        "cancel": ("cancel", requests.cancel(TABLE, KEY, reason="r", attempt=attempt, now=now), RunState.CANCELLED),
+    }
+    for end in requests.ENDS:
+        finish = requests.finish(
+            TABLE, KEY, task_arn=task, state=end, exit_code=0, result_size=1, attempt=attempt, now=now
+        )
+        table[f"finish as {end}"] = ("finish", finish, end)
+    return table
+
+
+def put(dynamodb: DynamoDBClient, state: RunState, *, task: str | None, attempt: int = 1) -> Item:
+    item = cast("Item", dict(first()["Item"]))
+    item["state"], item["attempt"] = {"S": state}, {"N": str(attempt)}
+    if task is not None:
+        item["task_arn"] = {"S": task}
+    dynamodb.put_item(TableName=TABLE, Item=item)
+    return item
+
+
+def sent(dynamodb: DynamoDBClient, request: UpdateItemInputTypeDef) -> Item | None:
+    """Send an update; answer the item after it, or None where its condition refused."""
+    try:
+        return dynamodb.update_item(**request)["Attributes"]
+    except dynamodb.exceptions.ConditionalCheckFailedException:
+        return None
+
+
+@pytest.mark.parametrize("state", RunState)
+def test_each_operation_does_what_the_table_allows_in_each_state(dynamodb: DynamoDBClient, state: RunState) -> None:
+    """Every (state x operation), with and without a task: allowed exactly from SOURCES, and only along TRANSITIONS."""
+    for task in (None, TASK):
+        for label, (name, request, end) in operations(1, TASK).items():
+            before = put(dynamodb, state, task=task)
+            after = sent(dynamodb, request)
+            unassigned = name in {"launched", "note", "release"}
+            fits = (task is None) if unassigned else (task == TASK or name != "finish")
+            assert (after is not None) == (state in requests.SOURCES[name] and fits), (label, state, task)
+            if after is None:
+                assert dynamodb.get_item(**requests.get(TABLE, KEY))["Item"] == before
+            else:
+                assert after["state"]["S"] == end
+                assert end == state or end in TRANSITIONS[state]
+                assert len(after["history"]["L"]) == (1 if name == "note" else 2)
+
+
+def test_the_table_holds_no_change_that_no_operation_makes() -> None:
+    """TRANSITIONS is what the requests do, and nothing more."""
+    made = {
+        (source, end)
+        for name, _, end in operations(1, TASK).values()
+        for source in requests.SOURCES[name]
+        if source != end
+    }
+    assert made == {(source, end) for source, ends in TRANSITIONS.items() for end in ends}
+
+
+@pytest.mark.parametrize("attempt", [1, 3])
+def test_every_operation_is_fenced_by_the_attempt(dynamodb: DynamoDBClient, attempt: int) -> None:
+    """An older attempt's task, and a request for one that is yet to come, change nothing in any state."""
+    for state in RunState:
+        for _, request, _ in operations(attempt, TASK).values():
+            before = put(dynamodb, state, task=TASK, attempt=2)
+            assert sent(dynamodb, request) is None
+            assert dynamodb.get_item(**requests.get(TABLE, KEY))["Item"] == before
+
+
+def test_only_the_task_that_claimed_can_finish(dynamodb: DynamoDBClient) -> None:
+    """A second task of the same attempt cannot write the result."""
+    put(dynamodb, RunState.RUNNING, task=TASK)
+    assert sent(dynamodb, operations(1, OTHER_TASK)["finish as succeeded"][1]) is None
+    assert sent(dynamodb, operations(1, TASK)["finish as succeeded"][1]) is not None
+
+
+def test_no_operation_makes_a_run_out_of_nothing(dynamodb: DynamoDBClient) -> None:
+    """An update of a run that was never recorded, or has expired, leaves no half item behind."""
+    for _, request, _ in operations(1, TASK).values():
+        assert sent(dynamodb, request) is None
+    assert dynamodb.scan(TableName=TABLE)["Count"] == 0
+
+
+def test_a_refused_claim_tells_a_lost_answer_from_a_restarted_container(dynamodb: DynamoDBClient) -> None:
+    """The same process recognises its own claim; another process of the same task does not take it for its own."""
+    put(dynamodb, RunState.LAUNCHING, task=TASK)
+    request = operations(1, TASK)["claim"][1]
+    assert sent(dynamodb, request) is not None
+    with pytest.raises(dynamodb.exceptions.ConditionalCheckFailedException) as refused:
+        dynamodb.update_item(**request)
+    item = cast("Item", refused.value.response["Item"])  # type: ignore[typeddict-item]
+    assert requests.claimed_by(item, attempt=1, task_arn=TASK, claim_id="c")
+    assert not requests.claimed_by(item, attempt=1, task_arn=TASK, claim_id="another process")
+    assert not requests.claimed_by(item, attempt=1, task_arn=OTHER_TASK, claim_id="c")
+    assert not requests.claimed_by(item, attempt=2, task_arn=TASK, claim_id="c")
+
+
+def test_a_refused_finish_tells_a_lost_answer_from_another_end(dynamodb: DynamoDBClient) -> None:
+    """The task recognises the end that it wrote itself, and no other."""
+    put(dynamodb, RunState.RUNNING, task=TASK)
+    item = sent(dynamodb, operations(1, TASK)["finish as succeeded"][1])
+    assert item is not None
+    assert requests.finished_by(item, attempt=1, task_arn=TASK, state=RunState.SUCCEEDED)
+    assert not requests.finished_by(item, attempt=1, task_arn=TASK, state=RunState.FAILED)
+    assert not requests.finished_by(item, attempt=1, task_arn=OTHER_TASK, state=RunState.SUCCEEDED)
+
+
+def test_a_relaunch_forgets_the_older_task(dynamodb: DynamoDBClient) -> None:
+    """The next attempt starts without the task, the claim and the times of the one before."""
+    put(dynamodb, RunState.LAUNCHING, task=TASK)
+    sent(dynamodb, operations(1, TASK)["claim"][1])
+    item = sent(dynamodb, operations(1, TASK)["relaunch"][1])
+    assert item is not None
+    assert (item["attempt"], item["history"]["L"][-1]["M"]["attempt"]) == ({"N": "2"}, {"N": "2"})
+    assert not {"task_arn", "claim_id", "launching_at", "started_at"} & item.keys()
+
+
+def test_launching_keeps_the_time_of_the_first_call(dynamodb: DynamoDBClient) -> None:
+    """The age of RunTask's client token can be told after any number of releases."""
+    put(dynamodb, RunState.QUEUED, task=None)
+    for later in (10, 20):
+        sent(dynamodb, requests.launching(TABLE, KEY, attempt=1, now=NOW + later))
+        sent(dynamodb, requests.release(TABLE, KEY, attempt=1, reason="RESOURCE:MEMORY", now=NOW + later + 1))
+    item = dynamodb.get_item(**requests.get(TABLE, KEY))["Item"]
+    assert (item["launching_at"]["S"], item["reason"]["S"]) == ("2023-11-14T22:13:30.000Z", "RESOURCE:MEMORY")
+
+
+def test_a_run_that_is_tried_for_ever_does_not_outgrow_its_item(dynamodb: DynamoDBClient) -> None:
+    """`remember=False` moves the run and leaves its history as it is."""
+    put(dynamodb, RunState.QUEUED, task=None)
+    sent(dynamodb, requests.launching(TABLE, KEY, attempt=1, now=NOW, remember=False))
+    item = sent(dynamodb, requests.release(TABLE, KEY, attempt=1, reason="r", now=NOW, remember=False))
+    assert item is not None
+    assert (item["state"]["S"], len(item["history"]["L"])) == ("queued", 1)
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda: first(RunState.RUNNING),
+        lambda: requests.finish(TABLE, KEY, attempt=1, task_arn=TASK, state=RunState.QUEUED, now=NOW),
+    ],
+)
+def test_a_request_for_an_impossible_state_is_not_written(ask: Callable[[], object]) -> None:
+    """The mistake is told before anything is sent, with the states that are possible."""
+    with pytest.raises(requests.ImpossibleStateError, match="one of"):
+        ask()
+
+
+def test_every_request_goes_over_the_wire_as_it_is() -> None:
+    """The runner sends these as JSON, with no SDK between."""
+    for _, request, _ in operations(1, TASK).values():
+        assert json.loads(json.dumps(request)) == request
+    assert json.loads(json.dumps(first())) == first()
+
+
+@given(st.text(st.characters(exclude_categories=()), max_size=50), st.integers(1, 60))
+def test_bounded_texts_are_always_storable_prefixes(text: str, longest: int) -> None:
+    """Whatever an error says, what is kept fits, is valid UTF-8, and is how the text began."""
+    kept = bounded(text, longest)
+    assert len(kept.encode()) <= longest
+    assert text.encode("utf-8", "replace").startswith(kept.encode())

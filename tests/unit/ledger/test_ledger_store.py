@@ -1,0 +1,140 @@
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from overtime.ledger.model import RunKey, RunState
+from overtime.ledger.run import Failure, Run, UnreadableItemError
+from overtime.ledger.store import AlreadyRecorded, LedgerUnavailableError, Moved, Recorded, Refused, RunLedger
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_s3 import S3Client
+
+KEY, TASK, EVENT = RunKey("report", "r-1"), "arn:aws:ecs:eu-west-1:1:task/c/a", b'{"n": 12345678901234567890, "n": 1.0}'
+FAILURE = Failure(form="dead_letter", error_code="200", error_message="Task timed out after 900.00 seconds")
+
+
+def recorded(ledger: RunLedger, key: RunKey = KEY) -> Run:
+    answer = ledger.record(key, EVENT, failure=FAILURE, runs_days=30)
+    assert isinstance(answer, Recorded)
+    return answer.run
+
+
+def moved(answer: Moved | Refused) -> Run:
+    assert isinstance(answer, Moved)
+    return answer.run
+
+
+def test_a_recorded_run_reads_back_as_it_was_written(ledger: RunLedger) -> None:
+    """What record answers is what get finds, with the event byte for byte in S3."""
+    run = recorded(ledger)
+    assert ledger.get(KEY) == run
+    assert (run.state, run.attempt, run.failure) == (RunState.QUEUED, 1, FAILURE)
+    assert (run.event_size, run.event_sha256) == (len(EVENT), hashlib.sha256(EVENT).hexdigest())
+    assert ledger.event(KEY) == EVENT
+
+
+def test_the_event_is_stored_as_json(ledger: RunLedger, s3: S3Client) -> None:
+    """Whoever opens the object sees what it is."""
+    recorded(ledger)
+    assert s3.head_object(Bucket="runs-objects", Key=KEY.event_object)["ContentType"] == "application/json"
+
+
+def test_a_duplicate_finds_the_run_as_it_stands(ledger: RunLedger) -> None:
+    """The second record of one invocation changes neither the item nor the event."""
+    recorded(ledger)
+    run = moved(ledger.launching(KEY, 1))
+    again = ledger.record(KEY, b"{}", failure=replace(FAILURE, error_code="500"), runs_days=1, state=RunState.SKIPPED)
+    assert again == AlreadyRecorded(run)
+    assert ledger.event(KEY) == EVENT
+
+
+def test_a_run_never_exists_without_its_event(dynamodb: DynamoDBClient, s3: S3Client, ledger: RunLedger) -> None:
+    """Where S3 refuses, nothing is recorded, and the error says that trying again is safe."""
+    nowhere = RunLedger(table="runs", bucket="nowhere", dynamodb=dynamodb, s3=s3)
+    with pytest.raises(
+        LedgerUnavailableError, match=r"'nowhere'\) could not store the event of report/r-1.*again is safe"
+    ):
+        nowhere.record(KEY, EVENT, failure=FAILURE, runs_days=30)
+    assert ledger.get(KEY) is None
+
+
+def test_a_run_goes_all_the_way(ledger: RunLedger) -> None:
+    """Every step is in the history with its time, attempt, task and reason."""
+    recorded(ledger)
+    ledger.launching(KEY, 1)
+    ledger.launched(KEY, 1, TASK)
+    ledger.claim(KEY, 1, TASK, "c")
+    run = moved(ledger.finish(KEY, 1, TASK, RunState.FAILED, reason="'x'", error_type="KeyError", exit_code=1))
+    assert [(step.state.value, step.task_arn, step.reason) for step in run.history] == [
+        ("queued", None, None),
+        ("launching", None, None),
+        ("launching", TASK, None),
+        ("running", TASK, None),
+        ("failed", TASK, "'x'"),
+    ]
+    assert (run.finished, run.exit_code, run.error_type, run.task_arn) == (True, 1, "KeyError", TASK)
+    assert run.created_at < (run.started_at or run.created_at) < (run.finished_at or run.created_at)
+
+
+def test_a_refusal_shows_the_run(ledger: RunLedger) -> None:
+    """Who was too late learns what happened instead, and of a run that is not there, nothing."""
+    run = recorded(ledger)
+    assert ledger.finish(KEY, 1, TASK, RunState.SUCCEEDED) == Refused(run)
+    assert ledger.abandon(RunKey("report", "r-2"), 1, "gone") == Refused(None)
+
+
+def test_note_relaunch_abandon_and_cancel_keep_their_reasons(ledger: RunLedger) -> None:
+    """A run says why it is where it is."""
+    recorded(ledger)
+    ledger.launching(KEY, 1)
+    assert moved(ledger.note(KEY, 1, "no answer")).reason == "no answer"
+    assert moved(ledger.relaunch(KEY, 1, "no capacity")).attempt == 2
+    assert moved(ledger.launching(KEY, 2)).reason is None
+    assert moved(ledger.release(KEY, 2, "RESOURCE:MEMORY")).reason == "RESOURCE:MEMORY"
+    ledger.launching(KEY, 2)
+    assert moved(ledger.abandon(KEY, 2, "image not found")).state is RunState.FAILED
+    other = RunKey("report", "r-2")
+    recorded(ledger, other)
+    assert moved(ledger.cancel(other, 1, "by hand")).reason == "by hand"
+
+
+def test_runs_lists_the_states_that_were_asked_for(ledger: RunLedger) -> None:
+    """The open runs are found among the finished ones."""
+    for number in range(3):
+        recorded(ledger, RunKey("report", f"r-{number}"))
+    ledger.cancel(RunKey("report", "r-1"), 1, "by hand")
+    assert {run.key.request_id for run in ledger.runs([RunState.QUEUED, RunState.RUNNING])} == {"r-0", "r-2"}
+
+
+def test_the_latest_attempts_result_is_read(ledger: RunLedger, s3: S3Client) -> None:
+    """A result of an older attempt is never taken for the run's."""
+    run = recorded(ledger)
+    s3.put_object(Bucket="runs-objects", Key=KEY.result_object(1), Body=b"1")
+    assert ledger.result(run) == b"1"
+    with pytest.raises(LedgerUnavailableError, match=r"could not read 'results/report/r-1/2.json'"):
+        ledger.result(replace(run, attempt=2))
+
+
+def test_a_missing_table_is_named(dynamodb: DynamoDBClient, s3: S3Client) -> None:
+    """Every way to the table ends in one error that names it."""
+    lost = RunLedger(table="lost", bucket="runs-objects", dynamodb=dynamodb, s3=s3)
+    for ask in (
+        lambda: lost.get(KEY),
+        lambda: list(lost.runs([RunState.QUEUED])),
+        lambda: lost.cancel(KEY, 1, "x"),
+        lambda: lost.record(KEY, EVENT, failure=FAILURE, runs_days=1),
+    ):
+        with pytest.raises(LedgerUnavailableError, match="table 'lost'"):
+            ask()
+
+
+def test_a_foreign_item_is_told_by_its_key(dynamodb: DynamoDBClient, ledger: RunLedger) -> None:
+    """An item that the ledger did not write is an error, not a run with holes."""
+    dynamodb.put_item(TableName="runs", Item={"run_key": {"S": str(KEY)}, "state": {"S": "odd"}})
+    with pytest.raises(UnreadableItemError, match="'report/r-1' cannot be read"):
+        ledger.get(KEY)
