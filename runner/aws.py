@@ -1,0 +1,205 @@
+"""The few AWS calls that the runner makes, over the small client; every error says which call and what to do."""
+
+from __future__ import annotations
+
+import json
+import time
+
+from runner.errors import CodeError, LedgerUnavailableError, PermissionMissingError, RunnerError
+from runner.retrying import Patience, retrying
+from runner.signing import query_string, quote, signed_headers
+from runner.transport import Client, Response, TransportError, Url
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from runner.credentials import CredentialSource
+
+_SUCCESS = range(200, 300)
+_SERVER_ERROR = 500
+_PERMISSION = frozenset(
+    {
+        "AccessDenied",
+        "AccessDeniedException",
+        "AuthFailure",
+        "InvalidAccessKeyId",
+        "InvalidClientTokenId",
+        "InvalidSignatureException",
+        "SignatureDoesNotMatch",
+        "UnrecognizedClientException",
+    }
+)
+_EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException"})
+_MAY_PASS = frozenset(
+    {
+        "InternalServerError",
+        "LimitExceededException",
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "RequestTimeout",
+        "SlowDown",
+        "Throttling",
+        "ThrottlingException",
+        "TooManyRequestsException",
+        "TransactionConflictException",
+    }
+)
+
+
+class CallError(Exception):
+    """AWS answered a call with an error; `code` is AWS's word for it, `body` the whole answer."""
+
+    def __init__(self, call: str, response: Response) -> None:
+        self.call, self.status, self.body = call, response.status, bytes(response.body)
+        self.code, self.message = error_of(response)
+        super().__init__(f"{call} answered {self.status} {self.code}: {self.message}")
+
+    @property
+    def may_pass(self) -> bool:
+        """Whether the same call can succeed later."""
+        return self.status >= _SERVER_ERROR or self.code in _MAY_PASS or self.code in _EXPIRED
+
+
+def error_of(response: Response) -> tuple[str, str]:
+    """Read AWS's error code and message from an answer of any of its protocols (JSON, REST-JSON, S3's XML)."""
+    text = bytes(response.body).decode("utf-8", "replace")
+    if text.lstrip().startswith("<"):
+        return _between(text, "Code"), _between(text, "Message")
+    try:
+        document = json.loads(text or "{}")
+    except ValueError:
+        return "", text[:200]
+    if not isinstance(document, dict):
+        return "", text[:200]
+    code = response.headers.get("x-amzn-errortype") or document.get("__type") or document.get("Code") or ""
+    return str(code).rpartition("#")[2].partition(":")[0], str(document.get("message") or document.get("Message") or "")
+
+
+def _between(text: str, tag: str) -> str:
+    return text.partition(f"<{tag}>")[2].partition(f"</{tag}>")[0]
+
+
+class Aws:
+    """Signed calls in one region. Use one per thread; the credentials may be shared."""
+
+    def __init__(
+        self, *, region: str, endpoint: str | None, credentials: CredentialSource, ca_bundle: str | None = None
+    ) -> None:
+        self._region, self._endpoint, self._credentials = region, endpoint, credentials
+        self.client = Client(ca_bundle)
+
+    def dynamodb(self, operation: str, request: Mapping[str, object], patience: Patience) -> dict[str, object]:
+        """Call DynamoDB with a low-level request as it stands."""
+        headers = {"x-amz-target": f"DynamoDB_20120810.{operation}", "content-type": "application/x-amz-json-1.0"}
+        body = json.dumps(request).encode()
+        response = self._call(
+            f"dynamodb:{operation}", "POST", self._url("dynamodb"), "/", patience, headers=headers, body=body
+        )
+        answer: dict[str, object] = json.loads(response.body)
+        return answer
+
+    def get_object(self, bucket: str, key: str, patience: Patience) -> bytes:
+        """Read a whole object from S3."""
+        url, path = self._object(bucket, key)
+        return bytes(self._call("s3:GetObject", "GET", url, path, patience).body)
+
+    def put_object(self, bucket: str, key: str, body: bytes, patience: Patience) -> None:
+        """Write a whole object of JSON to S3."""
+        url, path = self._object(bucket, key)
+        headers = {"content-type": "application/json"}
+        self._call("s3:PutObject", "PUT", url, path, patience, headers=headers, body=body)
+
+    def get_function(self, name: str, qualifier: str | None, patience: Patience) -> dict[str, object]:
+        """Ask Lambda for a function's configuration and for the address of its code, which is good for 10 minutes."""
+        query = {"Qualifier": qualifier} if qualifier else {}
+        path = f"/2015-03-31/functions/{quote(name)}"
+        return self._lambda("lambda:GetFunction", path, query, patience)
+
+    def get_layer(self, arn: str, patience: Patience) -> dict[str, object]:
+        """Ask Lambda for one layer version and for the address of its archive, which is good for 10 minutes."""
+        query = {"find": "LayerVersion", "Arn": arn}
+        return self._lambda("lambda:GetLayerVersion", "/2018-10-31/layers", query, patience)
+
+    def _lambda(self, call: str, path: str, query: Mapping[str, str], patience: Patience) -> dict[str, object]:
+        response = self._call(call, "GET", self._url("lambda"), path, patience, query=query)
+        answer: dict[str, object] = json.loads(response.body)
+        return answer
+
+    def _url(self, service: str, prefix: str = "") -> Url:
+        suffix = "amazonaws.com.cn" if self._region.startswith("cn-") else "amazonaws.com"
+        return Url(self._endpoint or f"https://{prefix}{service}.{self._region}.{suffix}")
+
+    def _object(self, bucket: str, key: str) -> tuple[Url, str]:
+        # A certificate covers one label before "s3"; another endpoint may know no bucket names as hosts at all.
+        in_path = self._endpoint or "." in bucket
+        path = f"/{bucket}/{quote(key, '/')}" if in_path else f"/{quote(key, '/')}"
+        return self._url("s3", "" if in_path else f"{bucket}."), path
+
+    def _call(  # noqa: PLR0913 -- the parts of a request
+        self,
+        call: str,
+        method: str,
+        url: Url,
+        path: str,
+        patience: Patience,
+        *,
+        query: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        body: bytes = b"",
+    ) -> Response:
+        encoded = query_string(query or {})
+        path = url.target.rstrip("/") + path
+
+        def once() -> Response:
+            sent = signed_headers(
+                method=method,
+                host=url.host,
+                path=path,
+                query=encoded,
+                headers=headers or {},
+                body=body,
+                service=call.partition(":")[0],
+                region=self._region,
+                credentials=self._credentials.get(),
+                timestamp=time.strftime("%Y%m%dT%H%M%SZ", time.gmtime()),
+            )
+            target = f"{path}?{encoded}" if encoded else path
+            response = self.client.send(url, method=method, target=target, headers=sent, body=body)
+            if response.status not in _SUCCESS:
+                error = CallError(call, response)
+                if error.code in _EXPIRED:
+                    self._credentials.forget()
+                raise error
+            return response
+
+        try:
+            return retrying(once, may_pass, patience)
+        except CallError as error:
+            if error.code in _PERMISSION or error.status in (401, 403):
+                raise _permission_missing(error) from error
+            raise
+
+
+def may_pass(error: Exception) -> bool:
+    """Whether the same call can succeed later: the network, throttling, AWS's own trouble."""
+    return isinstance(error, TransportError) or (isinstance(error, CallError) and error.may_pass)
+
+
+def _permission_missing(error: CallError) -> PermissionMissingError:
+    return PermissionMissingError(
+        f"the task's role may not call {error.call}: AWS answered {error.status} {error.code} ({error.message}). "
+        f"Allow {error.call} in the role that the task runs as."
+    )
+
+
+def ledger_trouble(doing: str) -> Callable[[Exception], RunnerError]:
+    """Make the error for a call to the ledger that failed for good."""
+    return lambda error: LedgerUnavailableError(
+        f"{doing} failed: {error}. Check the ledger's table and bucket, and that the task's subnet reaches them."
+    )
+
+
+def code_trouble(doing: str) -> Callable[[Exception], RunnerError]:
+    """Make the error for a call to Lambda that failed for good."""
+    return lambda error: CodeError(f"{doing} failed: {error}. Check that the function still exists.")

@@ -1,0 +1,113 @@
+"""The environment variables that the handler's process gets: Lambda's own, as near as a container can. Pure.
+
+`docs/context.md` says of each what Lambda gives, what the container gives, and why they differ; a test compares.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from runner.function import Function
+
+FROM_TASK = (
+    "AWS_ACCESS_KEY_ID",
+    "AWS_CA_BUNDLE",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    "AWS_ENDPOINT_URL",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "ECS_CONTAINER_METADATA_URI_V4",
+)
+"""Taken over from the task where they are set: how its role is reached, and where AWS is."""
+
+OWN = ("AWS_LAMBDA_FUNCTION_CONTEXT", "AWS_LAMBDA_FUNCTION_EVENT", "AWS_LAMBDA_HANDLER_PATH")
+"""The runner's own, besides everything that begins with OVERTIME_; the handler never sees them."""
+
+_READ_AT_START = ("PYTHON", "LD_", "OPENSSL_", "SSL_", "MALLOC_", "GLIBC_", "LC_")
+_READ_AT_START_NAMES = frozenset({"TZ", "LANG", "LANGUAGE", "AWS_LAMBDA_EXEC_WRAPPER"})
+
+
+class Places:
+    """The folders that Lambda's variables name."""
+
+    def __init__(self, task_root: str, layer_root: str, runtime_dir: str) -> None:
+        self.task_root, self.layer_root, self.runtime_dir = task_root, layer_root, runtime_dir
+
+
+def fixed(places: Places) -> dict[str, str]:
+    """Give the variables that are the same for every function; an interpreter may be started with them in advance."""
+    task, layer, runtime = places.task_root, places.layer_root, places.runtime_dir
+    return {
+        "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+        "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR",
+        "LAMBDA_RUNTIME_DIR": runtime,
+        "LAMBDA_TASK_ROOT": task,
+        "LANG": "en_US.UTF-8",
+        "LD_LIBRARY_PATH": (f"/var/lang/lib:/lib64:/usr/lib64:{runtime}:{runtime}/lib:{task}:{task}/lib:{layer}/lib"),
+        "PATH": f"/var/lang/bin:/usr/local/bin:/usr/bin/:/bin:{layer}/bin",
+        "TZ": ":UTC",
+    }
+
+
+def of_function(function: Function, *, region: str, log_stream: str, trace_id: str | None) -> dict[str, str]:
+    """Give the variables that Lambda derives from the function's configuration; nobody can set these otherwise."""
+    variables = {
+        "AWS_DEFAULT_REGION": region,
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory_mib),
+        "AWS_LAMBDA_FUNCTION_NAME": function.name,
+        "AWS_LAMBDA_FUNCTION_VERSION": function.version,
+        "AWS_LAMBDA_LOG_FORMAT": function.log_format,
+        "AWS_LAMBDA_LOG_GROUP_NAME": function.log_group,
+        "AWS_LAMBDA_LOG_STREAM_NAME": log_stream,
+        "AWS_REGION": region,
+        "_HANDLER": function.handler,
+    }
+    if function.runtime:
+        variables["AWS_EXECUTION_ENV"] = f"AWS_Lambda_{function.runtime}"
+    if function.log_level:
+        variables["AWS_LAMBDA_LOG_LEVEL"] = function.log_level
+    if trace_id:
+        variables["_X_AMZN_TRACE_ID"] = trace_id
+    return variables
+
+
+def foundation(environ: Mapping[str, str], places: Places, *, by_hand: bool) -> dict[str, str]:
+    """Give what is known before the function is: an interpreter can be started with it in advance.
+
+    By hand, what `docker run -e` set is for the handler, and wins; a task's environment is for the runner, and only
+    what the handler needs of it is taken over.
+    """
+    if by_hand:
+        given = {name: value for name, value in environ.items() if name not in OWN and not name.startswith("OVERTIME_")}
+        return {
+            **fixed(places),
+            **given,
+            "LAMBDA_TASK_ROOT": places.task_root,
+            "LAMBDA_RUNTIME_DIR": places.runtime_dir,
+        }
+    return {**{name: environ[name] for name in FROM_TASK if name in environ}, **fixed(places)}
+
+
+def combined(
+    base: Mapping[str, str], function: Function, derived: Mapping[str, str], *, runtime_api: str
+) -> dict[str, str]:
+    """Put the layers on one another: the function's own variables win over all but what Lambda reserves."""
+    return {**base, **function.variables, **derived, "AWS_LAMBDA_RUNTIME_API": runtime_api}
+
+
+def needs_fresh_interpreter(environment: Mapping[str, str], started_with: Mapping[str, str]) -> bool:
+    """Whether a variable that a process reads only as it starts is not as it was then."""
+    return _read_at_start(environment) != _read_at_start(started_with)
+
+
+def _read_at_start(environment: Mapping[str, str]) -> dict[str, str]:
+    return {
+        name: value
+        for name, value in environment.items()
+        if name.startswith(_READ_AT_START) or name in _READ_AT_START_NAMES
+    }

@@ -1,0 +1,111 @@
+"""Bringing the function's own code and layers into their folders; nothing unchecked is ever written, let alone run."""
+
+from __future__ import annotations
+
+import binascii
+import hashlib
+import threading
+
+from runner.archive import ArchiveError
+from runner.aws import Aws, CallError, code_trouble, may_pass
+from runner.errors import CodeError, RunnerError
+from runner.function import Archive, Function, from_lambda, layer_archive
+from runner.retrying import Patience, retrying
+from runner.transport import Client, TransportError, Url
+from runner.unpack import unpack
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from runner.settings import FunctionName, Settings
+
+_OK, _SERVER_ERROR = 200, 500
+_START_SECONDS = 60
+"""How long a call is tried again before the handler has started; the whole fetch, too, with a fresh address."""
+
+
+class CodeFetch(threading.Thread):
+    """Fetches while the run is being claimed; `finished` waits for it."""
+
+    def __init__(self, aws: Aws, settings: Settings, name: FunctionName) -> None:
+        super().__init__(name="fetch", daemon=True)
+        self._aws, self._settings, self._name = aws, settings, name
+        self._function: Function | None = None
+        self._error: BaseException | None = None
+
+    def run(self) -> None:
+        """Keep what comes of it for `finished`."""
+        try:
+            self._function = fetch(self._aws, self._settings, self._name)
+        except BaseException as error:  # noqa: BLE001 -- raised again in the thread that waits
+            self._error = error
+
+    def finished(self) -> Function:
+        """Wait for the code to be in place. Raises CodeError or PermissionMissingError."""
+        self.join()
+        if self._error is not None:
+            raise self._error
+        if self._function is None:
+            raise CodeError("the code was never fetched")
+        return self._function
+
+
+def fetch(aws: Aws, settings: Settings, name: FunctionName) -> Function:
+    """Fetch and unpack everything, and describe the function. Raises CodeError or PermissionMissingError."""
+    patience = Patience(_START_SECONDS)
+    answer = _asked(lambda: aws.get_function(name.name, name.qualifier, patience), f"reading {name.arn}")
+    function = from_lambda(answer, name.arn)
+    if function.code is not None:
+        _place(aws.client, function.code, settings.task_root)
+    for arn in function.layers:
+        layer = layer_archive(_asked(lambda arn=arn: aws.get_layer(arn, patience), f"reading layer {arn}"), arn)  # type: ignore[misc]
+        _place(aws.client, layer, settings.layer_root)
+    return function
+
+
+def _asked(call: Callable[[], dict[str, object]], doing: str) -> dict[str, object]:
+    try:
+        return call()
+    except (CallError, TransportError) as error:
+        raise code_trouble(doing)(error) from error
+
+
+def _place(client: Client, archive: Archive, root: str) -> None:
+    data = _downloaded(client, archive)
+    try:
+        unpack(memoryview(data), root)
+    except ArchiveError as error:
+        raise CodeError(f"{archive.what} cannot be unpacked: {error}.") from error
+    except OSError as error:
+        raise CodeError(
+            f"{archive.what} cannot be unpacked into {root}: {error}. "
+            "Give the task more ephemeral storage if the disk is full."
+        ) from error
+
+
+def _downloaded(client: Client, archive: Archive) -> bytearray:
+    """Return the archive's bytes, which are those that Lambda has the hash of."""
+
+    def once() -> bytearray:
+        hashed = hashlib.sha256()
+        response = client.send(Url(archive.url), observe=hashed.update)
+        if response.status >= _SERVER_ERROR:
+            raise TransportError(f"the store answered {response.status}")
+        if response.status != _OK:
+            raise CodeError(f"{archive.what} could not be downloaded: the store answered {response.status}.")
+        found = binascii.b2a_base64(hashed.digest(), newline=False).decode()
+        if found != archive.sha256:
+            raise CodeError(
+                f"{archive.what} is not what was deployed: its SHA-256 is {found!r}, Lambda says {archive.sha256!r}. "
+                "Nothing of it was run. Deploy the function again."
+            )
+        return response.body
+
+    try:
+        return retrying(once, may_pass, Patience(_START_SECONDS))
+    except (TransportError, ValueError) as error:
+        raise CodeError(f"{archive.what} could not be downloaded: {error}.") from error
+
+
+__all__ = ["CodeFetch", "RunnerError", "fetch"]

@@ -1,0 +1,133 @@
+"""Running the handler once: everything in place first, then its process, then what came of it."""
+
+# ruff: noqa: PTH112 -- pathlib costs 5 ms before the handler can start
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+
+from runner import environment, report
+from runner.environment import Places
+from runner.errors import CodeError
+from runner.outcome import outcome_of
+from runner.process import Child, out_of_memory_kills
+from runner.runtime_api import Invocation, RuntimeApi
+from runner.supervise import supervise
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from queue import SimpleQueue
+    from typing import TextIO
+
+    from runner.function import Function
+    from runner.outcome import Outcome
+    from runner.settings import Settings
+    from runner.supervise import Happening
+
+
+class HandlerRun:
+    """One run of the handler. Make it early: its interpreter starts while the code is still being fetched."""
+
+    def __init__(self, settings: Settings, happenings: SimpleQueue[Happening]) -> None:
+        self._settings, self._happenings = settings, happenings
+        self._places = Places(settings.task_root, settings.layer_root, settings.runtime_dir)
+        self._base = environment.foundation(settings.environ, self._places, by_hand=settings.claim is None)
+        self._child: Child | None = Child.ahead(self._base, settings.layer_root)
+        # By hand, stdout is for the handler and its result.
+        self._log: TextIO = sys.stderr if settings.claim is None else sys.stdout
+
+    def discard(self) -> None:
+        """End the interpreter that was started in advance, if it is still waiting."""
+        if self._child is not None:
+            self._child.discard()
+            self._child = None
+
+    def run(  # noqa: PLR0913 -- what makes up an invocation
+        self,
+        function: Function,
+        *,
+        request_id: str,
+        event: bytes,
+        log_stream: str,
+        memory_mib: int | None = None,
+        context: Mapping[str, object],
+    ) -> Outcome:
+        """Return what came of it, with the log's lines written. Raises CodeError where no process can be started."""
+        seconds = self._settings.max_runtime_seconds
+        invocation = Invocation(
+            request_id, event, headers(function, request_id, (time.time() + seconds) * 1000, context)
+        )
+        api = RuntimeApi(invocation, self._happenings, lambda: self._say(report.start(request_id, function.version)))
+        derived = environment.of_function(
+            function, region=self._settings.region, log_stream=log_stream, trace_id=_optional(context, "trace_id")
+        )
+        kills = out_of_memory_kills()
+        child = self._started(environment.combined(self._base, function, derived, runtime_api=api.address))
+        ending = supervise(child, self._happenings, run_seconds=seconds, stop_seconds=self._settings.stop_seconds)
+        api.close()
+        outcome = outcome_of(
+            ending, request_id=request_id, run_seconds=seconds, out_of_memory=out_of_memory_kills() > kills
+        )
+        self._say(
+            ("" if ending.handed_out else report.start(request_id, function.version))
+            + report.end(
+                request_id=request_id,
+                duration=ending.duration,
+                init_duration=ending.init_duration,
+                memory_mib=memory_mib or function.memory_mib,
+                peak_mib=ending.exit.peak_mib if ending.exit else 0,
+                outcome=outcome,
+            )
+        )
+        return outcome
+
+    def _started(self, wanted: Mapping[str, str]) -> Child:
+        waiting, self._child = self._child, None
+        # The dynamic loader remembers that a folder for libraries was not there when it first looked.
+        brings_libraries = any(
+            os.path.isdir(f"{root}/lib") for root in (self._settings.task_root, self._settings.layer_root)
+        )
+        if waiting and not brings_libraries and not environment.needs_fresh_interpreter(wanted, self._base):
+            waiting.watch(self._happenings)
+            waiting.release(wanted)
+            return waiting
+        if waiting:
+            waiting.discard()
+        try:
+            child = Child.fresh(wanted, self._settings.layer_root)
+        except OSError as error:
+            raise CodeError(
+                f"the handler's process could not be started: {error}. "
+                f"Check AWS_LAMBDA_EXEC_WRAPPER = {wanted.get('AWS_LAMBDA_EXEC_WRAPPER')!r}."
+            ) from error
+        child.watch(self._happenings)
+        return child
+
+    def _say(self, text: str) -> None:
+        self._log.write(text)
+        self._log.flush()
+
+
+def headers(function: Function, request_id: str, deadline_ms: float, context: Mapping[str, object]) -> dict[str, str]:
+    """Write the headers from which the runtime client makes the handler's context."""
+    found = {
+        "Lambda-Runtime-Aws-Request-Id": request_id,
+        "Lambda-Runtime-Deadline-Ms": str(int(deadline_ms)),
+        "Lambda-Runtime-Invoked-Function-Arn": function.arn,
+    }
+    optional = {
+        "Lambda-Runtime-Trace-Id": _optional(context, "trace_id"),
+        "Lambda-Runtime-Aws-Tenant-Id": _optional(context, "tenant_id"),
+        "Lambda-Runtime-Client-Context": _optional(context, "client_context"),
+        "Lambda-Runtime-Cognito-Identity": _optional(context, "identity"),
+    }
+    return found | {name: value for name, value in optional.items() if value is not None}
+
+
+def _optional(context: Mapping[str, object], name: str) -> str | None:
+    value = context.get(name)
+    return value if value is None or isinstance(value, str) else json.dumps(value)

@@ -1,0 +1,114 @@
+"""The runner from beginning to end: what runs beside what, and what each end means to the container's exit code."""
+
+# ruff: noqa: PTH123 -- pathlib costs 5 ms before the handler can start
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from queue import SimpleQueue
+
+from runner import function as functions
+from runner.aws import Aws
+from runner.credentials import CredentialSource
+from runner.errors import RunnerError
+from runner.fetch import CodeFetch
+from runner.handler import HandlerRun
+from runner.ledger import TaskLedger
+from runner.outcome import outcome_of_error
+from runner.retrying import Patience
+from runner.settings import Claim, FunctionName, Settings, read
+from runner.task import this_task
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from runner.supervise import Happening
+
+_INTERNAL = 70
+
+
+def main(environ: Mapping[str, str] | None = None) -> int:
+    """Do what the environment says and return the container's exit code."""
+    happenings: SimpleQueue[Happening] = SimpleQueue()
+    # `put` of a SimpleQueue may be called from a signal handler: it never waits for a lock.
+    signal.signal(signal.SIGTERM, lambda *_: happenings.put(("terminate", None)))
+    try:
+        settings = read(os.environ if environ is None else environ)
+        run = HandlerRun(settings, happenings)
+        try:
+            if settings.claim is not None and settings.function is not None:
+                return _from_ledger(settings, settings.claim, settings.function, run)
+            return _by_hand(settings, run)
+        finally:
+            run.discard()
+    except RunnerError as error:
+        sys.stderr.write(f"overtime: {error}\n")
+        return error.exit_code
+    except Exception:  # noqa: BLE001 -- the last resort: say what is known, and end as what it is
+        import traceback  # noqa: PLC0415 -- not for the runs that go well
+
+        traceback.print_exc()
+        return _INTERNAL
+
+
+def _from_ledger(settings: Settings, claim: Claim, name: FunctionName, run: HandlerRun) -> int:
+    """Continue the invocation that the task was started for. The code is fetched meanwhile, but waits for the claim."""
+    credentials = CredentialSource(settings.environ)
+    fetch = CodeFetch(_aws(settings, credentials), settings, name)
+    fetch.start()
+    task = this_task(settings.environ)
+    ledger = TaskLedger(_aws(settings, credentials), claim, task.arn, Patience(settings.patience_seconds))
+    ledger.claim()
+    try:
+        event = ledger.event()
+        outcome = run.run(
+            fetch.finished(),
+            request_id=claim.key.request_id,
+            event=event,
+            log_stream=task.log_stream,
+            memory_mib=task.memory_mib,
+            context={},
+        )
+    except RunnerError as error:
+        ledger.finish(outcome_of_error(error, claim.key.request_id))
+        raise
+    ledger.finish(outcome)
+    return outcome.exit_code
+
+
+def _by_hand(settings: Settings, run: HandlerRun) -> int:
+    """Run the handler on the event from the environment. No call to AWS, unless the code is to be fetched."""
+    fetched = None
+    if settings.function is not None:
+        fetch = CodeFetch(_aws(settings, CredentialSource(settings.environ)), settings, settings.function)
+        fetch.start()
+        fetched = fetch.finished()
+    request_id = str(settings.context.get("aws_request_id") or _random_request_id())
+    outcome = run.run(
+        functions.by_hand(settings, fetched),
+        request_id=request_id,
+        event=settings.event,
+        log_stream=str(settings.context.get("log_stream_name", "by-hand")),
+        context=settings.context,
+    )
+    if settings.result_file:
+        with open(settings.result_file, "wb") as file:
+            file.write(outcome.result)
+    else:
+        sys.stdout.buffer.write(outcome.result + b"\n")
+        sys.stdout.buffer.flush()
+    return outcome.exit_code
+
+
+def _aws(settings: Settings, credentials: CredentialSource) -> Aws:
+    return Aws(
+        region=settings.region, endpoint=settings.endpoint, credentials=credentials, ca_bundle=settings.ca_bundle
+    )
+
+
+def _random_request_id() -> str:
+    text = os.urandom(16).hex()
+    return f"{text[:8]}-{text[8:12]}-4{text[13:16]}-a{text[17:20]}-{text[20:]}"

@@ -1,0 +1,96 @@
+"""From how the handler's run ended to what is written down: state, exit code, result. Pure; in Lambda's words."""
+
+from __future__ import annotations
+
+import json
+import signal
+
+from overtime.ledger.model import RunState
+from runner.errors import HANDLER_FAILED, HANDLER_RETURNED, RunnerError
+from runner.runtime_api import LARGEST_RESULT
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from runner.supervise import Ending
+
+
+class Outcome:
+    """What becomes of the run. `fault` is a line for the log where the runtime itself printed nothing."""
+
+    def __init__(
+        self, state: RunState, exit_code: int, result: bytes, *, error: tuple[str, str] | None = None, log: bool = False
+    ) -> None:
+        self.state, self.exit_code, self.result = state, exit_code, result
+        self.error_type = error[0] if error else None
+        self.reason = error[1] if error else None
+        self.fault = self.reason if log else None
+
+
+def outcome_of(ending: Ending, *, request_id: str, run_seconds: float, out_of_memory: bool) -> Outcome:
+    """Decide. The order matters: a run that was out of time stays timed out, whatever its process did then."""
+    answer, code = ending.answer, ending.exit.code if ending.exit else 0
+    if ending.timed_out:
+        return _fault(
+            "Sandbox.Timedout", f"Task timed out after {run_seconds:.2f} seconds", request_id, RunState.TIMED_OUT
+        )
+    if answer is None:
+        return _fault(*_death(code, stopped=ending.stopped, out_of_memory=out_of_memory), request_id)
+    if answer.size > LARGEST_RESULT:
+        text = (
+            f"Response payload size ({answer.size} bytes) exceeded maximum allowed payload size "
+            f"({LARGEST_RESULT} bytes)."
+        )
+        return _fault("Function.ResponseSizeTooLarge", text, request_id, prefix="")
+    if answer.kind == "response":
+        return Outcome(RunState.SUCCEEDED, HANDLER_RETURNED, answer.body)
+    return _raised(answer.body, request_id)
+
+
+def outcome_of_error(error: RunnerError, request_id: str) -> Outcome:
+    """Decide for a run that was claimed but whose handler could not be started."""
+    text = str(error)
+    document = error_document(error.error_type, text, request_id)
+    return Outcome(RunState.FAILED, error.exit_code, document, error=(error.error_type, text))
+
+
+def error_document(error_type: str, message: str, request_id: str) -> bytes:
+    """Write an error as Lambda hands it to whoever invoked the function."""
+    return json.dumps(
+        {"errorMessage": message, "errorType": error_type, "requestId": request_id, "stackTrace": []}
+    ).encode()
+
+
+def _raised(body: bytes, request_id: str) -> Outcome:
+    """Keep the runtime's own document; one that came before the event does not know the request's id yet."""
+    try:
+        document = json.loads(body)
+    except ValueError:
+        document = None
+    if not isinstance(document, dict):
+        return _fault("Runtime.Unknown", "the runtime reported an error that is no JSON object", request_id)
+    if not document.get("requestId"):
+        body = json.dumps({**document, "requestId": request_id}).encode()
+    error = str(document.get("errorType") or "Unhandled"), str(document.get("errorMessage") or "")
+    return Outcome(RunState.FAILED, HANDLER_FAILED, body, error=error)
+
+
+def _death(code: int, *, stopped: bool, out_of_memory: bool) -> tuple[str, str]:
+    if code == 0:
+        return "Runtime.ExitError", "Error: Runtime exited without providing a reason"
+    how = f"exit status {code}" if code > 0 else f"signal: {_name(-code)}"
+    text = f"Error: Runtime exited with error: {how}"
+    if stopped:
+        text += " (the task was told to stop: SIGTERM)"
+    return ("Runtime.OutOfMemory" if out_of_memory and code == -signal.SIGKILL else "Runtime.ExitError"), text
+
+
+def _name(number: int) -> str:
+    return (signal.strsignal(number) or f"signal {number}").lower()
+
+
+def _fault(
+    error_type: str, text: str, request_id: str, state: RunState = RunState.FAILED, prefix: str | None = None
+) -> Outcome:
+    message = (f"RequestId: {request_id} " if prefix is None else prefix) + text
+    document = error_document(error_type, message, request_id)
+    return Outcome(state, HANDLER_FAILED, document, error=(error_type, message), log=True)

@@ -1,0 +1,45 @@
+"""Trying again: for a bounded time, at growing intervals, and only what may pass."""
+
+from __future__ import annotations
+
+import os
+import time
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import TypeVar
+
+    Answer = TypeVar("Answer")
+
+_FIRST_PAUSE = 0.1
+_LONGEST_PAUSE = 15.0
+
+
+class Patience:
+    """How long to try, in seconds, and the clock that measures it."""
+
+    def __init__(
+        self,
+        seconds: float,
+        *,
+        sleep: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.seconds, self.sleep, self.clock = seconds, sleep, clock
+
+
+def retrying(act: Callable[[], Answer], may_pass: Callable[[Exception], bool], patience: Patience) -> Answer:
+    """Return what `act` returns; raise its error where that will not pass, or where the patience is used up."""
+    give_up = patience.clock() + patience.seconds
+    pause = _FIRST_PAUSE
+    while True:
+        try:
+            return act()
+        except Exception as error:
+            # Half fixed, half drawn: tasks that failed together do not come back together.
+            drawn = pause * (0.5 + int.from_bytes(os.urandom(2), "big") / 131_072)
+            if not may_pass(error) or patience.clock() + drawn > give_up:
+                raise
+            patience.sleep(drawn)
+            pause = min(pause * 2, _LONGEST_PAUSE)

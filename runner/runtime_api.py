@@ -1,0 +1,151 @@
+"""Lambda's Runtime API for a single invocation, on a port of 127.0.0.1 ("Lambda runtime API", AWS Lambda guide)."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from io import BufferedReader
+    from queue import SimpleQueue
+
+    from runner.supervise import Happening
+
+LARGEST_RESULT = 6_291_556
+"""Bytes that Lambda takes from a handler: 6 MiB and 100."""
+
+_ROOT = "/2018-06-01/runtime"
+_PIECE = 1 << 16
+_JSON = "Content-Type: application/json"
+_REASONS = {200: "OK", 202: "Accepted", 400: "Bad Request", 404: "Not Found", 413: "Request Entity Too Large"}
+
+
+class Invocation:
+    """What `next` answers, once: the untouched event and the headers that become the handler's context."""
+
+    def __init__(self, request_id: str, event: bytes, headers: Mapping[str, str]) -> None:
+        self.request_id, self.event, self.headers = request_id, event, headers
+
+
+class Answer:
+    """What the runtime said: `kind` is response, error or init_error; a result too large has its size only."""
+
+    def __init__(self, kind: str, body: bytes, size: int) -> None:
+        self.kind, self.body, self.size = kind, body, size
+
+
+class RuntimeApi:
+    """Serves one invocation; what the runtime does arrives in `happenings`.
+
+    `begin` is called just before the event is handed out, so that what it prints precedes what the handler prints.
+    """
+
+    def __init__(self, invocation: Invocation, happenings: SimpleQueue[Happening], begin: Callable[[], None]) -> None:
+        self._invocation, self._happenings, self._begin = invocation, happenings, begin
+        self._handed_out = False
+        self._closed = threading.Event()
+        self._lock = threading.Lock()
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.address = f"127.0.0.1:{self._listener.getsockname()[1]}"
+        threading.Thread(target=self._accept, name="runtime-api", daemon=True).start()
+
+    def close(self) -> None:
+        """Take no more calls."""
+        self._closed.set()
+        self._listener.close()
+
+    def _accept(self) -> None:
+        while not self._closed.is_set():
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+
+    def _serve(self, connection: socket.socket) -> None:
+        with connection, connection.makefile("rb") as reader:
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            try:
+                while line := reader.readline(_PIECE):
+                    method, target, _ = line.decode("latin-1").split(" ", 2)
+                    headers = _headers(reader)
+                    if headers.get("expect", "").lower() == "100-continue":
+                        connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
+                    body, size = _body(reader, headers)
+                    status, extra, content = self._answer(method, target, body, size)
+                    head = [f"HTTP/1.1 {status} {_REASONS[status]}", _JSON, f"Content-Length: {len(content)}"]
+                    head += [
+                        f"{name}: {value}" for name, value in {"Content-Type": "application/json", **extra}.items()
+                    ]
+                    connection.sendall("\r\n".join([*head, "", ""]).encode("latin-1") + content)
+            except (OSError, ValueError):
+                return  # whoever it was has hung up, or speaks no HTTP; the process's end tells the rest
+
+    def _answer(self, method: str, target: str, body: bytes, size: int) -> tuple[int, Mapping[str, str], bytes]:
+        own = f"{_ROOT}/invocation/{self._invocation.request_id}"
+        match method, target:
+            case "GET", "/2018-06-01/runtime/invocation/next":
+                return self._next()
+            case "POST", "/2018-06-01/runtime/init/error":
+                return self._take(Answer("init_error", body, size))
+            case "POST", _ if target == f"{own}/error":
+                return self._take(Answer("error", body, size))
+            case "POST", _ if target == f"{own}/response":
+                return self._take(Answer("response", body, size))
+            case "POST", _ if target.startswith(f"{_ROOT}/invocation/"):
+                return _refusal(400, "Invalid request ID", "InvalidRequestID")
+            case _:
+                return _refusal(404, f"{method} {target} is not part of the runtime API", "NotFound")
+
+    def _next(self) -> tuple[int, Mapping[str, str], bytes]:
+        with self._lock:
+            first, self._handed_out = not self._handed_out, True
+        if not first:
+            self._happenings.put(("idle", None))
+            threading.Event().wait()  # there is no second invocation: the process is about to be ended
+        self._begin()
+        self._happenings.put(("begun", None))
+        return 200, self._invocation.headers, self._invocation.event
+
+    def _take(self, answer: Answer) -> tuple[int, Mapping[str, str], bytes]:
+        self._happenings.put(("answer", answer))
+        if answer.size > LARGEST_RESULT:
+            text = f"Exceeded maximum allowed payload size ({LARGEST_RESULT} bytes)."
+            return _refusal(413, text, "RequestEntityTooLarge")
+        return 202, {}, b'{"status":"OK"}\n'
+
+
+def _headers(reader: BufferedReader) -> dict[str, str]:
+    headers = {}
+    while (line := reader.readline(1 << 21).decode("latin-1").rstrip("\r\n")) != "":
+        name, _, value = line.partition(":")
+        headers[name.lower()] = value.strip()
+    return headers
+
+
+def _body(reader: BufferedReader, headers: Mapping[str, str]) -> tuple[bytes, int]:
+    """Read the whole body; keep it only if Lambda would."""
+    kept, size = bytearray(), 0
+    chunked = headers.get("transfer-encoding", "").lower() == "chunked"
+    left = int(reader.readline(_PIECE).split(b";")[0], 16) if chunked else int(headers.get("content-length", "0"))
+    while left:
+        piece = reader.read(min(left, _PIECE))
+        if not piece:
+            raise ConnectionResetError("the runtime hung up in the middle of its answer")
+        size += len(piece)
+        left -= len(piece)
+        if size <= LARGEST_RESULT:
+            kept += piece
+        if chunked and not left:
+            reader.readline(_PIECE)
+            left = int(reader.readline(_PIECE).split(b";")[0], 16)
+    if chunked:
+        reader.readline(_PIECE)
+    return bytes(kept), size
+
+
+def _refusal(status: int, text: str, kind: str) -> tuple[int, Mapping[str, str], bytes]:
+    return status, {}, json.dumps({"errorMessage": text, "errorType": kind}).encode()

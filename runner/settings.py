@@ -1,0 +1,163 @@
+"""The task's environment variables as checked values; every fault is said at once."""
+
+from __future__ import annotations
+
+import json
+
+from overtime.ledger.model import InvalidRunKeyError, RunKey
+from runner.errors import BadEnvironmentError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+LONGEST_RUNTIME_SECONDS = 1_209_600
+"""14 days: AWS retires older Fargate tasks, and Node's timers overflow at 24.8 days."""
+
+CONTEXT_FIELDS = frozenset(
+    {
+        "aws_request_id",
+        "client_context",
+        "function_name",
+        "function_version",
+        "identity",
+        "invoked_function_arn",
+        "log_group_name",
+        "log_stream_name",
+        "memory_limit_in_mb",
+        "tenant_id",
+        "trace_id",
+    }
+)
+"""What AWS_LAMBDA_FUNCTION_CONTEXT may name: the attributes of the context that a handler sees."""
+
+_ARN_PARTS = 7
+
+
+class FunctionName:
+    """A function's ARN, and the parts of it that calls need."""
+
+    def __init__(self, arn: str) -> None:
+        parts = arn.split(":")
+        if parts[0] != "arn" or parts[2:3] != ["lambda"] or len(parts) not in (_ARN_PARTS, _ARN_PARTS + 1):
+            raise ValueError(f"{arn!r} is no function's ARN (arn:aws:lambda:<region>:<account>:function:<name>)")
+        self.arn, self.region, self.name = arn, parts[3], parts[6]
+        self.qualifier = parts[7] if len(parts) > _ARN_PARTS else None
+
+
+class Claim:
+    """Which run to claim, and where the ledger is."""
+
+    def __init__(self, key: RunKey, attempt: int, table: str, bucket: str) -> None:
+        self.key, self.attempt, self.table, self.bucket = key, attempt, table, bucket
+
+
+class Settings:
+    """What this process is to do. `claim` is None by hand, `function` is None where the code is already in place."""
+
+    claim: Claim | None = None
+    function: FunctionName | None = None
+    event: bytes = b""
+    handler: str | None = None
+    result_file: str | None = None
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self.environ = environ
+        self.region = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or ""
+        self.endpoint = environ.get("AWS_ENDPOINT_URL") or None
+        self.ca_bundle = environ.get("AWS_CA_BUNDLE") or None
+        self.task_root = environ.get("LAMBDA_TASK_ROOT") or "/var/task"
+        self.layer_root = environ.get("OVERTIME_LAYER_ROOT") or "/opt"
+        self.runtime_dir = environ.get("LAMBDA_RUNTIME_DIR") or "/var/runtime"
+        self.context: dict[str, object] = {}
+        self.max_runtime_seconds = LONGEST_RUNTIME_SECONDS
+        self.patience_seconds = 300
+        """How long a call that may pass is tried again, at the run's end above all."""
+        self.stop_seconds = 100
+        """How long the handler has after SIGTERM: less than the task's stop timeout, so that the end is recorded."""
+
+
+def read(environ: Mapping[str, str]) -> Settings:
+    """Check the environment. Raises BadEnvironmentError with a line for each fault."""
+    settings = Settings(environ)
+    faults: list[str] = []
+    settings.max_runtime_seconds = _number(
+        environ, "OVERTIME_MAX_RUNTIME_SECONDS", LONGEST_RUNTIME_SECONDS, range(1, LONGEST_RUNTIME_SECONDS + 1), faults
+    )
+    settings.patience_seconds = _number(environ, "OVERTIME_PATIENCE_SECONDS", 300, range(86_401), faults)
+    settings.stop_seconds = _number(environ, "OVERTIME_STOP_SECONDS", 100, range(1, 121), faults)
+    if arn := environ.get("OVERTIME_FUNCTION_ARN"):
+        try:
+            settings.function = FunctionName(arn)
+            settings.region = settings.region or settings.function.region
+        except ValueError as error:
+            faults.append(f"OVERTIME_FUNCTION_ARN: {error}")
+    if "AWS_LAMBDA_FUNCTION_EVENT" in environ:
+        _by_hand(settings, environ, faults)
+    else:
+        _from_ledger(settings, environ, faults)
+    if faults:
+        raise BadEnvironmentError("the environment does not say what to run: " + "; ".join(faults))
+    return settings
+
+
+def _by_hand(settings: Settings, environ: Mapping[str, str], faults: list[str]) -> None:
+    settings.event = environ["AWS_LAMBDA_FUNCTION_EVENT"].encode("utf-8", "surrogateescape")
+    settings.result_file = environ.get("OVERTIME_RESULT_FILE") or None
+    try:
+        json.loads(settings.event)
+    except ValueError as error:
+        faults.append(f"AWS_LAMBDA_FUNCTION_EVENT is not JSON: {error}")
+    try:
+        context = json.loads(environ.get("AWS_LAMBDA_FUNCTION_CONTEXT") or "{}")
+    except ValueError as error:
+        faults.append(f"AWS_LAMBDA_FUNCTION_CONTEXT is not JSON: {error}")
+    else:
+        if not isinstance(context, dict) or set(context) - CONTEXT_FIELDS:
+            faults.append(f"AWS_LAMBDA_FUNCTION_CONTEXT must be an object of {', '.join(sorted(CONTEXT_FIELDS))}")
+        else:
+            settings.context = context
+    folder, settings.handler = handler_path(environ.get("AWS_LAMBDA_HANDLER_PATH") or environ.get("_HANDLER") or "")
+    settings.task_root = folder or settings.task_root
+    if not settings.handler and settings.function is None:
+        faults.append("AWS_LAMBDA_HANDLER_PATH is missing: name the handler as in Lambda, for example app.handler")
+
+
+def handler_path(text: str) -> tuple[str | None, str | None]:
+    """Split AWS_LAMBDA_HANDLER_PATH into the folder of the code (None: /var/task) and the handler (None: not given).
+
+    Three forms: `app.handler` or `pkg/mod.handler` below /var/task, `/folder:pkg/mod.handler`, `/folder/app.handler`.
+    """
+    if not text.startswith("/"):
+        return None, text or None
+    folder, colon, handler = text.partition(":")
+    if not colon:
+        folder, _, handler = text.rpartition("/")
+    return folder or "/", handler or None
+
+
+def _from_ledger(settings: Settings, environ: Mapping[str, str], faults: list[str]) -> None:
+    names = ("OVERTIME_RUN_KEY", "OVERTIME_LEDGER_TABLE", "OVERTIME_LEDGER_BUCKET", "OVERTIME_FUNCTION_ARN")
+    missing = [name for name in names if not environ.get(name)]
+    if missing:
+        faults.append(
+            f"{', '.join(missing)} missing: the task definition and RunTask's override set them; "
+            "by hand, set AWS_LAMBDA_FUNCTION_EVENT instead"
+        )
+    attempt = _number(environ, "OVERTIME_TASK_ATTEMPT", 1, range(1, 1_000_000), faults)
+    if not missing:
+        try:
+            key = RunKey.parse(environ["OVERTIME_RUN_KEY"])
+        except InvalidRunKeyError as error:
+            faults.append(f"OVERTIME_RUN_KEY: {error}")
+        else:
+            table, bucket = environ["OVERTIME_LEDGER_TABLE"], environ["OVERTIME_LEDGER_BUCKET"]
+            settings.claim = Claim(key, attempt, table, bucket)
+
+
+def _number(environ: Mapping[str, str], name: str, default: int, allowed: range, faults: list[str]) -> int:
+    text = environ.get(name) or str(default)
+    if text.isascii() and text.isdigit() and int(text) in allowed:
+        return int(text)
+    faults.append(f"{name} = {text!r} must be a whole number from {allowed.start} to {allowed.stop - 1}")
+    return default
