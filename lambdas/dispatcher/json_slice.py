@@ -50,9 +50,8 @@ def members(text: str) -> Iterator[Member]:
         _end(text, at + 1)
         return
     while True:
+        _expect(text, at, '"')
         name, at = _DECODER.raw_decode(text, at)
-        if not isinstance(name, str):
-            raise JSONDecodeError("Expecting property name", text, at)
         at = _skip(text, _expect(text, _skip(text, at), ":"))
         value, end = _DECODER.raw_decode(text, at)
         yield Member(name, value, text[at:end])

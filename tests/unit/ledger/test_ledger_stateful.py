@@ -1,3 +1,4 @@
+# ruff: noqa: D102 -- a rule is named by the operation that it tries
 from __future__ import annotations
 
 import itertools

@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import pytest
+
+from lambdas.dispatcher.config import Config, ConfigError, RescueRule
+
+ENVIRON = {
+    "OVERTIME_FUNCTION_NAME": "report",
+    "OVERTIME_FUNCTION_ARN": "arn:aws:lambda:eu-west-1:123456789012:function:report",
+    "OVERTIME_LEDGER_TABLE": "runs",
+    "OVERTIME_LEDGER_BUCKET": "runs-objects",
+    "OVERTIME_CLUSTER_ARN": "arn:aws:ecs:eu-west-1:123456789012:cluster/overtime",
+    "OVERTIME_TASK_FAMILY": "report",
+    "OVERTIME_CONTAINER_NAME": "runner",
+    "OVERTIME_SUBNET_IDS": "subnet-1, subnet-2",
+    "OVERTIME_SECURITY_GROUP_IDS": "sg-1",
+    "OVERTIME_ASSIGN_PUBLIC_IP": "ENABLED",
+    "OVERTIME_RESCUE": "timeout,out_of_memory",
+    "OVERTIME_ATTEMPTS": "3",
+    "OVERTIME_PARKING_QUEUE_URL": "https://sqs.eu-west-1.amazonaws.com/123456789012/parking",
+    "OVERTIME_MAX_RECEIVE_COUNT": "5",
+    "OVERTIME_RUNS_DAYS": "30",
+}
+
+
+def test_the_environment_becomes_typed_values() -> None:
+    """Lists are split, numbers are numbers, rules are rules."""
+    config = Config.from_environ(ENVIRON | {"UNRELATED": "x"})
+    assert (config.subnet_ids, config.attempts, config.runs_days) == (("subnet-1", "subnet-2"), 3, 30)
+    assert config.rescue == {RescueRule.TIMEOUT, RescueRule.OUT_OF_MEMORY}
+
+
+@pytest.mark.parametrize("name", ENVIRON)
+def test_a_missing_variable_is_named(name: str) -> None:
+    """The error says which variable is not there."""
+    with pytest.raises(ConfigError, match=f"the environment variable {name} is not set"):
+        Config.from_environ({key: value for key, value in ENVIRON.items() if key != name})
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "rule"),
+    [
+        ("OVERTIME_FUNCTION_NAME", "  ", "must not be empty"),
+        ("OVERTIME_SUBNET_IDS", "subnet-1,,subnet-2", "none of its parts may be empty"),
+        ("OVERTIME_ASSIGN_PUBLIC_IP", "true", "ENABLED or DISABLED"),
+        ("OVERTIME_RESCUE", "timeout,all", "one of any, out_of_memory, timeout"),
+        ("OVERTIME_ATTEMPTS", "4", "from 0 to 3"),
+        ("OVERTIME_ATTEMPTS", "-1", "whole number from 0 to 3"),
+        ("OVERTIME_MAX_RECEIVE_COUNT", "0", "at least 1"),
+        ("OVERTIME_RUNS_DAYS", "²", "whole number at least 1"),
+    ],
+)
+def test_a_value_that_cannot_work_is_shown_with_its_rule(name: str, value: str, rule: str) -> None:
+    """The error names the variable, the value, and what is allowed."""
+    with pytest.raises(ConfigError, match=f"{name} is {value!r}: .*{rule}"):
+        Config.from_environ(ENVIRON | {name: value})

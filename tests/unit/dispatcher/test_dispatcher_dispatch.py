@@ -1,0 +1,364 @@
+# ruff: noqa: D102 -- the stand-ins' methods are named by what they stand in for
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+import boto3
+import pytest
+from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+from botocore.exceptions import ClientError, ReadTimeoutError
+
+from lambdas.dispatcher.config import Config, RescueRule
+from lambdas.dispatcher.dispatch import Dispatcher, NotDispatchedError, Result
+from lambdas.dispatcher.failure_record import UnreadableRecordError
+from overtime.ledger.model import RunKey, RunState
+from overtime.ledger.store import LedgerUnavailableError, Moved, RunLedger
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_ecs import ECSClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sqs import SQSClient
+
+EVENTS = Path(__file__).parents[2] / "events"
+KEY = RunKey("report", "8b1f1a2c-5d0e-4f6a-9f0e-2f7c9f4f2a10")
+
+
+class Ecs:
+    """Stands in for ECS: RunTask as AWS documents it, with client tokens, which moto's lacks.
+
+    The same token with the same parameters names the task of the first call; with others it is a ConflictException
+    that names the task. A call that ends in `failures` uses no token up.
+    """
+
+    def __init__(self) -> None:
+        self.tasks: list[str] = []
+        self.tokens: dict[str, tuple[str, str]] = {}
+        self.answers: list[Exception | list[dict[str, str]]] = []
+        """What the next calls meet instead: an error, or a list of failures."""
+
+    def run_task(self, *, clientToken: str, **request: object) -> dict[str, object]:  # noqa: N803 -- AWS's name
+        if self.answers:
+            answer = self.answers.pop(0)
+            if isinstance(answer, Exception):
+                raise answer
+            return {"tasks": [], "failures": answer}
+        parameters = json.dumps(request, sort_keys=True)
+        if clientToken not in self.tokens:
+            self.tokens[clientToken] = (f"arn:aws:ecs:eu-west-1:1:task/c/{len(self.tasks)}", parameters)
+            self.tasks.append(parameters)
+        task, first = self.tokens[clientToken]
+        if parameters != first:
+            raise refusal("ConflictException", "the token has other parameters", 400, resourceIds=[task])
+        return {"tasks": [{"taskArn": task}], "failures": []}
+
+
+class Crash(BaseException):
+    """The dispatcher's process is gone: nothing catches this."""
+
+
+class Fuse:
+    """Counts the external calls of several clients and ends the process just before or just after one of them."""
+
+    def __init__(self, at: int, *, after: bool) -> None:
+        self.at, self.after, self.calls = at, after, 0
+
+    def wrap(self, client: object) -> object:
+        fuse = self
+
+        class Wrapped:
+            def __getattr__(self, name: str) -> Callable[..., object]:
+                def call(**request: object) -> object:
+                    fuse.calls += 1
+                    if fuse.calls == fuse.at and not fuse.after:
+                        raise Crash
+                    answer = getattr(client, name)(**request)
+                    if fuse.calls == fuse.at:
+                        raise Crash
+                    return answer
+
+                return call
+
+        return Wrapped()
+
+
+def refusal(code: str, message: str, status: int, **more: object) -> ClientError:
+    response = {"Error": {"Code": code, "Message": message}, "ResponseMetadata": {"HTTPStatusCode": status}, **more}
+    return ClientError(response, "RunTask")  # type: ignore[arg-type]
+
+
+def message(name: str, *, receives: int = 1, body: str | None = None) -> SQSRecord:
+    record = json.loads((EVENTS / f"{name}.json").read_text())["Records"][0]
+    record["attributes"]["ApproximateReceiveCount"] = str(receives)
+    return SQSRecord(record if body is None else record | {"body": body})
+
+
+def config(parking: str, *, subnet: str = "subnet-1") -> Config:
+    return Config(
+        function_name="report",
+        function_arn="arn:aws:lambda:eu-west-1:123456789012:function:report",
+        ledger_table="runs",
+        ledger_bucket="runs-objects",
+        runs_days=30,
+        cluster_arn="arn:aws:ecs:eu-west-1:123456789012:cluster/overtime",
+        task_family="report",
+        container_name="runner",
+        subnet_ids=(subnet,),
+        security_group_ids=("sg-1",),
+        assign_public_ip="ENABLED",
+        rescue=frozenset({RescueRule.TIMEOUT, RescueRule.OUT_OF_MEMORY}),
+        attempts=3,
+        parking_queue_url=parking,
+        max_receive_count=5,
+    )
+
+
+class World:
+    """The ledger, the cluster and the parking queue, and a fresh dispatcher for each delivery."""
+
+    def __init__(self, dynamodb: DynamoDBClient, s3: S3Client, sqs: SQSClient) -> None:
+        self.dynamodb, self.s3, self.sqs, self.ecs = dynamodb, s3, sqs, Ecs()
+        self.parking = sqs.create_queue(QueueName="parking")["QueueUrl"]
+        self.ledger = RunLedger(table="runs", bucket="runs-objects", dynamodb=dynamodb, s3=s3)
+
+    def dispatcher(self, fuse: Fuse | None = None, *, subnet: str = "subnet-1") -> Dispatcher:
+        wrap: Callable[[object], object] = fuse.wrap if fuse is not None else lambda client: client
+        ledger = RunLedger(
+            table="runs",
+            bucket="runs-objects",
+            dynamodb=cast("DynamoDBClient", wrap(self.dynamodb)),
+            s3=cast("S3Client", wrap(self.s3)),
+        )
+        return Dispatcher(
+            config=config(self.parking, subnet=subnet),
+            ledger=ledger,
+            ecs=cast("ECSClient", wrap(self.ecs)),
+            sqs=cast("SQSClient", wrap(self.sqs)),
+        )
+
+    def state(self) -> tuple[str, str | None] | None:
+        run = self.ledger.get(KEY)
+        return None if run is None else (run.state.value, run.reason)
+
+    def parked(self) -> list[str]:
+        found = self.sqs.receive_message(QueueUrl=self.parking, MaxNumberOfMessages=10, MessageAttributeNames=["All"])
+        return [each["Body"] for each in found.get("Messages", [])]
+
+
+@pytest.fixture
+def world(dynamodb: DynamoDBClient, s3: S3Client) -> World:
+    return World(dynamodb, s3, boto3.client("sqs", region_name="eu-west-1"))
+
+
+def test_a_timeout_becomes_one_task_that_knows_only_its_run(world: World) -> None:
+    """The override names run and attempt; the event is in S3 as it was; the ledger names the task."""
+    record = message("dead_letter_timeout")
+    done = world.dispatcher().dispatch(record)
+    assert (done.key, done.result) == (KEY, Result.STARTED)
+    run = world.ledger.get(KEY)
+    assert run is not None
+    assert (run.state, run.task_arn) == (RunState.LAUNCHING, done.task_arn)
+    assert world.ledger.event(KEY) == record.body.encode()
+    (task,) = world.ecs.tasks
+    environment = json.loads(task)["overrides"]["containerOverrides"][0]["environment"]
+    assert {each["name"]: each["value"] for each in environment} == {
+        "OVERTIME_RUN_KEY": str(KEY),
+        "OVERTIME_TASK_ATTEMPT": "1",
+    }
+    assert "sales" not in task
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("call", range(1, 6))
+def test_a_crash_around_any_call_ends_in_one_task(world: World, call: int, *, after: bool) -> None:
+    """Event, item, launching, RunTask, launched: die before or after each, deliver again, and there is one task."""
+    fuse = Fuse(call, after=after)
+    with pytest.raises(Crash):
+        world.dispatcher(fuse).dispatch(message("dead_letter_timeout"))
+    for receives in (2, 3):
+        world.dispatcher().dispatch(message("dead_letter_timeout", receives=receives))
+    assert len(world.ecs.tasks) == 1
+    assert world.state() == ("launching", None)
+    run = world.ledger.get(KEY)
+    assert run is not None
+    assert run.task_arn == world.ecs.tokens.popitem()[1][0]
+    assert isinstance(world.ledger.claim(KEY, 1, run.task_arn, "c"), Moved)
+
+
+def test_five_calls_are_all_there_are(world: World) -> None:
+    """The crash test above covers every external call: a further one would have to be added to it."""
+    fuse = Fuse(99, after=False)
+    world.dispatcher(fuse).dispatch(message("dead_letter_timeout"))
+    assert fuse.calls == 5
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("call", range(1, 4))
+def test_a_crash_around_any_call_never_drops_what_is_not_rescued(world: World, call: int, *, after: bool) -> None:
+    """Event, item, parking: die before or after each, deliver again, and the message is parked."""
+    with pytest.raises(Crash):
+        world.dispatcher(Fuse(call, after=after)).dispatch(message("dead_letter_handler_error"))
+    world.dispatcher().dispatch(message("dead_letter_handler_error", receives=2))
+    assert message("dead_letter_handler_error").body in world.parked()
+    assert world.ecs.tasks == []
+    assert (world.state() or ("",))[0] == "skipped"
+
+
+def test_what_is_not_rescued_is_kept_as_it_came(world: World) -> None:
+    """The parking queue gets body and attributes, the ledger the reason, S3 the event."""
+    record = message("dead_letter_handler_error")
+    assert world.dispatcher().dispatch(record).result is Result.SKIPPED
+    (parked,) = world.sqs.receive_message(QueueUrl=world.parking, MessageAttributeNames=["All"])["Messages"]
+    assert parked["Body"] == record.body
+    assert {name: value["StringValue"] for name, value in parked["MessageAttributes"].items()} == {
+        name: value["stringValue"] for name, value in record.message_attributes.items()
+    }
+    assert world.state() == ("skipped", "not rescued: the failure is 'other' and the rule is out_of_memory, timeout")
+    assert world.ledger.event(KEY) == record.body.encode()
+
+
+@pytest.mark.parametrize("finish", [None, RunState.SUCCEEDED, RunState.FAILED])
+def test_a_duplicate_of_a_claimed_run_is_acknowledged(world: World, finish: RunState | None) -> None:
+    """A late delivery starts nothing once the task has the run, whether it still runs or has finished."""
+    task = world.dispatcher().dispatch(message("dead_letter_timeout")).task_arn or ""
+    world.ledger.claim(KEY, 1, task, "c")
+    if finish is not None:
+        world.ledger.finish(KEY, 1, task, finish)
+    before = world.ledger.get(KEY)
+    assert world.dispatcher().dispatch(message("dead_letter_timeout")).result is Result.DUPLICATE
+    assert (world.ledger.get(KEY), len(world.ecs.tasks)) == (before, 1)
+
+
+def test_a_task_that_claims_before_its_launch_is_written_counts_as_started(world: World) -> None:
+    """RunTask's answer may come after the task's first act; the claim stands and the run was started."""
+
+    class Quick(Ecs):
+        def run_task(self, *, clientToken: str, **request: object) -> dict[str, object]:  # noqa: N803
+            answer = super().run_task(clientToken=clientToken, **request)
+            world.ledger.claim(KEY, 1, self.tokens[clientToken][0], "c")
+            return answer
+
+    world.ecs = Quick()
+    assert world.dispatcher().dispatch(message("dead_letter_timeout")).result is Result.STARTED
+    assert world.state() == ("running", None)
+
+
+NOT_LAUNCHED: list[tuple[Exception | list[dict[str, str]], str]] = [
+    ([{"reason": "RESOURCE:MEMORY"}], "RESOURCE:MEMORY"),
+    (
+        [{"arn": "a", "reason": "Capacity is unavailable at this time", "detail": "eu-west-1a"}],
+        "Capacity is .*eu-west-1a",
+    ),
+    (refusal("ThrottlingException", "Rate exceeded", 400), "ThrottlingException: Rate exceeded"),
+    (refusal("AccessDeniedException", "not authorized to perform: ecs:RunTask", 400), "AccessDenied.*ecs:RunTask"),
+    (refusal("ClusterNotFoundException", "Cluster not found.", 400), "ClusterNotFoundException"),
+]
+
+
+@pytest.mark.parametrize(("answer", "reason"), NOT_LAUNCHED)
+def test_where_nothing_started_the_run_is_queued_with_the_reason(
+    world: World, answer: Exception | list[dict[str, str]], reason: str
+) -> None:
+    """failures[], throttling, missing permission, no cluster: the queue tries again, and then it works."""
+    world.ecs.answers = [answer]
+    with pytest.raises(NotDispatchedError, match=f"no task started for the run .*{reason}"):
+        world.dispatcher().dispatch(message("dead_letter_timeout"))
+    state, told = world.state() or ("", "")
+    assert state == "queued"
+    assert not (told or "").startswith("parked")
+    assert world.dispatcher().dispatch(message("dead_letter_timeout", receives=2)).result is Result.STARTED
+    assert world.state() == ("launching", None)
+
+
+UNCLEAR = [
+    refusal("ServerException", "Service Unavailable", 500),
+    ReadTimeoutError(endpoint_url="https://ecs"),
+    refusal("ConflictException", "no task named", 400),
+]
+
+
+@pytest.mark.parametrize("answer", [*UNCLEAR, []], ids=lambda answer: type(answer).__name__)
+def test_where_no_answer_tells_the_run_stays_launching(world: World, answer: Exception | list[dict[str, str]]) -> None:
+    """A task may have started, so the run is not put back; the next delivery asks with the same token."""
+    world.ecs.answers = [answer]
+    with pytest.raises(NotDispatchedError, match="is not known"):
+        world.dispatcher().dispatch(message("dead_letter_timeout"))
+    assert (world.state() or ("",))[0] == "launching"
+    world.dispatcher().dispatch(message("dead_letter_timeout", receives=2))
+    assert (len(world.ecs.tasks), world.state()) == (1, ("launching", None))
+
+
+def test_the_last_receive_says_that_the_record_is_parked(world: World) -> None:
+    """Who finds a queued run that nobody launches any more reads where its record went."""
+    world.ecs.answers = [[{"reason": "RESOURCE:MEMORY"}]]
+    with pytest.raises(NotDispatchedError, match="parked after 5 receives"):
+        world.dispatcher().dispatch(message("dead_letter_timeout", receives=5))
+    assert world.state() == ("queued", "parked after 5 receives: RESOURCE:MEMORY")
+
+
+def test_changed_settings_between_two_deliveries_still_name_the_same_task(world: World) -> None:
+    """ECS refuses the same token with other subnets and names the task that is there: that is the run's task."""
+    with pytest.raises(Crash):
+        world.dispatcher(Fuse(4, after=True)).dispatch(message("dead_letter_timeout"))
+    done = world.dispatcher(subnet="subnet-2").dispatch(message("dead_letter_timeout"))
+    assert (len(world.ecs.tasks), done.task_arn) == (1, world.ecs.tokens.popitem()[1][0])
+
+
+def test_a_forgotten_token_cannot_make_two_runs(world: World) -> None:
+    """Should ECS start a second task a day later, only one of the two can claim, and only that one can finish."""
+    with pytest.raises(Crash):
+        world.dispatcher(Fuse(4, after=True)).dispatch(message("dead_letter_timeout"))
+    first = world.ecs.tokens.popitem()[1][0]
+    second = world.dispatcher().dispatch(message("dead_letter_timeout")).task_arn or ""
+    assert first != second
+    assert isinstance(world.ledger.claim(KEY, 1, first, "c1"), Moved)
+    assert not isinstance(world.ledger.claim(KEY, 1, second, "c2"), Moved)
+    assert not isinstance(world.ledger.finish(KEY, 1, second, RunState.SUCCEEDED), Moved)
+    assert world.dispatcher().dispatch(message("dead_letter_timeout")).result is Result.DUPLICATE
+
+
+def test_a_relaunched_run_gets_a_task_of_its_own(world: World) -> None:
+    """The next attempt has another token, so ECS starts another task for it."""
+    first = world.dispatcher().dispatch(message("dead_letter_timeout")).task_arn or ""
+    world.ledger.claim(KEY, 1, first, "c")
+    world.ledger.relaunch(KEY, 1, "Spot took the host")
+    assert world.dispatcher().dispatch(message("dead_letter_timeout")).result is Result.STARTED
+    assert len(world.ecs.tasks) == 2
+    assert not isinstance(world.ledger.finish(KEY, 1, first, RunState.SUCCEEDED), Moved)
+
+
+def test_a_cancelled_run_is_not_launched(world: World) -> None:
+    """Who cancels a queued run stops its record too."""
+    world.ecs.answers = [[{"reason": "RESOURCE:MEMORY"}]]
+    with pytest.raises(NotDispatchedError):
+        world.dispatcher().dispatch(message("dead_letter_timeout"))
+    world.ledger.cancel(KEY, 1, "by hand")
+    assert world.dispatcher().dispatch(message("dead_letter_timeout")).result is Result.DUPLICATE
+    assert world.ecs.tasks == []
+
+
+def test_garbage_leaves_no_trace(world: World) -> None:
+    """What cannot be read makes no run, no object and no task."""
+    with pytest.raises(UnreadableRecordError):
+        world.dispatcher().dispatch(message("garbage_body"))
+    assert world.s3.list_objects_v2(Bucket="runs-objects")["KeyCount"] == 0
+    assert world.dynamodb.scan(TableName="runs")["Count"] == 0
+
+
+def test_a_ledger_that_does_not_answer_leaves_the_record_to_the_queue(world: World) -> None:
+    """No task is asked for that the ledger does not know of."""
+    world.dynamodb.delete_table(TableName="runs")
+    with pytest.raises(LedgerUnavailableError, match="'runs'"):
+        world.dispatcher().dispatch(message("dead_letter_timeout"))
+    assert world.ecs.tasks == []
+
+
+def test_a_parking_queue_that_is_gone_keeps_the_record(world: World) -> None:
+    """A record that is not rescued is not acknowledged before it is parked."""
+    world.sqs.delete_queue(QueueUrl=world.parking)
+    with pytest.raises(NotDispatchedError, match="could not be sent on to the parking queue"):
+        world.dispatcher().dispatch(message("dead_letter_handler_error"))
