@@ -1,0 +1,26 @@
+"""Lambda functions that finish, however long they take: read the settings, build the stack, export where things are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pulumi
+
+from overtime import settings
+from overtime.errors import OvertimeError
+from overtime.program import build
+
+
+def main() -> None:
+    """Build this stack. What people can mend is told without a stack trace."""
+    place = settings.Place(project=pulumi.get_project(), stack=pulumi.get_stack(), root=Path.cwd())
+    try:
+        outputs = build(settings.load(place), place, sources=".")
+    except OvertimeError as error:
+        raise pulumi.RunError(str(error)) from None
+    for name, value in outputs.items():
+        pulumi.export(name, value)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,35 @@
+"""Folders of code as archives that change only when the code does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pulumi
+
+SOURCES = Path(__file__).resolve().parents[1]
+"""The folder that holds `components/`, `lambdas/`, `overtime/` and `runner/`."""
+
+_NOT_CODE = frozenset({"__pycache__", ".DS_Store", ".git"})
+
+
+def code(path: Path) -> pulumi.Archive:
+    """Give a function's code as Lambda takes it: a zip as it is, a folder without what tools leave in it.
+
+    Pulumi stores no file modes for a folder; code that brings executables is given as a zip.
+    """
+    if path.is_file():
+        return pulumi.FileArchive(str(path))
+    return of_files({str(file.relative_to(path)): file for file in files(path, "*")})
+
+
+def of_files(members: dict[str, Path]) -> pulumi.Archive:
+    """Give files as an archive, by the name each has in it."""
+    return pulumi.AssetArchive(
+        {Path(name).as_posix(): pulumi.FileAsset(str(members[name])) for name in sorted(members)}
+    )
+
+
+def files(folder: Path, *patterns: str) -> list[Path]:
+    """List the files below a folder whose names match, in order, without caches."""
+    found = {file for pattern in patterns for file in folder.rglob(pattern) if file.is_file()}
+    return sorted(file for file in found if _NOT_CODE.isdisjoint(file.relative_to(folder).parts))

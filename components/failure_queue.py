@@ -1,0 +1,89 @@
+"""The queue of one function's failed events, and the queue where what cannot be handed over is kept."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_aws as aws
+
+from components import policies
+
+LONGEST_RETENTION_SECONDS = 1_209_600
+LARGEST_MESSAGE_BYTES = 1_048_576
+"""SQS's limit; an event may have 1 MB, and Pulumi's own default is smaller."""
+_VISIBILITY_FACTOR = 6
+"""https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html#events-sqs-queueconfig"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FailureQueueArgs:
+    """What the queue needs to know."""
+
+    consumer_timeout_seconds: int
+    """Timeout of the dispatcher; a record it took stays hidden six times as long, as AWS advises."""
+    max_receive_count: int
+    """Deliveries before a record is parked."""
+
+
+class FailureQueue(pulumi.ComponentResource):
+    """Holds the events of invocations that failed until the dispatcher takes them."""
+
+    arn: pulumi.Output[str]
+    url: pulumi.Output[str]
+    parking_arn: pulumi.Output[str]
+    parking_url: pulumi.Output[str]
+
+    def __init__(self, name: str, args: FailureQueueArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("overtime:index:FailureQueue", name, {}, opts)
+
+        parking = self._queue(f"{name}-parking")
+        queue = self._queue(
+            f"{name}-queue",
+            visibility_timeout_seconds=_VISIBILITY_FACTOR * args.consumer_timeout_seconds,
+            redrive_policy=parking.arn.apply(
+                lambda arn: json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": args.max_receive_count})
+            ),
+        )
+        aws.sqs.RedriveAllowPolicy(
+            f"{name}-redrive",
+            queue_url=parking.url,
+            redrive_allow_policy=queue.arn.apply(
+                lambda arn: json.dumps({"redrivePermission": "byQueue", "sourceQueueArns": [arn]})
+            ),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        self._encrypted_transport_only(f"{name}-queue-tls-only", queue)
+        self._encrypted_transport_only(f"{name}-parking-tls-only", parking)
+
+        self.arn, self.url = queue.arn, queue.url
+        self.parking_arn, self.parking_url = parking.arn, parking.url
+        self.register_outputs(
+            {"arn": self.arn, "url": self.url, "parking_arn": self.parking_arn, "parking_url": self.parking_url}
+        )
+
+    def _queue(
+        self,
+        name: str,
+        *,
+        visibility_timeout_seconds: int | None = None,
+        redrive_policy: pulumi.Input[str] | None = None,
+    ) -> aws.sqs.Queue:
+        return aws.sqs.Queue(
+            name,
+            message_retention_seconds=LONGEST_RETENTION_SECONDS,
+            max_message_size=LARGEST_MESSAGE_BYTES,
+            sqs_managed_sse_enabled=True,
+            visibility_timeout_seconds=visibility_timeout_seconds,
+            redrive_policy=redrive_policy,
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+
+    def _encrypted_transport_only(self, name: str, queue: aws.sqs.Queue) -> None:
+        aws.sqs.QueuePolicy(
+            name,
+            queue_url=queue.url,
+            policy=policies.rendered(policies.encrypted_transport_only, arn=queue.arn, service="sqs"),
+            opts=pulumi.ResourceOptions(parent=self),
+        )

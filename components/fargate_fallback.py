@@ -1,0 +1,65 @@
+"""A function's second life: what takes its failed events and finishes them on Fargate."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pulumi
+
+from components.dispatcher import Dispatcher, DispatcherArgs
+from components.runner_task import RunnerTask, RunnerTaskArgs
+
+if TYPE_CHECKING:
+    from components.failure_queue import FailureQueue
+    from components.platform import Platform
+    from components.primary_function import PrimaryFunction
+    from overtime import settings
+
+
+@dataclass(frozen=True, kw_only=True)
+class FargateFallbackArgs:
+    """What the fallback needs to know."""
+
+    function: PrimaryFunction
+    """The function that gets it."""
+    failures: FailureQueue
+    """The function's dead-letter queue; it is older than the function, because AWS checks it when that is made."""
+    options: settings.Function
+    """The function's settings."""
+    platform: Platform
+    """What all functions share."""
+    retention: settings.Retention
+    """How long runs and logs are kept."""
+
+
+class FargateFallback(pulumi.ComponentResource):
+    """Dispatcher and task of one function."""
+
+    task_family: str
+    dispatcher_name: pulumi.Output[str]
+
+    def __init__(self, name: str, args: FargateFallbackArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("overtime:index:FargateFallback", name, {}, opts)
+        child = pulumi.ResourceOptions(parent=self)
+
+        task = RunnerTask(
+            f"{name}-task",
+            RunnerTaskArgs(function=args.function, options=args.options, platform=args.platform),
+            child,
+        )
+        dispatcher = Dispatcher(
+            f"{name}-dispatcher",
+            DispatcherArgs(
+                function=args.function,
+                options=args.options,
+                failures=args.failures,
+                task=task,
+                platform=args.platform,
+                retention=args.retention,
+            ),
+            child,
+        )
+
+        self.task_family, self.dispatcher_name = task.family, dispatcher.name
+        self.register_outputs({"task_family": self.task_family, "dispatcher_name": self.dispatcher_name})

@@ -1,0 +1,78 @@
+"""The dispatcher's archive: our sources, and libraries at exactly the versions in `lambdas/requirements.lock`."""
+
+from __future__ import annotations
+
+import re
+from importlib.metadata import Distribution, PackageNotFoundError, distribution
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from components.archives import SOURCES, files, of_files
+from overtime.errors import OvertimeError
+
+if TYPE_CHECKING:
+    import pulumi
+
+LOCK = SOURCES / "lambdas" / "requirements.lock"
+_PINNED = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*)==([^\s;\\]+)", re.MULTILINE)
+_KEPT_METADATA = ("METADATA", "LICENSE", "LICENCE", "NOTICE")
+
+
+class LambdaArchiveError(OvertimeError):
+    """The dispatcher's archive cannot be made from what is installed."""
+
+
+def dispatcher_archive() -> pulumi.Archive:
+    """Give the dispatcher's code. Raises `LambdaArchiveError`."""
+    return of_files(members())
+
+
+def members() -> dict[str, Path]:
+    """List the archive's files by the name each has in it. Raises `LambdaArchiveError`."""
+    found = {str(file.relative_to(SOURCES)): file for file in _sources()}
+    for name, version in _PINNED.findall(LOCK.read_text(encoding="utf-8")):
+        found |= _library(name, version)
+    return found
+
+
+def _sources() -> list[Path]:
+    ours = [
+        SOURCES / "lambdas" / "__init__.py",
+        SOURCES / "overtime" / "__init__.py",
+        SOURCES / "overtime" / "errors.py",
+    ]
+    return ours + [
+        file for folder in ("lambdas/dispatcher", "overtime/ledger") for file in files(SOURCES / folder, "*.py")
+    ]
+
+
+def _library(name: str, version: str) -> dict[str, Path]:
+    try:
+        installed = distribution(name)
+    except PackageNotFoundError:
+        raise LambdaArchiveError(_mismatch(name, version, "it is not installed")) from None
+    if installed.version != version:
+        raise LambdaArchiveError(_mismatch(name, version, f"version {installed.version!r} is installed"))
+    if installed.files is None:
+        raise LambdaArchiveError(_mismatch(name, version, "its installation does not list its files"))
+    return _code_of(installed)
+
+
+def _code_of(installed: Distribution) -> dict[str, Path]:
+    wanted = {}
+    for file in installed.files or []:
+        where = installed.locate_file(file)
+        metadata = file.parts[0].endswith(".dist-info")
+        code = file.suffix in {".py", ".json"} or file.name == "py.typed"
+        kept = file.name.startswith(_KEPT_METADATA) if metadata else code
+        if kept and ".." not in file.parts and "__pycache__" not in file.parts:
+            wanted[file.as_posix()] = Path(str(where))
+    return wanted
+
+
+def _mismatch(name: str, version: str, found: str) -> str:
+    return (
+        f"The dispatcher ships {name!r} {version}, but {found} in the environment that runs this program, and another "
+        f"version would not be the tested one. Install the project's requirements there: "
+        f"`uv pip sync requirements.lock`, or `pip install {name}=={version}`."
+    )

@@ -1,0 +1,72 @@
+"""Where tasks run: a VPC of their own with public subnets and no NAT, or subnets that exist."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pulumi
+import pulumi_aws as aws
+import pulumi_awsx as awsx
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from overtime import settings
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkArgs:
+    """What the network needs to know."""
+
+    network: settings.Network
+    """A range and a number of zones, or the subnets and security groups to use."""
+
+
+class Network(pulumi.ComponentResource):
+    """Subnets and security groups for tasks that call out and that nothing may call."""
+
+    subnet_ids: pulumi.Output[Sequence[str]]
+    security_group_ids: pulumi.Output[Sequence[str]]
+    public_ip: bool
+
+    def __init__(self, name: str, args: NetworkArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("overtime:index:Network", name, {}, opts)
+        given = args.network
+
+        self.public_ip = given.public_ip
+        if given.subnet_ids:
+            self.subnet_ids = pulumi.Output.from_input(list(given.subnet_ids))
+            self.security_group_ids = pulumi.Output.from_input(list(given.security_group_ids))
+        else:
+            vpc = self._vpc(name, given)
+            self.subnet_ids = vpc.public_subnet_ids
+            self.security_group_ids = pulumi.Output.all(self._egress_only(name, vpc)).apply(list)
+        self.register_outputs({"subnet_ids": self.subnet_ids, "security_group_ids": self.security_group_ids})
+
+    def _vpc(self, name: str, given: settings.Network) -> awsx.ec2.Vpc:
+        return awsx.ec2.Vpc(
+            f"{name}-vpc",
+            cidr_block=given.cidr,
+            number_of_availability_zones=given.availability_zones,
+            # A public address costs per running task, a NAT gateway per hour: nothing runs here until it is needed.
+            nat_gateways=awsx.ec2.NatGatewayConfigurationArgs(strategy=awsx.ec2.NatGatewayStrategy.NONE),
+            subnet_specs=[awsx.ec2.SubnetSpecArgs(type=awsx.ec2.SubnetType.PUBLIC)],
+            subnet_strategy=awsx.ec2.SubnetAllocationStrategy.AUTO,
+            enable_dns_hostnames=True,
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+
+    def _egress_only(self, name: str, vpc: awsx.ec2.Vpc) -> pulumi.Output[str]:
+        child = pulumi.ResourceOptions(parent=self)
+        group = aws.ec2.SecurityGroup(
+            f"{name}-tasks",
+            description="overtime tasks: they call out, nothing calls them",
+            vpc_id=vpc.vpc_id,
+            opts=child,
+        )
+        rule = aws.vpc.SecurityGroupEgressRule(
+            f"{name}-out", security_group_id=group.id, cidr_ipv4="0.0.0.0/0", ip_protocol="-1", opts=child
+        )
+        # Through the rule: a task that starts before it exists could not reach AWS.
+        return rule.security_group_id

@@ -1,0 +1,112 @@
+"""What all functions of a stack share: network, cluster, run ledger, and the runner images."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pulumi
+import pulumi_aws as aws
+import pulumi_awsx as awsx
+
+from components.network import Network, NetworkArgs
+from components.run_ledger import RunLedger, RunLedgerArgs
+from components.runner_image import RunnerImage, RunnerImageArgs
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from overtime import settings
+
+ImageKey = tuple[str, str]
+"""Runtime and architecture, such as `("python3.13", "x86_64")`."""
+
+_MOST_IMAGES = 50
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlatformArgs:
+    """What the platform needs to know."""
+
+    network: settings.Network
+    """Where tasks run."""
+    retention: settings.Retention
+    """How long runs are kept."""
+    container_insights: bool
+    """Whether CloudWatch collects metrics per task."""
+    base_images: Mapping[ImageKey, str]
+    """The base image of each runner image that the functions need."""
+    sources: str
+    """Folder that holds `runner/` and `overtime/`, as the engine's own working folder finds it."""
+
+
+class Platform(pulumi.ComponentResource):
+    """The shared part of a stack; nothing in it costs by the hour."""
+
+    network: Network
+    ledger: RunLedger
+    cluster_arn: pulumi.Output[str]
+    repository_arn: pulumi.Output[str]
+    image_uris: Mapping[ImageKey, pulumi.Output[str]]
+    region: pulumi.Output[str]
+    arn_prefix: pulumi.Output[str]
+    """`arn:<partition>:ecs:<region>:<account>`, the beginning of a task definition's ARN."""
+
+    def __init__(self, name: str, args: PlatformArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("overtime:index:Platform", name, {}, opts)
+        child = pulumi.ResourceOptions(parent=self)
+
+        self._locate()
+        self.network = Network(f"{name}-network", NetworkArgs(network=args.network), child)
+        ledger = RunLedgerArgs(runs_days=args.retention.runs_days, force_destroy=args.retention.force_destroy)
+        self.ledger = RunLedger(f"{name}-ledger", ledger, child)
+        self.cluster_arn = self._cluster(name, container_insights=args.container_insights).arn
+        repository = self._repository(name)
+        self.repository_arn = self._repository_arn(repository.url)
+        self.image_uris = {
+            key: self._image(name, key, base, repository, args.sources) for key, base in args.base_images.items()
+        }
+        self.register_outputs({"cluster_arn": self.cluster_arn, "image_uris": list(self.image_uris.values())})
+
+    def _locate(self) -> None:
+        invoke = pulumi.InvokeOptions(parent=self)
+        self.region = aws.get_region_output(opts=invoke).region
+        account = aws.get_caller_identity_output(opts=invoke).account_id
+        partition = aws.get_partition_output(opts=invoke).partition
+        self.arn_prefix = pulumi.Output.format("arn:{0}:ecs:{1}:{2}", partition, self.region, account)
+
+    def _cluster(self, name: str, *, container_insights: bool) -> aws.ecs.Cluster:
+        insights = aws.ecs.ClusterSettingArgs(
+            name="containerInsights", value="enabled" if container_insights else "disabled"
+        )
+        return aws.ecs.Cluster(f"{name}-cluster", settings=[insights], opts=pulumi.ResourceOptions(parent=self))
+
+    def _repository(self, name: str) -> awsx.ecr.Repository:
+        keep = awsx.ecr.LifecyclePolicyRuleArgs(
+            description=f"keep the latest {_MOST_IMAGES} runner images",
+            tag_status=awsx.ecr.LifecycleTagStatus.ANY,
+            maximum_number_of_images=_MOST_IMAGES,
+        )
+        return awsx.ecr.Repository(
+            f"{name}-images",
+            image_tag_mutability="IMMUTABLE",
+            image_scanning_configuration=aws.ecr.RepositoryImageScanningConfigurationArgs(scan_on_push=True),
+            lifecycle_policy=awsx.ecr.LifecyclePolicyArgs(rules=[keep]),
+            force_delete=True,  # images are made from the sources again whenever they are missing
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+
+    def _repository_arn(self, url: pulumi.Output[str]) -> pulumi.Output[str]:
+        parts = pulumi.Output.all(self.arn_prefix, url)
+        return parts.apply(
+            lambda known: f"{known[0].replace(':ecs:', ':ecr:')}:repository/{known[1].partition('/')[2]}"
+        )
+
+    def _image(
+        self, name: str, key: ImageKey, base_image: str, repository: awsx.ecr.Repository, sources: str
+    ) -> pulumi.Output[str]:
+        args = RunnerImageArgs(
+            repository_url=repository.url, base_image=base_image, architecture=key[1], sources=sources
+        )
+        noun = "-".join(key).replace(".", "-").replace("_", "-")
+        return RunnerImage(f"{name}-runner-{noun}", args, pulumi.ResourceOptions(parent=self)).uri

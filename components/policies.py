@@ -1,0 +1,135 @@
+"""Every IAM document of a stack as a pure function of names: exact resources, and a Sid that says what for."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pulumi
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from overtime.settings import Permission
+
+    Document = dict[str, object]
+    Statement = dict[str, object]
+
+
+def rendered(document: Callable[..., Document], **names: pulumi.Input[object]) -> pulumi.Output[str]:
+    """Write a document as JSON once AWS has given the names in it."""
+    return pulumi.Output.all(**names).apply(lambda known: json.dumps(document(**known), sort_keys=True))
+
+
+def trust(*services: str) -> Document:
+    """Let AWS services such as `lambda` take the role."""
+    principal = {"Service": [f"{service}.amazonaws.com" for service in services]}
+    return _document([{"Sid": "Trust", "Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole"}])
+
+
+def primary(*, log_group_arn: str, queue_arn: str, permissions: Sequence[Permission]) -> Document:
+    """Let the function write its log, leave failed events on its queue, and do what its settings say."""
+    own = [_allow(f"Own{i}", each.actions, each.resources) for i, each in enumerate(permissions)]
+    return _document([_logs(log_group_arn), _allow("LeaveFailedEvents", ["sqs:SendMessage"], [queue_arn]), *own])
+
+
+def runner(
+    *, function_name: str, function_arn: str, layer_arns: Sequence[str], table_arn: str, bucket_arn: str
+) -> Document:
+    """Let the runner, which works as the function, fetch the code and keep this function's runs."""
+    layers = [_allow("FetchLayers", ["lambda:GetLayerVersion"], layer_arns)] if layer_arns else []
+    return _document(
+        [
+            _allow("FetchCode", ["lambda:GetFunction"], [function_arn, f"{function_arn}:*"]),
+            *layers,
+            _runs("ClaimAndFinishRuns", ["dynamodb:GetItem", "dynamodb:UpdateItem"], table_arn, function_name),
+            _allow("ReadEvents", ["s3:GetObject"], [f"{bucket_arn}/events/{function_name}/*"]),
+            _allow("WriteResults", ["s3:PutObject"], [f"{bucket_arn}/results/{function_name}/*"]),
+        ]
+    )
+
+
+def dispatcher(  # noqa: PLR0913 - each is one resource that the dispatcher touches
+    *,
+    function_name: str,
+    log_group_arn: str,
+    queue_arn: str,
+    parking_arn: str,
+    table_arn: str,
+    bucket_arn: str,
+    cluster_arn: str,
+    family_arn: str,
+    role_arns: Sequence[str],
+) -> Document:
+    """Let the dispatcher take failure records of one function, record its runs, and start its task."""
+    take = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"]
+    in_cluster = {"ArnEquals": {"ecs:cluster": cluster_arn}}
+    to_tasks = {"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}}
+    # AWS asks for it as soon as a launch copies tags, and `tags` or `aws:defaultTags` may put some on the definition.
+    at_launch = {"StringEquals": {"ecs:CreateAction": "RunTask"}}
+    tasks = cluster_arn.replace(":cluster/", ":task/") + "/*"
+    return _document(
+        [
+            _logs(log_group_arn),
+            _allow("TakeFailureRecords", take, [queue_arn]),
+            _allow("ParkWhatIsNotRescued", ["sqs:SendMessage"], [parking_arn]),
+            _runs("RecordRuns", ["dynamodb:PutItem", "dynamodb:UpdateItem"], table_arn, function_name),
+            _allow("StoreEvents", ["s3:PutObject"], [f"{bucket_arn}/events/{function_name}/*"]),
+            _allow("StartTask", ["ecs:RunTask"], [f"{family_arn}:*"], in_cluster),
+            _allow("TagTask", ["ecs:TagResource"], [tasks], at_launch),
+            _allow("HandRolesToTask", ["iam:PassRole"], role_arns, to_tasks),
+        ]
+    )
+
+
+def execution(*, repository_arn: str, log_group_arn: str) -> Document:
+    """Let ECS pull the runner image and write the container's output."""
+    pull = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
+    return _document(
+        [
+            # The action has no resource: a token is for the whole registry.
+            _allow("LogIntoRegistry", ["ecr:GetAuthorizationToken"], ["*"]),
+            _allow("PullRunnerImage", pull, [repository_arn]),
+            _logs(log_group_arn),
+        ]
+    )
+
+
+def encrypted_transport_only(*, arn: str, service: str) -> Document:
+    """Refuse everybody who does not come over TLS, to a bucket (`s3`) or a queue (`sqs`)."""
+    resources = [arn, f"{arn}/*"] if service == "s3" else [arn]
+    statement: Statement = {
+        "Sid": "EncryptedTransportOnly",
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": f"{service}:*",
+        "Resource": resources,
+        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+    }
+    return _document([statement])
+
+
+def _logs(log_group_arn: str) -> Statement:
+    return _allow("WriteLog", ["logs:CreateLogStream", "logs:PutLogEvents"], [f"{log_group_arn}:*"])
+
+
+def _runs(sid: str, actions: Sequence[str], table_arn: str, function_name: str) -> Statement:
+    # Runs of other functions are in the same table; their keys start with those functions' names.
+    keys = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": [f"{function_name}/*"]}}
+    return _allow(sid, actions, [table_arn], keys)
+
+
+def _allow(
+    sid: str, actions: Sequence[str], resources: Sequence[str], condition: Mapping[str, object] | None = None
+) -> Statement:
+    statement: Statement = {
+        "Sid": sid,
+        "Effect": "Allow",
+        "Action": sorted(actions),
+        "Resource": sorted(resources),
+    }
+    return statement | ({"Condition": condition} if condition else {})
+
+
+def _document(statements: Sequence[Statement]) -> Document:
+    return {"Version": "2012-10-17", "Statement": list(statements)}

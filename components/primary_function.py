@@ -1,0 +1,125 @@
+"""A function that people bring: its code, role, log group, retries, and the queue for events that fail."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pulumi
+import pulumi_aws as aws
+
+from components import archives, policies
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from overtime import settings
+
+
+@dataclass(frozen=True, kw_only=True)
+class PrimaryFunctionArgs:
+    """What the function needs to know."""
+
+    function_name: str
+    """Its name in AWS."""
+    function: settings.Function
+    """Its settings."""
+    root: Path
+    """The folder that a relative `code` starts from."""
+    logs_days: int
+    """Days its log is kept."""
+    failure_queue_arn: pulumi.Input[str]
+    """Where Lambda leaves the events that failed for good."""
+
+
+class PrimaryFunction(pulumi.ComponentResource):
+    """The primary: an ordinary Lambda function, whose role also serves its Fargate task."""
+
+    name: str
+    arn: pulumi.Output[str]
+    role_name: pulumi.Output[str]
+    role_arn: pulumi.Output[str]
+    log_group_name: pulumi.Output[str]
+    log_group_arn: pulumi.Output[str]
+
+    def __init__(self, name: str, args: PrimaryFunctionArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("overtime:index:PrimaryFunction", name, {}, opts)
+
+        logs = self._log_group(name, args)
+        role, permitted = self._role(name, args, logs)
+        function = self._function(name, args, role, [logs, *permitted])
+        self._retries(name, args, function)
+
+        self.name, self.arn = args.function_name, function.arn
+        self.role_name, self.role_arn = role.name, role.arn
+        self.log_group_name, self.log_group_arn = logs.name, logs.arn
+        self.register_outputs({"arn": self.arn, "role_arn": self.role_arn, "log_group_name": self.log_group_name})
+
+    def _log_group(self, name: str, args: PrimaryFunctionArgs) -> aws.cloudwatch.LogGroup:
+        return aws.cloudwatch.LogGroup(
+            f"{name}-logs",
+            name=f"/aws/lambda/{args.function_name}",  # the group that Lambda writes to
+            retention_in_days=args.logs_days,
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+
+    def _role(
+        self, name: str, args: PrimaryFunctionArgs, logs: aws.cloudwatch.LogGroup
+    ) -> tuple[aws.iam.Role, list[pulumi.Resource]]:
+        child = pulumi.ResourceOptions(parent=self)
+        role = aws.iam.Role(
+            f"{name}-role",
+            description=f"{args.function_name}, on Lambda and on Fargate",
+            assume_role_policy=json.dumps(policies.trust("lambda", "ecs-tasks")),
+            opts=child,
+        )
+        policy = aws.iam.RolePolicy(
+            f"{name}-permissions",
+            role=role.name,
+            policy=pulumi.Output.all(logs.arn, args.failure_queue_arn).apply(
+                lambda arns: json.dumps(
+                    policies.primary(log_group_arn=arns[0], queue_arn=arns[1], permissions=args.function.permissions),
+                    sort_keys=True,
+                )
+            ),
+            opts=child,
+        )
+        managed = [
+            aws.iam.RolePolicyAttachment(f"{name}-policy-{i}", role=role.name, policy_arn=arn, opts=child)
+            for i, arn in enumerate(args.function.policy_arns)
+        ]
+        return role, [policy, *managed]
+
+    def _function(
+        self, name: str, args: PrimaryFunctionArgs, role: aws.iam.Role, first: list[pulumi.Resource]
+    ) -> aws.lambda_.Function:
+        function = args.function
+        variables = {key: pulumi.Output.secret(value.get_secret_value()) for key, value in function.environment.items()}
+        return aws.lambda_.Function(
+            f"{name}-function",
+            name=args.function_name,
+            role=role.arn,
+            code=archives.code(args.root / function.code),
+            handler=function.handler,
+            runtime=function.runtime,
+            architectures=[function.architecture],
+            timeout=function.timeout_seconds,
+            memory_size=function.memory_mib,
+            layers=list(function.layers),
+            environment=aws.lambda_.FunctionEnvironmentArgs(variables=variables) if variables else None,
+            dead_letter_config=aws.lambda_.FunctionDeadLetterConfigArgs(target_arn=args.failure_queue_arn),
+            # With no concurrency at all, Lambda hands every asynchronous event to the queue without an attempt.
+            reserved_concurrent_executions=None if function.attempts else 0,
+            # Lambda refuses a dead-letter queue that the role may not write to, at once.
+            opts=pulumi.ResourceOptions(parent=self, depends_on=first),
+        )
+
+    def _retries(self, name: str, args: PrimaryFunctionArgs, function: aws.lambda_.Function) -> None:
+        aws.lambda_.FunctionEventInvokeConfig(
+            f"{name}-retries",
+            function_name=function.name,
+            maximum_retry_attempts=max(args.function.attempts - 1, 0),
+            maximum_event_age_in_seconds=args.function.max_event_age,
+            opts=pulumi.ResourceOptions(parent=self),
+        )

@@ -1,0 +1,110 @@
+"""Where runs are written down: their states in DynamoDB, their events and results in S3."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_aws as aws
+
+from components import policies
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunLedgerArgs:
+    """What the ledger needs to know."""
+
+    runs_days: int
+    """Days that events and results are kept; the states' own expiry is written with each run."""
+    force_destroy: bool
+    """Whether the bucket may be deleted with objects in it."""
+
+
+class RunLedger(pulumi.ComponentResource):
+    """The table and the bucket that dispatcher, runner and operators share."""
+
+    table_name: pulumi.Output[str]
+    table_arn: pulumi.Output[str]
+    bucket_name: pulumi.Output[str]
+    bucket_arn: pulumi.Output[str]
+
+    def __init__(self, name: str, args: RunLedgerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("overtime:index:RunLedger", name, {}, opts)
+
+        table = self._table(name)
+        bucket = aws.s3.Bucket(
+            f"{name}-objects", force_destroy=args.force_destroy, opts=pulumi.ResourceOptions(parent=self)
+        )
+        self._seal(name, bucket)
+        self._expire(name, bucket, args.runs_days)
+
+        self.table_name, self.table_arn = table.name, table.arn
+        self.bucket_name, self.bucket_arn = bucket.bucket, bucket.arn
+        self.register_outputs(
+            {
+                "table_name": self.table_name,
+                "table_arn": self.table_arn,
+                "bucket_name": self.bucket_name,
+                "bucket_arn": self.bucket_arn,
+            }
+        )
+
+    def _table(self, name: str) -> aws.dynamodb.Table:
+        return aws.dynamodb.Table(
+            f"{name}-runs",
+            billing_mode="PAY_PER_REQUEST",
+            hash_key="run_key",
+            attributes=[aws.dynamodb.TableAttributeArgs(name="run_key", type="S")],
+            ttl=aws.dynamodb.TableTtlArgs(attribute_name="expires_at", enabled=True),
+            point_in_time_recovery=aws.dynamodb.TablePointInTimeRecoveryArgs(enabled=True),
+            server_side_encryption=aws.dynamodb.TableServerSideEncryptionArgs(enabled=True),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+
+    def _seal(self, name: str, bucket: aws.s3.Bucket) -> None:
+        child = pulumi.ResourceOptions(parent=self)
+        aws.s3.BucketServerSideEncryptionConfiguration(
+            f"{name}-encryption",
+            bucket=bucket.bucket,
+            rules=[
+                aws.s3.BucketServerSideEncryptionConfigurationRuleArgs(
+                    apply_server_side_encryption_by_default=(
+                        aws.s3.BucketServerSideEncryptionConfigurationRuleApplyServerSideEncryptionByDefaultArgs(
+                            sse_algorithm="AES256"
+                        )
+                    )
+                )
+            ],
+            opts=child,
+        )
+        block = aws.s3.BucketPublicAccessBlock(
+            f"{name}-private",
+            bucket=bucket.bucket,
+            block_public_acls=True,
+            block_public_policy=True,
+            ignore_public_acls=True,
+            restrict_public_buckets=True,
+            opts=child,
+        )
+        aws.s3.BucketPolicy(
+            f"{name}-tls-only",
+            bucket=bucket.bucket,
+            policy=policies.rendered(policies.encrypted_transport_only, arn=bucket.arn, service="s3"),
+            # S3 refuses two of these changes at the same time (OperationAborted).
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[block]),
+        )
+
+    def _expire(self, name: str, bucket: aws.s3.Bucket, days: int) -> None:
+        aws.s3.BucketLifecycleConfiguration(
+            f"{name}-expiry",
+            bucket=bucket.bucket,
+            rules=[
+                aws.s3.BucketLifecycleConfigurationRuleArgs(
+                    id="expire-runs",
+                    status="Enabled",
+                    filter=aws.s3.BucketLifecycleConfigurationRuleFilterArgs(prefix=""),
+                    expiration=aws.s3.BucketLifecycleConfigurationRuleExpirationArgs(days=days),
+                )
+            ],
+            opts=pulumi.ResourceOptions(parent=self),
+        )

@@ -1,0 +1,66 @@
+"""The runner as a container image, built and pushed when its parts change, and named by its digest."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_awsx as awsx
+
+from components.archives import SOURCES, files
+
+DOCKERFILE = "runner/Dockerfile"
+_PLATFORMS = {"x86_64": "linux/amd64", "arm64": "linux/arm64"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunnerImageArgs:
+    """What one image is made from."""
+
+    repository_url: pulumi.Input[str]
+    """ECR repository that takes the image."""
+    base_image: str
+    """Image with Lambda's runtime client for the functions' language and version."""
+    architecture: str
+    """`x86_64` or `arm64`, that of the functions and tasks that use the image."""
+    sources: str
+    """Folder that holds `runner/` and `overtime/`, as the engine's own working folder finds it."""
+
+
+class RunnerImage(pulumi.ComponentResource):
+    """One image, for functions of one runtime and architecture."""
+
+    uri: pulumi.Output[str]
+
+    def __init__(self, name: str, args: RunnerImageArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("overtime:index:RunnerImage", name, {}, opts)
+        image = awsx.ecr.Image(
+            f"{name}-image",
+            repository_url=args.repository_url,
+            context=args.sources,
+            dockerfile=f"{args.sources}/{DOCKERFILE}",
+            args={"BASE_IMAGE": args.base_image},
+            platform=_PLATFORMS[args.architecture],
+            # Tags in the repository never move: other content needs another tag, the same content the same.
+            image_tag=content_tag(args.base_image, args.architecture),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        self.uri = image.image_uri
+        self.register_outputs({"uri": self.uri})
+
+
+def content_tag(base_image: str, architecture: str) -> str:
+    """Name what an image is made of: every file that the Dockerfile copies, its base and its platform."""
+    digest = hashlib.sha256(f"{base_image}\n{architecture}\n".encode())
+    for path in image_files():
+        content = (SOURCES / path).read_bytes()
+        digest.update(f"{path}\n{len(content)}\n".encode() + content)
+    return digest.hexdigest()[:20]
+
+
+def image_files() -> list[str]:
+    """List the files of the image and its recipe, relative to the sources."""
+    ours = [*files(SOURCES / "runner", "*"), *files(SOURCES / "overtime" / "ledger", "*.py")]
+    ours += [SOURCES / "overtime" / "__init__.py", SOURCES / "overtime" / "errors.py"]
+    return sorted(file.relative_to(SOURCES).as_posix() for file in ours)

@@ -1,0 +1,135 @@
+"""The Fargate task that finishes a run: its definition, its execution role, and what the runner may do."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pulumi
+import pulumi_aws as aws
+
+from components import policies
+
+if TYPE_CHECKING:
+    from components.platform import Platform
+    from components.primary_function import PrimaryFunction
+    from overtime import settings
+
+CONTAINER_NAME = "runner"
+RUNNER_USER = "1000:1000"
+"""The user that the Dockerfile makes, and that owns the volumes."""
+WRITABLE = {"tmp": "/tmp", "task": "/var/task", "opt": "/opt"}  # noqa: S108 - Lambda's own folders
+_CPU_ARCHITECTURES = {"x86_64": "X86_64", "arm64": "ARM64"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunnerTaskArgs:
+    """What the task needs to know."""
+
+    function: PrimaryFunction
+    """The function whose runs it finishes."""
+    options: settings.Function
+    """The function's settings."""
+    platform: Platform
+    """Image, ledger and region."""
+
+
+class RunnerTask(pulumi.ComponentResource):
+    """The definition of one function's task; a change of its size is a new revision and nothing else."""
+
+    family: str
+    execution_role_arn: pulumi.Output[str]
+
+    def __init__(self, name: str, args: RunnerTaskArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("overtime:index:RunnerTask", name, {}, opts)
+
+        execution = self._execution_role(name, args)
+        self._permit_runner(name, args)
+        # The function's own name: the dispatcher starts the family's newest revision, so it must be known beforehand.
+        self.family = args.function.name
+        self._definition(name, args, execution)
+
+        self.execution_role_arn = execution.arn
+        self.register_outputs({"family": self.family, "execution_role_arn": self.execution_role_arn})
+
+    def _execution_role(self, name: str, args: RunnerTaskArgs) -> aws.iam.Role:
+        child = pulumi.ResourceOptions(parent=self)
+        role = aws.iam.Role(
+            f"{name}-execution-role",
+            description=f"ECS itself, for tasks of {args.function.name}: image and log",
+            assume_role_policy=json.dumps(policies.trust("ecs-tasks")),
+            opts=child,
+        )
+        document = policies.rendered(
+            policies.execution,
+            repository_arn=args.platform.repository_arn,
+            log_group_arn=args.function.log_group_arn,
+        )
+        aws.iam.RolePolicy(f"{name}-execution-permissions", role=role.name, policy=document, opts=child)
+        return role
+
+    def _permit_runner(self, name: str, args: RunnerTaskArgs) -> None:
+        ledger = args.platform.ledger
+        document = policies.rendered(
+            policies.runner,
+            function_name=args.function.name,
+            function_arn=args.function.arn,
+            layer_arns=list(args.options.layers),
+            table_arn=ledger.table_arn,
+            bucket_arn=ledger.bucket_arn,
+        )
+        role = args.function.role_name
+        aws.iam.RolePolicy(f"{name}-runner", role=role, policy=document, opts=pulumi.ResourceOptions(parent=self))
+
+    def _definition(self, name: str, args: RunnerTaskArgs, execution: aws.iam.Role) -> None:
+        task = args.options.task
+        aws.ecs.TaskDefinition(
+            f"{name}-definition",
+            family=self.family,
+            cpu=str(task.cpu),
+            memory=str(task.memory_mib),
+            network_mode="awsvpc",
+            requires_compatibilities=["FARGATE"],
+            runtime_platform=aws.ecs.TaskDefinitionRuntimePlatformArgs(
+                operating_system_family="LINUX", cpu_architecture=_CPU_ARCHITECTURES[args.options.architecture]
+            ),
+            ephemeral_storage=aws.ecs.TaskDefinitionEphemeralStorageArgs(size_in_gib=task.ephemeral_gib),
+            execution_role_arn=execution.arn,
+            task_role_arn=args.function.role_arn,
+            volumes=[aws.ecs.TaskDefinitionVolumeArgs(name=volume) for volume in WRITABLE],
+            container_definitions=self._container(args),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+
+    def _container(self, args: RunnerTaskArgs) -> pulumi.Output[str]:
+        platform, options = args.platform, args.options
+        environment = {
+            "AWS_REGION": platform.region,
+            "OVERTIME_FUNCTION_ARN": args.function.arn,
+            "OVERTIME_LEDGER_BUCKET": platform.ledger.bucket_name,
+            "OVERTIME_LEDGER_TABLE": platform.ledger.table_name,
+            "OVERTIME_MAX_RUNTIME_SECONDS": str(options.max_runtime),
+        }
+        container = {
+            "name": CONTAINER_NAME,
+            "image": platform.image_uris[options.runtime, options.architecture],
+            "essential": True,
+            "user": RUNNER_USER,
+            "readonlyRootFilesystem": True,
+            "linuxParameters": {"initProcessEnabled": True},
+            "stopTimeout": options.task.stop_timeout_seconds,
+            "mountPoints": [
+                {"sourceVolume": volume, "containerPath": path, "readOnly": False} for volume, path in WRITABLE.items()
+            ],
+            "environment": [{"name": key, "value": value} for key, value in environment.items()],
+            "logConfiguration": {
+                "logDriver": "awslogs",
+                "options": {
+                    "awslogs-group": args.function.log_group_name,
+                    "awslogs-region": platform.region,
+                    "awslogs-stream-prefix": "overtime",
+                },
+            },
+        }
+        return pulumi.Output.json_dumps([container], sort_keys=True)
