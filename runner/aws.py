@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import time
 
-from runner.errors import CodeError, LedgerUnavailableError, PermissionMissingError, RunnerError
+from runner.errors import PermissionMissingError
 from runner.retrying import Patience, retrying
 from runner.signing import query_string, quote, signed_headers
 from runner.transport import Client, Response, TransportError, Url
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from runner.credentials import CredentialSource
 
@@ -191,15 +191,3 @@ def _permission_missing(error: CallError) -> PermissionMissingError:
         f"the task's role may not call {error.call}: AWS answered {error.status} {error.code} ({error.message}). "
         f"Allow {error.call} in the role that the task runs as."
     )
-
-
-def ledger_trouble(doing: str) -> Callable[[Exception], RunnerError]:
-    """Make the error for a call to the ledger that failed for good."""
-    return lambda error: LedgerUnavailableError(
-        f"{doing} failed: {error}. Check the ledger's table and bucket, and that the task's subnet reaches them."
-    )
-
-
-def code_trouble(doing: str) -> Callable[[Exception], RunnerError]:
-    """Make the error for a call to Lambda that failed for good."""
-    return lambda error: CodeError(f"{doing} failed: {error}. Check that the function still exists.")

@@ -5,7 +5,7 @@ the runtime client needs, and waits there for its environment. What it loads so 
 the function's folders are on the path.
 """
 
-# ruff: noqa: PLC0415, PTH110, PTH118, PTH123 -- what is imported when is this file's business
+# ruff: noqa: PLC0415, PTH110, PTH118 -- what is imported when is this file's business
 
 import importlib
 import os

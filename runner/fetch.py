@@ -5,10 +5,11 @@ from __future__ import annotations
 import binascii
 import hashlib
 import threading
+from functools import partial
 
 from runner.archive import ArchiveError
-from runner.aws import Aws, CallError, code_trouble, may_pass
-from runner.errors import CodeError, RunnerError
+from runner.aws import Aws, CallError, may_pass
+from runner.errors import CodeError
 from runner.function import Archive, Function, from_lambda, layer_archive
 from runner.retrying import Patience, retrying
 from runner.transport import Client, TransportError, Url
@@ -54,13 +55,13 @@ class CodeFetch(threading.Thread):
 def fetch(aws: Aws, settings: Settings, name: FunctionName) -> Function:
     """Fetch and unpack everything, and describe the function. Raises CodeError or PermissionMissingError."""
     patience = Patience(_START_SECONDS)
-    answer = _asked(lambda: aws.get_function(name.name, name.qualifier, patience), f"reading {name.arn}")
+    answer = _asked(partial(aws.get_function, name.name, name.qualifier, patience), f"reading {name.arn}")
     function = from_lambda(answer, name.arn)
     if function.code is not None:
         _place(aws.client, function.code, settings.task_root)
     for arn in function.layers:
-        layer = layer_archive(_asked(lambda arn=arn: aws.get_layer(arn, patience), f"reading layer {arn}"), arn)  # type: ignore[misc]
-        _place(aws.client, layer, settings.layer_root)
+        answer = _asked(partial(aws.get_layer, arn, patience), f"reading layer {arn}")
+        _place(aws.client, layer_archive(answer, arn), settings.layer_root)
     return function
 
 
@@ -68,7 +69,7 @@ def _asked(call: Callable[[], dict[str, object]], doing: str) -> dict[str, objec
     try:
         return call()
     except (CallError, TransportError) as error:
-        raise code_trouble(doing)(error) from error
+        raise CodeError(f"{doing} failed: {error}. Check that it still exists.") from error
 
 
 def _place(client: Client, archive: Archive, root: str) -> None:
@@ -106,6 +107,3 @@ def _downloaded(client: Client, archive: Archive) -> bytearray:
         return retrying(once, may_pass, Patience(_START_SECONDS))
     except (TransportError, ValueError) as error:
         raise CodeError(f"{archive.what} could not be downloaded: {error}.") from error
-
-
-__all__ = ["CodeFetch", "RunnerError", "fetch"]

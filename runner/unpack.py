@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+import threading
 
 from runner.archive import ArchiveError, Member, content, members
 
@@ -16,6 +17,8 @@ _FILE_MODE, _FOLDER_MODE = 0o644, 0o755
 _OWNER_ALL = 0o700
 _WRITE_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 _LONGEST_LINK = 4096
+_SHARE = 64
+"""Files for which another thread is worth starting."""
 
 
 def unpack(data: memoryview, root: str) -> int:
@@ -28,17 +31,48 @@ def unpack(data: memoryview, root: str) -> int:
     umask = os.umask(0)
     os.umask(umask)
     target = _Target(os.path.realpath(root), umask)
+    # By path, because of two members of one name the later one counts.
+    files: dict[str, Member] = {}
+    links: list[tuple[str, Member]] = []
     for member in found:
+        path = relative(member.name)
         if member.is_folder:
-            target.folder(relative(member.name), member.mode)
-        elif not member.is_link:
-            target.file(data, member)
+            target.folder(path, member.mode)
+        else:
+            if not path:
+                raise ArchiveError(f"member {member.name!r} names no file")
+            target.folder(path.rpartition("/")[0], None)
+            if member.is_link:
+                links.append((path, member))
+            else:
+                files[path] = member
+    _shared_out(lambda part: target.files(data, part), list(files.items()))
     # Links come last, so that no file of the same archive can be led astray by one.
-    for member in found:
-        if member.is_link and not member.is_folder:
-            target.link(data, member)
+    for path, member in links:
+        target.link(data, path, member)
     target.close()
     return len(found)
+
+
+def _shared_out(act: Callable[[list[tuple[str, Member]]], None], items: list[tuple[str, Member]]) -> None:
+    """Let each processor do its share: members lie apart in memory, and inflating and writing hold no lock."""
+    workers = min(len(os.sched_getaffinity(0)), 1 + len(items) // _SHARE)
+    errors: list[BaseException] = []
+
+    def work(part: list[tuple[str, Member]]) -> None:
+        try:
+            act(part)
+        except BaseException as error:  # noqa: BLE001 -- raised again below, in the thread that waits
+            errors.append(error)
+
+    others = [threading.Thread(target=work, args=(items[number::workers],)) for number in range(1, workers)]
+    for thread in others:
+        thread.start()
+    work(items[0::workers])
+    for thread in others:
+        thread.join()
+    if errors:
+        raise errors[0]
 
 
 def relative(name: str) -> str:
@@ -62,8 +96,11 @@ class _Target:
             # Only at the end: a folder that its owner may not write could not be filled.
             self._late_modes.append((path, mode | _OWNER_ALL))
 
-    def file(self, data: memoryview, member: Member) -> None:
-        path = self._place(member)
+    def files(self, data: memoryview, found: list[tuple[str, Member]]) -> None:
+        for path, member in found:
+            self._file(data, f"{self._root}/{path}", member)
+
+    def _file(self, data: memoryview, path: str, member: Member) -> None:
         mode = _FILE_MODE if member.mode is None else member.mode
         descriptor = self._replace(path, lambda: os.open(path, _WRITE_NEW, mode))
         try:
@@ -76,26 +113,18 @@ class _Target:
         finally:
             os.close(descriptor)
 
-    def link(self, data: memoryview, member: Member) -> None:
+    def link(self, data: memoryview, path: str, member: Member) -> None:
         if member.size > _LONGEST_LINK:
             raise ArchiveError(f"member {member.name!r} is a link to a path of {member.size} bytes")
-        path = self._place(member)
         aim = b"".join(bytes(piece) for piece in content(data, member))
         if not aim or b"\0" in aim:
             raise ArchiveError(f"member {member.name!r} is a link to nowhere: {aim!r}")
-        self._replace(path, lambda: os.symlink(aim, os.fsencode(path)))
+        full = f"{self._root}/{path}"
+        self._replace(full, lambda: os.symlink(aim, os.fsencode(full)))
 
     def close(self) -> None:
         for path, mode in self._late_modes:
             os.chmod(f"{self._root}/{path}", mode)
-
-    def _place(self, member: Member) -> str:
-        path = relative(member.name)
-        folder, _, last = path.rpartition("/")
-        if not last:
-            raise ArchiveError(f"member {member.name!r} names no file")
-        self._ensure(folder)
-        return f"{self._root}/{path}"
 
     def _replace(self, path: str, make: Callable[[], int | None]) -> int:
         try:

@@ -1,0 +1,1 @@
+"""The runner's overhead, beside the bare interpreter and the obvious way of doing the same."""

@@ -1,0 +1,168 @@
+"""Measure the runner: process start → the handler's first line, the handler's return → exit, peak memory.
+
+Three ways, interleaved, with a small archive and one of 20 MB in 2,000 files, against an endpoint on this machine:
+the bare interpreter (which has the code in place and only calls the handler), the runner, and the obvious way.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import os
+import random
+import shutil
+import statistics
+import subprocess
+import sys
+import sysconfig
+import tempfile
+import time
+import zipfile
+from pathlib import Path
+
+from bench.runner.standin import StandIn
+
+ROOT = Path(__file__).resolve().parents[2]
+HANDLER = """
+import time
+def handler(event, context):
+    first = time.monotonic_ns()
+    print(f"FIRST {first}\\nLAST {time.monotonic_ns()}", flush=True)
+    return event
+"""
+BARE = "import sys; sys.path.insert(0, sys.argv[1]); import app; app.handler({}, None)"
+WAYS = ("bare", "runner", "obvious")
+FILES, FILE_BYTES = 2_000, 10_000
+
+
+class Figure:
+    """One run: milliseconds to the handler's first line, and from its last to the exit."""
+
+    def __init__(self, start: float, end: float) -> None:
+        self.start, self.end = start, end
+
+
+def archive(files: int) -> bytes:
+    """Pack the handler and so many files of about 10 KB packed, half code and half what does not shrink."""
+    draw = random.Random(4)  # noqa: S311 -- figures that can be repeated, no secret
+    sources = b"".join(path.read_bytes() for path in sorted(Path(sysconfig.get_path("stdlib")).glob("[a-m]*.py")))
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w", zipfile.ZIP_DEFLATED) as opened:
+        opened.writestr("app.py", HANDLER)
+        for number in range(files):
+            at = draw.randrange(len(sources) - 2 * FILE_BYTES)
+            content = draw.randbytes(FILE_BYTES // 2) + sources[at : at + 2 * FILE_BYTES]
+            opened.writestr(f"package{number % 40}/module{number}.bin", content)
+    return data.getvalue()
+
+
+class Bench:
+    """One archive, deployed on the endpoint, and run in each way."""
+
+    def __init__(self, standin: StandIn, folder: Path, code: bytes) -> None:
+        self._standin, self._folder, self._code = standin, folder, code
+        self._ready = folder / "ready"
+        with zipfile.ZipFile(io.BytesIO(code)) as opened:
+            opened.extractall(self._ready)
+
+    def measure(self, way: str) -> Figure:
+        """Run once and return its times."""
+        with tempfile.TemporaryDirectory(dir=self._folder) as place:
+            began, process = self._started(way, Path(place))
+            output, _ = process.communicate()
+            ended = time.monotonic_ns()
+        marks = dict(line.split() for line in output.decode().splitlines() if line.startswith(("FIRST", "LAST")))
+        assert process.returncode == 0, f"{way} ended with {process.returncode}: {output!r}"
+        return Figure((int(marks["FIRST"]) - began) / 1e6, (ended - int(marks["LAST"])) / 1e6)
+
+    def peak_mib(self, way: str) -> float:
+        """Run once and return the largest sum of what its processes held at one time (resident, shared pages once)."""
+        with tempfile.TemporaryDirectory(dir=self._folder) as place:
+            _, process = self._started(way, Path(place))
+            peak = 0
+            while process.poll() is None:
+                peak = max(peak, _held_kib(process.pid))
+                time.sleep(0.001)
+            process.communicate()
+        return peak / 1024
+
+    def _started(self, way: str, place: Path) -> tuple[int, subprocess.Popen[bytes]]:
+        task_root, layer_root = place / "task", place / "opt"
+        task_root.mkdir()
+        layer_root.mkdir()
+        self._standin.add_function(self._code)
+        self._standin.add_run(b'{"report": 1}')
+        environ = {
+            **self._standin.task_environment(),
+            "AWS_DEFAULT_REGION": "eu-west-1",  # all that the SDK reads
+            "PATH": os.environ["PATH"],
+            "LAMBDA_TASK_ROOT": str(task_root),
+            "LAMBDA_RUNTIME_DIR": str(place / "runtime"),
+            "OVERTIME_LAYER_ROOT": str(layer_root),
+        }
+        command = {
+            "bare": [sys.executable, "-c", BARE, str(self._ready)],
+            "runner": [sys.executable, "-s", "-S", "-m", "runner"],
+            "obvious": [sys.executable, "-m", "bench.runner.baseline"],
+        }[way]
+        began = time.monotonic_ns()
+        process = subprocess.Popen(command, cwd=ROOT, env=environ, stdout=subprocess.PIPE, start_new_session=True)
+        return began, process
+
+
+def _held_kib(session: int) -> int:
+    total = 0
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            if int((entry / "stat").read_text().rpartition(")")[2].split()[3]) != session:
+                continue
+            lines = (entry / "smaps_rollup").read_text().splitlines()
+            total += next(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
+        except (OSError, StopIteration, ValueError):
+            continue
+    return total
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(prog="python -m bench.runner", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=15, help="interleaved rounds (15)")
+    rounds = parser.parse_args().rounds
+    scratch = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 -- the disk is not what is measured
+    folder = Path(tempfile.mkdtemp(dir=scratch))
+    try:
+        with StandIn() as standin:
+            for title, code in (("small zip", archive(0)), ("20 MB zip, 2,000 files", archive(FILES))):
+                table(
+                    f"{title} ({len(code):,} bytes)", Bench(standin, Path(tempfile.mkdtemp(dir=folder)), code), rounds
+                )
+    finally:
+        shutil.rmtree(folder)
+
+
+def table(title: str, bench: Bench, rounds: int) -> None:
+    """Measure one archive in every way and print its rows."""
+    figures: dict[str, list[Figure]] = {way: [] for way in WAYS}
+    for number in range(rounds + 1):
+        for way in WAYS:
+            figure = bench.measure(way)
+            if number:  # the first round fills the caches
+                figures[way].append(figure)
+    start = {way: [figure.start for figure in figures[way]] for way in WAYS}
+    print(f"\n{title}: {rounds} rounds, median (min-max) in ms")
+    print(f"{'way':10}{'start → first line':>26}{'÷ obvious':>11}{'÷ bare':>8}{'return → exit':>24}{'peak MiB':>10}")
+    for way in WAYS:
+        middle = statistics.median(start[way])
+        print(
+            f"{way:10}{_spread(start[way]):>26}{middle / statistics.median(start['obvious']):>11.2f}"
+            f"{middle / statistics.median(start['bare']):>8.1f}{_spread([f.end for f in figures[way]]):>24}"
+            f"{statistics.median(bench.peak_mib(way) for _ in range(3)):>10.1f}"
+        )
+
+
+def _spread(values: list[float]) -> str:
+    return f"{statistics.median(values):.1f} ({min(values):.1f}-{max(values):.1f})"
+
+
+if __name__ == "__main__":
+    main()
