@@ -1,9 +1,8 @@
 from __future__ import annotations
 
 import importlib
+import io
 import json
-import logging
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -51,16 +50,20 @@ class Scripted:
 
 
 @pytest.fixture
-def handling(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> ModuleType:  # noqa: ARG001 -- first
-    """Load the handler as Lambda does, with the variables that the program sets; its log goes where capsys looks."""
+def handling(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """Load the handler as Lambda does, with the variables that the program sets."""
     monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "dispatcher")
     monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", "overtime")
     monkeypatch.setenv("POWERTOOLS_LOGGER_LOG_EVENT", "true")
-    loaded = importlib.reload(module)
-    stream = loaded.logger.registered_handler
-    assert isinstance(stream, logging.StreamHandler)
-    monkeypatch.setattr(stream, "stream", sys.stdout)
-    return loaded
+    return importlib.reload(module)
+
+
+@pytest.fixture
+def logged(monkeypatch: pytest.MonkeyPatch, handling: ModuleType) -> io.StringIO:
+    """Collect what the handler logs; the logger itself keeps the first stdout that it met, another test's."""
+    lines = io.StringIO()
+    monkeypatch.setattr(handling.logger.registered_handler, "stream", lines)
+    return lines
 
 
 def batch(*names: str) -> dict[str, object]:
@@ -109,26 +112,30 @@ def test_a_batch_that_fails_whole_is_still_answered(handling: ModuleType, monkey
 
 
 def test_nothing_of_an_event_is_logged(
-    handling: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    handling: ModuleType,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    logged: io.StringIO,
 ) -> None:
     """Not even where the logger's own switch asks for the event."""
     monkeypatch.setattr(handling, "dispatcher", lambda: Scripted({"a": DONE, "b": KeyError("x")}))
     handling.handler(batch("a", "b"), Context())
+    assert "report/r-1" in logged.getvalue()
     printed = capsys.readouterr()
-    assert "report/r-1" in printed.out
-    assert "sales" not in printed.out + printed.err
-    assert "Task timed out" not in printed.out + printed.err
+    everything = logged.getvalue() + printed.out + printed.err
+    assert "sales" not in everything
+    assert "Task timed out" not in everything
 
 
 @pytest.mark.filterwarnings("ignore:No application metrics")
 def test_a_missing_variable_fails_the_batch_and_names_it(
-    handling: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    handling: ModuleType, monkeypatch: pytest.MonkeyPatch, logged: io.StringIO
 ) -> None:
     """A dispatcher that was set up wrongly loses nothing and says what is missing."""
     monkeypatch.delenv("OVERTIME_FUNCTION_NAME", raising=False)
     answer = handling.handler(batch("a"), Context())
     assert answer["batchItemFailures"] == [{"itemIdentifier": "a"}]
-    assert "OVERTIME_FUNCTION_NAME is not set" in capsys.readouterr().out
+    assert "OVERTIME_FUNCTION_NAME is not set" in logged.getvalue()
 
 
 def test_the_clients_are_made_once_and_give_up_soon(handling: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
