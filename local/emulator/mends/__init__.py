@@ -1,0 +1,79 @@
+"""ministack's differences from AWS, mended: one function a difference, which names AWS's way in its docstring."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from local.emulator.mends.patching import module
+from local.errors import LocalError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from hypercorn.typing import ASGIFramework
+
+WRITTEN_FOR = "1.5.33"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mended:
+    """The emulator, ready to serve."""
+
+    application: ASGIFramework
+    stop_workers: Callable[[], None]
+    """Ends every Lambda worker that still runs."""
+
+
+def check_version(installed: str) -> None:
+    """Refuse another ministack than the one whose insides the mends know.
+
+    Raises:
+        LocalError: it is another one.
+
+    """
+    if installed != WRITTEN_FOR:
+        raise LocalError(
+            f"ministack {installed!r} is installed, but local/emulator/mends was written for {WRITTEN_FOR}: it replaces "
+            "functions inside ministack, which may be others now. Run `make setup` for the locked version, or read "
+            "ministack's changes, adapt the mends and their tests, and set WRITTEN_FOR."
+        )
+
+
+def apply() -> Mended:
+    """Load ministack and mend it.
+
+    Raises:
+        LocalError: this is not the ministack that the mends were written for.
+
+    """
+    check_version(importlib.metadata.version("ministack"))
+
+    from local.emulator.mends import (  # noqa: PLC0415 - these load ministack
+        authorization,
+        containers,
+        credentials,
+        dispatch,
+        invocations,
+        mappings,
+        registry,
+        run_task,
+        task_logs,
+        workers,
+    )
+
+    for mend in (
+        *dispatch.MENDS,
+        *authorization.MENDS,
+        *registry.MENDS,
+        *workers.MENDS,
+        *invocations.MENDS,
+        *mappings.MENDS,
+        *credentials.MENDS,
+        *run_task.MENDS,
+        *containers.MENDS,
+        *task_logs.MENDS,
+    ):
+        mend()
+    return Mended(application=module("app").app, stop_workers=workers.stop_all)

@@ -1,0 +1,98 @@
+"""A container's output, on its way to CloudWatch Logs (the `awslogs` driver)."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from local.emulator.mends import acting
+from local.emulator.mends.patching import Record, module, replace
+from local.emulator.mends.run_task import TASKS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+EVENT_BYTES = 256 * 1024
+"""CloudWatch Logs quotas: the largest event."""
+BATCH_EVENTS = 1000
+
+
+def lines(chunks: Iterable[bytes]) -> Iterator[str]:
+    """Put lines together that arrive in pieces; a last line without end counts too."""
+    rest = b""
+    for chunk in chunks:
+        rest += chunk
+        *whole, rest = rest.split(b"\n")
+        while len(rest) > EVENT_BYTES:
+            whole.append(rest[:EVENT_BYTES])
+            rest = rest[EVENT_BYTES:]
+        for line in whole:
+            yield line.rstrip(b"\r").decode(errors="replace")
+    if rest:
+        yield rest.decode(errors="replace")
+
+
+def forward_whole_lines_with_the_execution_role() -> None:
+    """The `awslogs` driver makes the stream and sends whole lines with the execution role, and the task fails without it.
+
+    ECS developer guide, "Send Amazon ECS logs to CloudWatch": logs:CreateLogStream and logs:PutLogEvents.
+    """
+    ecs = module("services.ecs")
+
+    def start(container: Any, definition: Record, task_id: str) -> None:  # noqa: ANN401 - ministack is untyped
+        config = ecs._awslogs_config(definition, task_id, container.id)  # noqa: SLF001
+        if not config:
+            return
+        task_arn = container.labels["com.amazonaws.ecs.task-arn"]
+        _check_the_execution_role(ecs, config, task_arn)
+        responses = module("core.responses")
+        account, region = responses.get_account_id(), config["region"] or responses.get_region()
+        with responses.request_scope(account, region):
+            if not ecs._ensure_awslogs_stream(config):  # noqa: SLF001
+                raise RuntimeError(
+                    "failed to validate logger args: ResourceNotFoundException: The specified log group does not exist: "
+                    + config["group"]
+                )
+        module("core.concurrency").spawn_background(
+            _forward, container, config, account, region, thread_name=f"overtime-logs-{task_id[:8]}"
+        )
+
+    replace(ecs, "_start_awslogs_forwarder", start)
+
+
+def _forward(container: Any, config: Record, account: str, region: str) -> None:  # noqa: ANN401
+    from docker.errors import DockerException  # noqa: PLC0415 - of use only where an engine is
+
+    logs = module("services.cloudwatch_logs")
+    with module("core.responses").request_scope(account, region):
+        batch: list[Record] = []
+        try:
+            for line in lines(container.logs(stream=True, follow=True, stdout=True, stderr=True)):
+                batch.append({"timestamp": int(time.time() * 1000), "message": line})
+                _put(logs, config, batch)
+        except DockerException as error:
+            batch.append({"timestamp": int(time.time() * 1000), "message": f"overtime: log lost: {error}"})
+            _put(logs, config, batch)
+
+
+def _put(logs: Any, config: Record, batch: list[Record]) -> None:  # noqa: ANN401
+    logs._put_log_events(  # noqa: SLF001
+        {"logGroupName": config["group"], "logStreamName": config["stream"], "logEvents": list(batch)}
+    )
+    batch.clear()
+
+
+def _check_the_execution_role(ecs: Any, config: Record, task_arn: str) -> None:  # noqa: ANN401
+    task = ecs._tasks.get(task_arn) or {}  # noqa: SLF001
+    definition = ecs._task_defs.get(str(task.get("taskDefinitionArn", "")).rpartition("/")[2]) or {}  # noqa: SLF001
+    if not definition.get("executionRoleArn"):
+        return
+    _, _, _, region, account, *_rest = task_arn.split(":")
+    role = acting.Role(arn=definition["executionRoleArn"], session=task_arn.rpartition("/")[2], service=TASKS)
+    stream = f"arn:aws:logs:{region}:{account}:log-group:{config['group']}:log-stream:{config['stream']}"
+    for action in ("logs:CreateLogStream", "logs:PutLogEvents"):
+        if not acting.may(role, action, stream):
+            raise RuntimeError(f"failed to validate logger args: AccessDeniedException: {acting.refusal(role, action, stream)}")
+
+
+MENDS = (forward_whole_lines_with_the_execution_role,)
