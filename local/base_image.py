@@ -74,6 +74,7 @@ def prepare(docker_host: str, say: Callable[[str], None], *, python: str = SUITE
 
     Raises:
         LocalError: AWS's image cannot be pulled, and none can be made here.
+
     """
     aws = BaseImage(reference=f"{AWS_REPOSITORY}:{python}", python=python)
     if _label(docker_host, aws.reference) is not None:
@@ -112,6 +113,7 @@ def locked_packages(lock: str) -> str:
 
     Raises:
         LocalError: the lock does not name one of them.
+
     """
     lines: list[str] = []
     found: set[str] = set()

@@ -30,6 +30,7 @@ def make_cache_folder(*names: str, environ: Mapping[str, str] | None = None) -> 
 
     Raises:
         LocalError: it cannot be made.
+
     """
     folder = cache_folder(environ).joinpath(*names)
     try:

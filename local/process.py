@@ -36,6 +36,7 @@ def run(
 
     Raises:
         LocalError: the command is missing, failed or took too long.
+
     """
     shown = shlex.join(command)
     try:
@@ -60,10 +61,10 @@ def run(
     return done.stdout
 
 
-def succeeds(command: Sequence[str], *, timeout_seconds: float = 20, env: Mapping[str, str] | None = None) -> bool:
+def succeeds(command: Sequence[str], *, timeout_seconds: float = 20, cwd: Path | None = None) -> bool:
     """Run `command` and say whether it succeeded; a missing program or a timeout is a no."""
     try:
-        run(command, because="", timeout_seconds=timeout_seconds, env=env)
+        run(command, because="", timeout_seconds=timeout_seconds, cwd=cwd)
     except LocalError:
         return False
     return True

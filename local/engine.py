@@ -1,0 +1,156 @@
+"""The Pulumi engine: the `pulumi` on PATH, else downloaded, else built from its Go modules. Kept in the cache folder.
+
+`local/engine_build/` holds the module's requirements with their checksums for the preferred version, so that a build of it is
+the same everywhere; other versions work theirs out anew.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from local import paths
+from local.errors import LocalError
+from local.process import run, succeeds
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+Version = tuple[int, int, int]
+
+PREFERRED: Version = (3, 259, 0)
+OLDEST: Version = (3, 250, 0)
+"""Nothing older was tried with the program."""
+MODULE = "github.com/pulumi/pulumi/pkg/v3"
+BUILD_FOLDER = Path(__file__).parent / "engine_build"
+INSTALL_SECONDS = 300
+ASK_SECONDS = 60
+BUILD_SECONDS = 1800
+# The download goes on in a process of its own, because the library's function knows no time limit.
+INSTALL = """
+import sys
+from pulumi.automation import PulumiCommand
+from semver import VersionInfo
+PulumiCommand.install(root=sys.argv[1], version=VersionInfo.parse(sys.argv[2]))
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Engine:
+    """A `pulumi` program."""
+
+    binary: Path
+    version: str
+
+    @property
+    def folder(self) -> Path:
+        """What to put on PATH."""
+        return self.binary.parent
+
+
+def prepare(say: Callable[[str], None], environ: Mapping[str, str] | None = None) -> Engine:
+    """Find or make an engine. Seconds when repeated; downloading takes a minute, building several.
+
+    Raises:
+        LocalError: there is none, and it can be neither downloaded nor built here.
+
+    """
+    environ = os.environ if environ is None else environ
+    on_path = shutil.which("pulumi", path=environ.get("PATH"))
+    if on_path:
+        version = parse_version(run([on_path, "version"], because="The pulumi on PATH does not work; repair or remove it."))
+        if fits(version):
+            return Engine(binary=Path(on_path), version=text(version))
+        say(f"engine: pulumi {text(version)} on PATH is not {text(OLDEST)} or newer (major version 3): not used")
+
+    folder = paths.make_cache_folder("engine", environ=environ)
+    with paths.locked(folder / "lock"):
+        for version in candidates():
+            binary = folder / text(version) / "bin" / "pulumi"
+            if binary.exists():
+                return Engine(binary=binary, version=text(version))
+        return _download(folder, say) or _build(folder, say)
+
+
+def parse_version(output: str) -> Version:
+    """Read what `pulumi version` prints.
+
+    Raises:
+        LocalError: it is not a version.
+
+    """
+    found = re.match(r"v?(\d+)\.(\d+)\.(\d+)", output.strip())
+    if not found:
+        raise LocalError(f"`pulumi version` printed {output.strip()!r}, which is no version. Repair the pulumi on PATH.")
+    major, minor, patch = (int(part) for part in found.groups())
+    return major, minor, patch
+
+
+def text(version: Version) -> str:
+    """Write a version with dots."""
+    return ".".join(map(str, version))
+
+
+def fits(version: Version) -> bool:
+    """Say whether the program works with this engine."""
+    return version[0] == OLDEST[0] and version >= OLDEST
+
+
+def candidates() -> tuple[Version, ...]:
+    """List the versions to try, best first: module proxies do not serve every version."""
+    major, newest, patch = PREFERRED
+    return tuple((major, minor, patch) for minor in range(newest, OLDEST[1] - 1, -1))
+
+
+def _download(folder: Path, say: Callable[[str], None]) -> Engine | None:
+    version = text(PREFERRED)
+    say(f"engine: asking for pulumi {version}")
+    with tempfile.TemporaryDirectory(dir=folder, prefix="new-") as temporary:
+        new = Path(temporary) / version
+        if not succeeds([sys.executable, "-c", INSTALL, str(new), version], timeout_seconds=INSTALL_SECONDS):
+            say("engine: it cannot be downloaded from here")
+            return None
+        new.rename(folder / version)
+    return Engine(binary=folder / version / "bin" / "pulumi", version=version)
+
+
+def _build(folder: Path, say: Callable[[str], None]) -> Engine:
+    if shutil.which("go") is None:
+        raise LocalError(
+            f"There is no pulumi on PATH, it cannot be downloaded from here, and building it needs Go, which is not on PATH. "
+            f"Install pulumi {text(OLDEST)} or newer (https://www.pulumi.com/docs/install/), or Go (https://go.dev/dl/)."
+        )
+    for version in candidates():
+        with tempfile.TemporaryDirectory(dir=folder, prefix="new-") as temporary:
+            source = Path(temporary) / "source"
+            shutil.copytree(BUILD_FOLDER, source)
+            if not succeeds(["go", "list", "-m", f"{MODULE}@v{text(version)}"], timeout_seconds=ASK_SECONDS, cwd=source):
+                say(f"engine: the Go module proxy does not serve pulumi {text(version)}")
+                continue
+            say(f"engine: building pulumi {text(version)} (3 to 10 minutes, once)")
+            because = "The engine could not be built. Install pulumi (https://www.pulumi.com/docs/install/) and run this again."
+            if version != PREFERRED:
+                require = f"-require={MODULE}@v{text(version)}"
+                run(["go", "mod", "edit", require], because=because, cwd=source)
+                run(["go", "mod", "tidy"], because=because, cwd=source, timeout_seconds=BUILD_SECONDS)
+            new = Path(temporary) / text(version)
+            flags = f"-s -w -X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=v{text(version)}"
+            run(
+                ["go", "build", "-ldflags", flags, "-o", str(new / "bin" / "pulumi"), f"{MODULE}/cmd/pulumi"],
+                because=because,
+                cwd=source,
+                timeout_seconds=BUILD_SECONDS,
+            )
+            new.rename(folder / text(version))
+        return Engine(binary=folder / text(version) / "bin" / "pulumi", version=text(version))
+    tried = f"{text(candidates()[0])} down to {text(candidates()[-1])}"
+    raise LocalError(
+        f"The Go module proxy serves none of pulumi {tried}. Can this machine reach it (go env GOPROXY)? Otherwise install "
+        "pulumi (https://www.pulumi.com/docs/install/) and run this again."
+    )

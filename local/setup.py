@@ -1,0 +1,37 @@
+"""`python -m local.setup`: engine, container engine and base image, made ready; seconds when they are."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+from local import base_image, containers, engine
+from local.errors import LocalError
+
+
+def main() -> int:
+    """Prepare everything and say so, a line each."""
+    began = time.monotonic()
+    try:
+        pulumi = engine.prepare(say)
+        say(f"engine: pulumi {pulumi.version} ({pulumi.binary})")
+        with containers.container_engine(say) as docker:
+            whose = "started for the run" if docker.ours else "running"
+            say(f"containers: engine at {docker.host}, {whose}, storage driver {docker.storage_driver}")
+            image = base_image.prepare(docker.host, say)
+            say(f"base image: {image.reference} (Python {image.python})")
+    except LocalError as error:
+        sys.stderr.write(f"overtime: {error}\n")
+        return 1
+    say(f"ready after {time.monotonic() - began:.0f} s")
+    return 0
+
+
+def say(line: str) -> None:
+    """Show one line of progress."""
+    sys.stdout.write(f"overtime: {line}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
