@@ -34,7 +34,7 @@ def parse_one_line(text: str) -> Iterator[AptSource]:
 
 
 def parse_deb822(text: str) -> Iterator[AptSource]:
-    """Read the deb822 form (stanzas of `Types:`, `URIs:`, `Suites:`, `Components:`), as sources.list(5) describes it."""
+    """Read the deb822 form (stanzas of `Types:`, `URIs:`, `Suites:`, `Components:`), also sources.list(5)."""
     lines = [line for line in text.splitlines() if not line.startswith("#")]
     for stanza in "\n".join(lines).split("\n\n"):
         fields: dict[str, list[str]] = {}

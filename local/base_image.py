@@ -1,4 +1,4 @@
-"""The image that the runner is built on, on this computer: AWS's own where it can be pulled, else one made of Debian packages.
+"""The image that the runner is built on: AWS's own where it can be pulled, else one made of Debian packages.
 
 The Debian one (`overtime-base:bookworm-py3.11`) offers what the runner needs of AWS's: a Python, CA certificates, and
 awslambdaric and boto3 in the versions of requirements.lock. It is kept as a tar in the cache folder; to try AWS's image
@@ -143,7 +143,7 @@ def _label(docker_host: str, reference: str) -> str | None:
 def _pull(docker_host: str, reference: str, say: Callable[[str], None]) -> bool:
     say(f"base image: asking for {reference}")
     docker = ["docker", "--host", docker_host]
-    # The manifest first: it is small, so a registry that cannot be reached costs seconds and a slow pull is still waited for.
+    # The manifest first: it is small, so an unreachable registry costs seconds, and a slow pull is still waited for.
     if not succeeds([*docker, "manifest", "inspect", reference], timeout_seconds=REACHABLE_SECONDS):
         say(f"base image: {reference} cannot be reached from here")
         return False
@@ -154,7 +154,7 @@ def _pull(docker_host: str, reference: str, say: Callable[[str], None]) -> bool:
 def _make(docker_host: str, wanted: str, lock: str, kept: Path, say: Callable[[str], None]) -> None:
     if os.geteuid() != 0 or shutil.which("debootstrap") is None:
         raise LocalError(
-            f"No base image for the runner: {AWS_REPOSITORY} cannot be pulled, and making one from Debian packages needs "
+            f"No base image for the runner: {AWS_REPOSITORY} cannot be pulled, and making one of Debian packages needs "
             f"root (user id is {os.geteuid()}) and debootstrap ({shutil.which('debootstrap') or 'not installed'}). "
             f"Give the container engine access to {AWS_REPOSITORY.partition('/')[0]}, or run this once as root on "
             "Debian or Ubuntu with debootstrap installed (apt-get install debootstrap)."

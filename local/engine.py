@@ -1,7 +1,7 @@
 """The Pulumi engine: the `pulumi` on PATH, else downloaded, else built from its Go modules. Kept in the cache folder.
 
-`local/engine_build/` holds the module's requirements with their checksums for the preferred version, so that a build of it is
-the same everywhere; other versions work theirs out anew.
+`local/engine_build/` holds the module's requirements with their checksums for the preferred version, so that a build of
+it is the same everywhere; other versions work theirs out anew.
 """
 
 from __future__ import annotations
@@ -28,9 +28,10 @@ PREFERRED: Version = (3, 259, 0)
 OLDEST: Version = (3, 250, 0)
 """Nothing older was tried with the program."""
 MODULE = "github.com/pulumi/pulumi/pkg/v3"
+HOW_TO_INSTALL = "https://www.pulumi.com/docs/install/"
 BUILD_FOLDER = Path(__file__).parent / "engine_build"
 INSTALL_SECONDS = 300
-ASK_SECONDS = 60
+ASK_SECONDS = 300
 BUILD_SECONDS = 1800
 # The download goes on in a process of its own, because the library's function knows no time limit.
 INSTALL = """
@@ -64,7 +65,9 @@ def prepare(say: Callable[[str], None], environ: Mapping[str, str] | None = None
     environ = os.environ if environ is None else environ
     on_path = shutil.which("pulumi", path=environ.get("PATH"))
     if on_path:
-        version = parse_version(run([on_path, "version"], because="The pulumi on PATH does not work; repair or remove it."))
+        version = parse_version(
+            run([on_path, "version"], because="The pulumi on PATH does not work; repair or remove it.")
+        )
         if fits(version):
             return Engine(binary=Path(on_path), version=text(version))
         say(f"engine: pulumi {text(version)} on PATH is not {text(OLDEST)} or newer (major version 3): not used")
@@ -87,7 +90,9 @@ def parse_version(output: str) -> Version:
     """
     found = re.match(r"v?(\d+)\.(\d+)\.(\d+)", output.strip())
     if not found:
-        raise LocalError(f"`pulumi version` printed {output.strip()!r}, which is no version. Repair the pulumi on PATH.")
+        raise LocalError(
+            f"`pulumi version` printed {output.strip()!r}, which is no version. Repair the pulumi on PATH."
+        )
     major, minor, patch = (int(part) for part in found.groups())
     return major, minor, patch
 
@@ -123,18 +128,20 @@ def _download(folder: Path, say: Callable[[str], None]) -> Engine | None:
 def _build(folder: Path, say: Callable[[str], None]) -> Engine:
     if shutil.which("go") is None:
         raise LocalError(
-            f"There is no pulumi on PATH, it cannot be downloaded from here, and building it needs Go, which is not on PATH. "
-            f"Install pulumi {text(OLDEST)} or newer (https://www.pulumi.com/docs/install/), or Go (https://go.dev/dl/)."
+            "There is no pulumi on PATH, it cannot be downloaded from here, and building it needs Go, which is not "
+            f"on PATH. Install pulumi {text(OLDEST)} or newer ({HOW_TO_INSTALL}), or Go (https://go.dev/dl/)."
         )
     for version in candidates():
         with tempfile.TemporaryDirectory(dir=folder, prefix="new-") as temporary:
             source = Path(temporary) / "source"
             shutil.copytree(BUILD_FOLDER, source)
-            if not succeeds(["go", "list", "-m", f"{MODULE}@v{text(version)}"], timeout_seconds=ASK_SECONDS, cwd=source):
+            if not succeeds(
+                ["go", "mod", "download", f"{MODULE}@v{text(version)}"], timeout_seconds=ASK_SECONDS, cwd=source
+            ):
                 say(f"engine: the Go module proxy does not serve pulumi {text(version)}")
                 continue
             say(f"engine: building pulumi {text(version)} (3 to 10 minutes, once)")
-            because = "The engine could not be built. Install pulumi (https://www.pulumi.com/docs/install/) and run this again."
+            because = f"The engine could not be built. Install pulumi ({HOW_TO_INSTALL}) and run this again."
             if version != PREFERRED:
                 require = f"-require={MODULE}@v{text(version)}"
                 run(["go", "mod", "edit", require], because=because, cwd=source)
@@ -151,6 +158,6 @@ def _build(folder: Path, say: Callable[[str], None]) -> Engine:
         return Engine(binary=folder / text(version) / "bin" / "pulumi", version=text(version))
     tried = f"{text(candidates()[0])} down to {text(candidates()[-1])}"
     raise LocalError(
-        f"The Go module proxy serves none of pulumi {tried}. Can this machine reach it (go env GOPROXY)? Otherwise install "
-        "pulumi (https://www.pulumi.com/docs/install/) and run this again."
+        f"The Go module proxy serves none of pulumi {tried}. Can this machine reach it (go env GOPROXY)? Otherwise "
+        f"install pulumi ({HOW_TO_INSTALL}) and run this again."
     )

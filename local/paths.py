@@ -37,8 +37,8 @@ def make_cache_folder(*names: str, environ: Mapping[str, str] | None = None) -> 
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise LocalError(
-            f"The cache folder {str(folder)!r} cannot be made ({error.strerror}), so nothing that takes minutes to build "
-            "could be kept. Set XDG_CACHE_HOME to a folder that you can write to."
+            f"The cache folder {str(folder)!r} cannot be made ({error.strerror}), so nothing that takes minutes "
+            "to build could be kept. Set XDG_CACHE_HOME to a folder that you can write to."
         ) from error
     return folder
 

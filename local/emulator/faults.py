@@ -5,8 +5,8 @@ The rules stand in a JSON file that is read anew at each call:
     [{"service": "ecs", "action": "RunTask", "contains": "text in the body", "times": 2,
       "respond": {"status": 200, "body": {"tasks": [], "failures": [{"reason": "RESOURCE:FARGATE"}]}}}]
 
-The first rule that matches and is not used up answers the call; the call itself is then not carried out, unless the rule says
-`"after": true`: then it is carried out and only its answer is replaced, as when a connection breaks at the wrong moment.
+The first rule that matches and is not used up answers the call, which is then not carried out, unless the rule says
+`"after": true`: then it is carried out and only its answer is replaced, as if the answer had been lost.
 """
 
 from __future__ import annotations

@@ -35,9 +35,9 @@ def check_version(installed: str) -> None:
     """
     if installed != WRITTEN_FOR:
         raise LocalError(
-            f"ministack {installed!r} is installed, but local/emulator/mends was written for {WRITTEN_FOR}: it replaces "
-            "functions inside ministack, which may be others now. Run `make setup` for the locked version, or read "
-            "ministack's changes, adapt the mends and their tests, and set WRITTEN_FOR."
+            f"ministack {installed!r} is installed, but local/emulator/mends was written for {WRITTEN_FOR}: it "
+            "replaces functions inside ministack, which may be others now. Run `make setup` for the locked version, or "
+            "read ministack's changes, adapt the mends and their tests, and set WRITTEN_FOR."
         )
 
 
@@ -56,7 +56,7 @@ def apply() -> Mended:
         credentials,
         dispatch,
         invocations,
-        mappings,
+        queue_access,
         registry,
         run_task,
         task_logs,
@@ -69,7 +69,7 @@ def apply() -> Mended:
         *registry.MENDS,
         *workers.MENDS,
         *invocations.MENDS,
-        *mappings.MENDS,
+        *queue_access.MENDS,
         *credentials.MENDS,
         *run_task.MENDS,
         *containers.MENDS,

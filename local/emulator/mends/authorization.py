@@ -38,13 +38,15 @@ def name_the_layer_actions() -> None:
     actions = module("core.iam_actions")
     action_of, resource_of = original(actions, "extract_iam_action"), original(actions, "extract_resource_arn")
 
-    def action(service: str, method: str, path: str, headers: Record, body: bytes, query: Record) -> str | None:
+    def action(  # noqa: PLR0913, PLR0917 - ministack's signature
+        service: str, method: str, path: str, headers: Record, body: bytes, query: Record
+    ) -> str | None:
         if service == "lambda" and method == "GET" and (_LAYER_PATH.match(path) or _layer_arn(path, query)):
             return "lambda:GetLayerVersion"
         found: str | None = action_of(service, method, path, headers, body, query)
         return found
 
-    def resource(
+    def resource(  # noqa: PLR0913, PLR0917 - ministack's signature
         service: str, method: str, path: str, headers: Record, body: bytes, query: Record, region: str, account: str
     ) -> str:
         if service == "lambda" and method == "GET":
@@ -69,7 +71,7 @@ def name_the_task_resources() -> None:
     actions = module("core.iam_actions")
     resource_of, context_of = original(actions, "extract_resource_arn"), original(actions, "request_tag_context")
 
-    def resource(
+    def resource(  # noqa: PLR0913, PLR0917 - ministack's signature
         service: str, method: str, path: str, headers: Record, body: bytes, query: Record, region: str, account: str
     ) -> str:
         if service == "ecs":

@@ -19,8 +19,8 @@ PULL_ACTIONS = ("ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer")
 def engine_options(container: Mapping[str, Any], definition: Mapping[str, Any]) -> dict[str, Any]:
     """Translate what ministack leaves out: container definition in, arguments of docker's `run` out.
 
-    ECS API reference, ContainerDefinition. Memory: the container's limit, else the task's; without swap, because Fargate
-    has none. `cpu` is not limited: a quarter of a CPU would make every test wait.
+    ECS API reference, ContainerDefinition. Memory: the container's limit, else the task's, without swap: Fargate has none.
+    `cpu` is not limited: a quarter of a CPU would make every test wait.
     """
     linux = container.get("linuxParameters") or {}
     options: dict[str, Any] = {}
@@ -80,7 +80,7 @@ def run_containers_as_defined() -> None:
         address: str | None,
         cluster_arn: str,
     ) -> Record:
-        from docker.types import Mount, Ulimit  # noqa: PLC0415 - of use only where an engine is
+        from docker.types import Mount, Ulimit  # type: ignore[import-untyped]  # noqa: PLC0415 - only where an engine is
 
         options: Record = inner(
             container, definition, env, ports, network, host_mode or on_host, task_id, task_arn, address, cluster_arn
@@ -118,7 +118,7 @@ def run_containers_as_defined() -> None:
 
 
 def pull_with_the_execution_role() -> None:
-    """An image is pulled before the container is made, with the execution role; what fails is a CannotPullContainerError.
+    """Pull an image with the execution role before the container is made: what fails is a CannotPullContainerError.
 
     ECS developer guide, "Task execution IAM role" and "CannotPullContainer task errors".
     """
@@ -126,7 +126,7 @@ def pull_with_the_execution_role() -> None:
     inner = original(ecs, "_run_docker_container")
 
     def run(client: Any, container: Record, options: Record, **more: object) -> object:  # noqa: ANN401
-        from docker.errors import APIError, ImageNotFound  # noqa: PLC0415 - of use only where an engine is
+        from docker.errors import APIError, ImageNotFound  # type: ignore[import-untyped]  # noqa: PLC0415 - as above
 
         image = container["image"]
         _check_the_execution_role(ecs, image, options["labels"]["com.amazonaws.ecs.task-arn"])
@@ -143,7 +143,7 @@ def pull_with_the_execution_role() -> None:
 
 
 def tell_why_containers_stopped() -> None:
-    """A container that ran out of memory has that as its reason; a task that was stopped by request keeps its reason.
+    """Give a container that ran out of memory that reason, and a task that was stopped by request its own.
 
     ECS developer guide, "Stopped task error codes": OutOfMemoryError, and "Essential container in task exited".
     """
@@ -164,7 +164,7 @@ def tell_why_containers_stopped() -> None:
 
 
 def _ran_out_of_memory(ecs: object, identity: str) -> bool:
-    from docker.errors import DockerException  # noqa: PLC0415 - of use only where an engine is
+    from docker.errors import DockerException  # noqa: PLC0415 - only where an engine is
 
     try:
         return bool(original(ecs, "_get_docker")().containers.get(identity).attrs["State"]["OOMKilled"])

@@ -85,15 +85,15 @@ def answer(path: str, headers: Mapping[str, str]) -> Answer:
 
 
 def hand_out_the_task_roles_credentials() -> None:
-    """A container has its task role's credentials, and none when the task has no role.
+    """Give a container its task role's credentials, and none when the task has no role.
 
-    The environment variables are those that Fargate sets (ECS developer guide, "Fargate task metadata"). Credentials go by
-    the full URI with a token instead of the link-local address, which SDKs accept for loopback.
+    The environment variables are those that Fargate sets (ECS developer guide, "Task metadata"). Credentials go by the
+    full URI with a token instead of the link-local address, which SDKs accept for loopback.
     """
     ecs = module("services.ecs")
     inner = original(ecs, "_register_metadata")
 
-    def register(
+    def register(  # noqa: PLR0913, PLR0917 - ministack's signature
         task_arn: str,
         cluster_arn: str,
         definition: Record,

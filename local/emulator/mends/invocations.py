@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextvars
 import json
 import logging
@@ -28,8 +27,7 @@ if TYPE_CHECKING:
 LAMBDA = "lambda.amazonaws.com"
 EVENT_BYTES = 1_048_576
 THROTTLE_SECONDS = (1.0, 300.0)
-"""Wait after the first throttled try and at most (Lambda developer guide, "Error handling for asynchronous invocation")."""
-POLICY_PATIENCE_SECONDS = 15.0
+"""Wait after the first throttled try and at most (Lambda developer guide, asynchronous error handling)."""
 log = logging.getLogger("overtime.invocations")
 _sent: ContextVar[bytes | None] = ContextVar("sent", default=None)
 
@@ -48,7 +46,7 @@ class _Invocation:
 
 
 def keep_the_event_as_sent() -> None:
-    """A dead-letter message holds the event byte by byte; what Lambda cannot take is refused at once.
+    """Keep the event byte by byte for the dead-letter message; refuse at once what Lambda cannot take.
 
     Invoke's errors: RequestTooLargeException (1 MB for events) and InvalidRequestContentException.
     """
@@ -65,7 +63,7 @@ def keep_the_event_as_sent() -> None:
         body = dispatch.request_body.get() or b"{}"
         asynchronous = headers.get("x-amz-invocation-type") == "Event"
         if asynchronous and len(body) > EVENT_BYTES:
-            return _error(
+            return refuse(
                 413,
                 "RequestTooLargeException",
                 f"{len(body)} byte payload is too large for the Event invocation type (limit {EVENT_BYTES} bytes)",
@@ -73,9 +71,7 @@ def keep_the_event_as_sent() -> None:
         try:
             json.loads(body)
         except ValueError as error:
-            return _error(
-                400, "InvalidRequestContentException", f"Could not parse request body into json: {error}"
-            )
+            return refuse(400, "InvalidRequestContentException", f"Could not parse request body into json: {error}")
         token = _sent.set(body)
         try:
             answer: Answer = await inner(name, event, headers, qualifier, query)
@@ -87,10 +83,10 @@ def keep_the_event_as_sent() -> None:
 
 
 def retry_as_one_invocation() -> None:
-    """Every attempt has the request id that Invoke answered; then the event goes to the dead-letter queue and destination.
+    """Make every attempt with the request id that Invoke answered; then send the event where failed ones go.
 
-    The event invoke config of the invoked qualifier counts. Reserved concurrency 0 sends an event there without any
-    attempt. A throttled try is no attempt. The function's role must be allowed to send.
+    That is the dead-letter queue and the destination. The event invoke config of the invoked qualifier counts.
+    Reserved concurrency 0 sends an event there without any attempt. A throttled try is no attempt. The function's role must be allowed to send.
     """
 
     def invoke(function: Record, event: object) -> None:
@@ -110,58 +106,6 @@ def retry_as_one_invocation() -> None:
         threading.Thread(target=context.run, args=(_carry_through, invocation), daemon=True).start()
 
     replace(module("services.lambda_svc"), "invoke_async_with_retry", invoke)
-
-
-def check_the_roles_permission_to_send() -> None:
-    """A dead-letter queue is accepted only when the function's role may send to it, likewise a queue as event source.
-
-    InvalidParameterValueException, "The provided execution role does not have permissions to call SendMessage on SQS".
-    IAM's changes take a while to be seen, so deployment tools repeat the call on this error: the emulator waits instead.
-    """
-    lambdas = module("services.lambda_svc")
-    inner = original(lambdas, "handle_request")
-
-    async def handle(method: str, path: str, headers: Record, body: bytes, query: Record) -> Answer:
-        deadline = time.monotonic() + POLICY_PATIENCE_SECONDS
-        while missing := _missing_permission(method, path, body):
-            if time.monotonic() > deadline:
-                return _error(400, "InvalidParameterValueException", missing)
-            await asyncio.sleep(0.25)
-        answer: Answer = await inner(method, path, headers, body, query)
-        return answer
-
-    replace(lambdas, "handle_request", handle)
-
-
-def _missing_permission(method: str, path: str, body: bytes) -> str:
-    if not module("app").AUTH or method not in ("POST", "PUT"):
-        return ""
-    parts = path.strip("/").split("/")
-    try:
-        data = json.loads(body or b"{}")
-    except ValueError:
-        return ""
-    if parts[1:] == ["functions"] or parts[3:] == ["configuration"]:
-        target = (data.get("DeadLetterConfig") or {}).get("TargetArn", "")
-        role, actions = data.get("Role") or _role_of(parts[2] if len(parts) > 2 else ""), ("SendMessage",)  # noqa: PLR2004
-        name = str(data.get("FunctionName") or (parts[2] if len(parts) > 2 else ""))  # noqa: PLR2004
-    elif parts[1:] == ["event-source-mappings"]:
-        target, name = data.get("EventSourceArn", ""), str(data.get("FunctionName", "")).split(":")[-1]
-        role, actions = _role_of(name), ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes")
-    else:
-        return ""
-    if not role or ":sqs:" not in target:
-        return ""
-    acts = acting.Role(arn=role, session=name, service=LAMBDA)
-    for action in actions:
-        if not acting.may(acts, f"sqs:{action}", target):
-            return f"The provided execution role does not have permissions to call {action} on SQS"
-    return ""
-
-
-def _role_of(name: str) -> str:
-    function = module("services.lambda_svc")._functions.get(name) or {}  # noqa: SLF001
-    return str((function.get("config") or {}).get("Role", ""))
 
 
 def _carry_through(invocation: _Invocation) -> None:
@@ -268,9 +212,10 @@ def _send(role: acting.Role, queue_arn: str, body: str, attributes: Mapping[str,
     module("services.lambda_svc").esm_wake.set()
 
 
-def _error(status: int, kind: str, message: str) -> Answer:
+def refuse(status: int, kind: str, message: str) -> Answer:
+    """Answer with one of Lambda's errors."""
     headers = {"Content-Type": "application/json", "x-amzn-errortype": kind}
     return status, headers, json.dumps({"Type": "User", "message": message}).encode()
 
 
-MENDS = (keep_the_event_as_sent, retry_as_one_invocation, check_the_roles_permission_to_send)
+MENDS = (keep_the_event_as_sent, retry_as_one_invocation)

@@ -14,7 +14,7 @@ def address() -> str:
 
 
 def serve_the_registry_here() -> None:
-    """A repository's URI names the registry that serves it; on AWS that is `<account>.dkr.ecr.<region>.amazonaws.com`.
+    """Name the registry that serves it in a repository's URI; on AWS: `<account>.dkr.ecr.<region>.amazonaws.com`.
 
     This one is served on the emulator's own port, so its URI says that.
     """

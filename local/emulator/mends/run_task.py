@@ -25,9 +25,9 @@ _lock = threading.Lock()
 def refuse_what_ecs_refuses() -> None:
     """Check a RunTask call as ECS does, before anything starts.
 
-    RunTask's errors: ClusterNotFoundException, InvalidParameterException (overrides over 8,192 characters or for an unknown
-    container), ClientException (inactive task definition, a role that ECS cannot assume), AccessDeniedException
-    (`iam:PassRole` on the task's roles is the caller's to have).
+    RunTask's errors: ClusterNotFoundException; InvalidParameterException (overrides over 8,192 characters or for an
+    unknown container); ClientException (inactive task definition, a role that ECS cannot assume);
+    AccessDeniedException (`iam:PassRole` on the task's roles is the caller's to have).
     """
 
     def checked(data: Record, go_on: Callable[[Record], Answer]) -> Answer:
@@ -38,38 +38,11 @@ def refuse_what_ecs_refuses() -> None:
         definition = ecs._task_defs.get(ecs._resolve_td_key(data.get("taskDefinition", "")))  # noqa: SLF001
         if definition is None:
             return go_on(data)
-        if definition["status"] != "ACTIVE":
-            return _error("ClientException", "TaskDefinition is inactive")
-        overrides = data.get("overrides") or {}
-        if len(json.dumps(overrides)) > OVERRIDES_CHARACTERS:
-            return _error(
-                "InvalidParameterException",
-                f"Container Overrides length must be at most {OVERRIDES_CHARACTERS}",
-            )
-        known = {container["name"] for container in definition["containerDefinitions"]}
-        for override in overrides.get("containerOverrides", []):
-            if override.get("name") not in known:
-                return _error(
-                    "InvalidParameterException",
-                    f"Override for container named {override.get('name')} is not a container in the TaskDefinition.",
-                )
-        for role in (
-            overrides.get("executionRoleArn") or definition.get("executionRoleArn"),
-            overrides.get("taskRoleArn") or definition.get("taskRoleArn"),
-        ):
-            if not role:
-                continue
-            if refused := acting.caller_may_pass(role, TASKS):
-                return _error("AccessDeniedException", refused)
-            if not acting.trusts(role, TASKS):
-                return _error(
-                    "ClientException",
-                    f"ECS was unable to assume the role '{role}' that was provided for this task. Please verify that the "
-                    "role being passed has the proper trust relationship and permissions and that your IAM user has "
-                    "permissions to pass this role.",
-                )
+        if refused := _bad_request(data, definition) or _bad_roles(data, definition):
+            return _error(*refused)
         if data.get("propagateTags") == "TASK_DEFINITION":
-            data = {**data, "tags": [*ecs._tags.get(definition["taskDefinitionArn"], []), *data.get("tags", [])]}  # noqa: SLF001
+            tags = ecs._tags.get(definition["taskDefinitionArn"], [])  # noqa: SLF001
+            data = {**data, "tags": [*tags, *data.get("tags", [])]}
         return go_on(data)
 
     _wrap_run_task(checked)
@@ -78,8 +51,8 @@ def refuse_what_ecs_refuses() -> None:
 def answer_a_repeated_token_with_the_same_task() -> None:
     """`clientToken` makes RunTask idempotent per cluster.
 
-    The same token with the same parameters is answered with the task that there is; with others it is a ConflictException
-    that names it (ECS API reference, "Ensuring idempotency").
+    The same token with the same parameters is answered with the task that there is; with others it is a
+    ConflictException that names it (ECS API reference, "Ensuring idempotency").
     """
 
     def once(data: Record, go_on: Callable[[Record], Answer]) -> Answer:
@@ -139,6 +112,40 @@ def stop_tasks_with_a_chance_to_end() -> None:
     replace(ecs, "_task_is_active", active)
     replace(ecs, "_stop_task", stop)
     ecs._ACTION_MAP["StopTask"] = stop  # noqa: SLF001
+
+
+def _bad_request(data: Record, definition: Record) -> tuple[str, str] | None:
+    if definition["status"] != "ACTIVE":
+        return "ClientException", "TaskDefinition is inactive"
+    overrides = data.get("overrides") or {}
+    if len(json.dumps(overrides)) > OVERRIDES_CHARACTERS:
+        return "InvalidParameterException", f"Container Overrides length must be at most {OVERRIDES_CHARACTERS}"
+    known = {container["name"] for container in definition["containerDefinitions"]}
+    for override in overrides.get("containerOverrides", []):
+        if override.get("name") not in known:
+            return (
+                "InvalidParameterException",
+                f"Override for container named {override.get('name')} is not a container in the TaskDefinition.",
+            )
+    return None
+
+
+def _bad_roles(data: Record, definition: Record) -> tuple[str, str] | None:
+    overrides = data.get("overrides") or {}
+    for name in ("executionRoleArn", "taskRoleArn"):
+        role = overrides.get(name) or definition.get(name)
+        if not role:
+            continue
+        if refused := acting.caller_may_pass(role, TASKS):
+            return "AccessDeniedException", refused
+        if not acting.trusts(role, TASKS):
+            text = (
+                f"ECS was unable to assume the role '{role}' that was provided for this task. Please verify that the "
+                "role being passed has the proper trust relationship and permissions and that your IAM user has "
+                "permissions to pass this role."
+            )
+            return "ClientException", text
+    return None
 
 
 def _wrap_run_task(wrapper: Callable[[Record, Callable[[Record], Answer]], Answer]) -> None:

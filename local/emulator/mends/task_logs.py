@@ -33,7 +33,7 @@ def lines(chunks: Iterable[bytes]) -> Iterator[str]:
 
 
 def forward_whole_lines_with_the_execution_role() -> None:
-    """The `awslogs` driver makes the stream and sends whole lines with the execution role, and the task fails without it.
+    """Make the stream and send whole lines with the execution role, as `awslogs` does; without it the task fails.
 
     ECS developer guide, "Send Amazon ECS logs to CloudWatch": logs:CreateLogStream and logs:PutLogEvents.
     """
@@ -50,8 +50,8 @@ def forward_whole_lines_with_the_execution_role() -> None:
         with responses.request_scope(account, region):
             if not ecs._ensure_awslogs_stream(config):  # noqa: SLF001
                 raise RuntimeError(
-                    "failed to validate logger args: ResourceNotFoundException: The specified log group does not exist: "
-                    + config["group"]
+                    "failed to validate logger args: ResourceNotFoundException: "
+                    f"The specified log group does not exist: {config['group']}"
                 )
         module("core.concurrency").spawn_background(
             _forward, container, config, account, region, thread_name=f"overtime-logs-{task_id[:8]}"
@@ -61,7 +61,7 @@ def forward_whole_lines_with_the_execution_role() -> None:
 
 
 def _forward(container: Any, config: Record, account: str, region: str) -> None:  # noqa: ANN401
-    from docker.errors import DockerException  # noqa: PLC0415 - of use only where an engine is
+    from docker.errors import DockerException  # type: ignore[import-untyped]  # noqa: PLC0415 - only where an engine is
 
     logs = module("services.cloudwatch_logs")
     with module("core.responses").request_scope(account, region):
@@ -92,7 +92,9 @@ def _check_the_execution_role(ecs: Any, config: Record, task_arn: str) -> None: 
     stream = f"arn:aws:logs:{region}:{account}:log-group:{config['group']}:log-stream:{config['stream']}"
     for action in ("logs:CreateLogStream", "logs:PutLogEvents"):
         if not acting.may(role, action, stream):
-            raise RuntimeError(f"failed to validate logger args: AccessDeniedException: {acting.refusal(role, action, stream)}")
+            raise RuntimeError(
+                f"failed to validate logger args: AccessDeniedException: {acting.refusal(role, action, stream)}"
+            )
 
 
 MENDS = (forward_whole_lines_with_the_execution_role,)

@@ -48,7 +48,7 @@ def environment(config: Mapping[str, Any], given: Mapping[str, str], server: Map
 
 
 def give_functions_an_environment_of_their_own() -> None:
-    """A function sees its own variables and Lambda's, never those of the machine that runs it.
+    """Let a function see its own variables and Lambda's, never those of the machine that runs it.
 
     It runs in a process group of its own, so that it can be ended with everything that it started.
     """
@@ -89,7 +89,7 @@ def end_functions_for_good() -> None:
 
 
 def tell_how_a_function_exited() -> None:
-    """A runtime that exits is reported with its status or signal.
+    """Report a runtime that exits with its status or signal.
 
     As in `RequestId: … Error: Runtime exited with error: signal: killed`, error type Runtime.ExitError.
     """
