@@ -95,7 +95,8 @@ def advice(*, user_id: int, has_apt: bool, has_dockerd: bool) -> str:
     start = "start it (systemctl start docker, or Docker Desktop)" if has_dockerd else "install and start Docker"
     return (
         f"No container engine answers at {DEFAULT_SOCKET} and DOCKER_HOST is not set, so no task can run. "
-        f"Please {start}; or run this as root on Debian or Ubuntu (user id is {user_id}), where it is set up for the run."
+        f"Please {start}; or run this as root on Debian or Ubuntu (user id is {user_id}): there an engine is started "
+        "for the run."
     )
 
 

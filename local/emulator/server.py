@@ -34,7 +34,8 @@ def main() -> int:
     try:
         asyncio.run(serve(mended.application, config))
     finally:
-        mended.stop_workers()
+        for clean_up in mended.clean_up:
+            clean_up()
     return 0
 
 

@@ -22,8 +22,8 @@ class Mended:
     """The emulator, ready to serve."""
 
     application: ASGIFramework
-    stop_workers: Callable[[], None]
-    """Ends every Lambda worker that still runs."""
+    clean_up: tuple[Callable[[], None], ...]
+    """What ends Lambda workers that still run, and takes the registry's images out of the engine."""
 
 
 def check_version(installed: str) -> None:
@@ -76,4 +76,4 @@ def apply() -> Mended:
         *task_logs.MENDS,
     ):
         mend()
-    return Mended(application=module("app").app, stop_workers=workers.stop_all)
+    return Mended(application=module("app").app, clean_up=(workers.stop_all, registry.forget_images))

@@ -19,7 +19,7 @@ PULL_ACTIONS = ("ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer")
 def engine_options(container: Mapping[str, Any], definition: Mapping[str, Any]) -> dict[str, Any]:
     """Translate what ministack leaves out: container definition in, arguments of docker's `run` out.
 
-    ECS API reference, ContainerDefinition. Memory: the container's limit, else the task's, without swap: Fargate has none.
+    ECS API reference, ContainerDefinition. Memory: the container's limit, else the task's, without swap, as on Fargate.
     `cpu` is not limited: a quarter of a CPU would make every test wait.
     """
     linux = container.get("linuxParameters") or {}

@@ -86,7 +86,8 @@ def retry_as_one_invocation() -> None:
     """Make every attempt with the request id that Invoke answered; then send the event where failed ones go.
 
     That is the dead-letter queue and the destination. The event invoke config of the invoked qualifier counts.
-    Reserved concurrency 0 sends an event there without any attempt. A throttled try is no attempt. The function's role must be allowed to send.
+    Reserved concurrency 0 sends an event there without any attempt. A throttled try is no
+    attempt. The function's role must be allowed to send.
     """
 
     def invoke(function: Record, event: object) -> None:

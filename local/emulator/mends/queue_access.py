@@ -11,7 +11,7 @@ from local.emulator.mends import acting
 from local.emulator.mends.invocations import LAMBDA, refuse
 from local.emulator.mends.patching import Answer, Record, module, original, replace
 
-POLICY_PATIENCE_SECONDS = 15.0
+POLICY_PATIENCE_SECONDS = 8.0
 SENDING: tuple[str, ...] = ("SendMessage",)
 RECEIVING: tuple[str, ...] = ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes")
 log = logging.getLogger("overtime.mappings")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,8 @@ if TYPE_CHECKING:
 
 EVENT_BYTES = 256 * 1024
 """CloudWatch Logs quotas: the largest event."""
-BATCH_EVENTS = 1000
+TOLD_SECONDS = 30
+"""Long enough for the watch on the task to see that its container ended."""
 
 
 def lines(chunks: Iterable[bytes]) -> Iterator[str]:
@@ -54,14 +56,29 @@ def forward_whole_lines_with_the_execution_role() -> None:
                     f"The specified log group does not exist: {config['group']}"
                 )
         module("core.concurrency").spawn_background(
-            _forward, container, config, account, region, thread_name=f"overtime-logs-{task_id[:8]}"
+            _forward_and_remove, container, config, account, region, thread_name=f"overtime-logs-{task_id[:8]}"
         )
 
     replace(ecs, "_start_awslogs_forwarder", start)
 
 
+def _forward_and_remove(container: Any, config: Record, account: str, region: str) -> None:  # noqa: ANN401
+    """Forward until the container ends; once the task's end is told, nobody needs the container, which may be large."""
+    from docker.errors import DockerException  # type: ignore[import-untyped]  # noqa: PLC0415 - of use only where an engine is
+
+    _forward(container, config, account, region)
+    task_arn = container.labels["com.amazonaws.ecs.task-arn"]
+    deadline = time.monotonic() + TOLD_SECONDS
+    with module("core.responses").request_scope(account, task_arn.split(":")[3]):
+        tasks = module("services.ecs")._tasks  # noqa: SLF001
+        while (tasks.get(task_arn) or {}).get("lastStatus") not in (None, "STOPPED") and time.monotonic() < deadline:
+            time.sleep(0.2)
+    with contextlib.suppress(DockerException):
+        container.remove(v=True)
+
+
 def _forward(container: Any, config: Record, account: str, region: str) -> None:  # noqa: ANN401
-    from docker.errors import DockerException  # type: ignore[import-untyped]  # noqa: PLC0415 - only where an engine is
+    from docker.errors import DockerException  # noqa: PLC0415 - only where an engine is
 
     logs = module("services.cloudwatch_logs")
     with module("core.responses").request_scope(account, region):

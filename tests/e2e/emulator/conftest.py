@@ -1,0 +1,75 @@
+"""One emulator that enforces IAM, for all its tests."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from local import base_image
+from local.containers import container_engine
+from local.emulator import Emulator, EmulatorSettings
+from local.emulator.testkit import Aws
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from local.docker_daemon import ContainerEngine
+
+
+@pytest.fixture(scope="session")
+def engine() -> Iterator[ContainerEngine]:
+    """Give a container engine with the base image."""
+    with container_engine(print) as found:
+        base_image.prepare(found.host, print)
+        yield found
+
+
+@pytest.fixture(scope="session")
+def aws(engine: ContainerEngine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
+    """Give an emulator that enforces IAM, with a cluster and roles."""
+    settings = EmulatorSettings(
+        state_folder=tmp_path_factory.mktemp("emulator"),
+        docker_host=engine.host,
+        enforce_iam=True,
+        retry_base_seconds=0.1,
+        record_calls=True,
+    )
+    with Emulator(settings) as emulator:
+        aws = Aws(emulator)
+        aws.ecs.create_cluster(clusterName="c")
+        aws.logs.create_log_group(logGroupName="/tasks")
+        aws.role("execution", "ecr:*", "logs:*")
+        aws.role("task", "sqs:ListQueues")
+        aws.role("fn", "sqs:*", "logs:*", "s3:*")
+        yield aws
+
+
+@pytest.fixture
+def run(aws: Aws) -> Callable[..., str]:
+    """Register a task definition for a Python script and start it."""
+
+    def start(
+        script: str, *, image: str = base_image.LOCAL_TAG, task: dict[str, Any] | None = None, **more: Any
+    ) -> str:
+        container = {
+            "name": "main",
+            "image": image or base_image.LOCAL_TAG,
+            "entryPoint": ["python3", "-c"],
+            "command": [script],
+            "logConfiguration": {
+                "logDriver": "awslogs",
+                "options": {
+                    "awslogs-group": "/tasks",
+                    "awslogs-region": aws.emulator.settings.region,
+                    "awslogs-stream-prefix": "t",
+                },
+            },
+            **more,
+        }
+        roles = {"taskRoleArn": aws.role_arn("task"), "executionRoleArn": aws.role_arn("execution")}
+        sizes = {"requiresCompatibilities": ["FARGATE"], "networkMode": "awsvpc", "cpu": "256", "memory": "512"}
+        aws.ecs.register_task_definition(family="t", containerDefinitions=[container], **sizes, **roles, **(task or {}))
+        return str(aws.ecs.run_task(cluster="c", taskDefinition="t", launchType="FARGATE")["tasks"][0]["taskArn"])
+
+    return start
