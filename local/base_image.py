@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from local import apt_sources, paths
+from local import apt, apt_sources, paths
 from local.errors import LocalError
 from local.process import run, succeeds
 
@@ -152,6 +152,11 @@ def _pull(docker_host: str, reference: str, say: Callable[[str], None]) -> bool:
 
 
 def _make(docker_host: str, wanted: str, lock: str, kept: Path, say: Callable[[str], None]) -> None:
+    if shutil.which("debootstrap") is None and apt.available():
+        say("base image: installing debootstrap")
+        apt.install(
+            ["debootstrap"], because="The base image needs debootstrap. Repair apt-get, or install it yourself."
+        )
     if os.geteuid() != 0 or shutil.which("debootstrap") is None:
         raise LocalError(
             f"No base image for the runner: {AWS_REPOSITORY} cannot be pulled, and making one of Debian packages needs "

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from local import paths
+from local import apt, paths
 from local.errors import LocalError
 from local.process import run
 
@@ -28,7 +28,6 @@ RUN_FOLDER = Path("/run/overtime")
 INFO_SECONDS = 20
 START_SECONDS = 60
 STOP_SECONDS = 60
-APT_SECONDS = 900
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,19 +127,12 @@ def start(places: Places, say: Callable[[str], None]) -> ContainerEngine:
 
 
 def _install(say: Callable[[str], None]) -> None:
-    wanted = {"dockerd": "docker.io", "docker": "docker.io", "debootstrap": "debootstrap"}
-    missing = sorted({package for program, package in wanted.items() if shutil.which(program) is None})
-    if not missing:
-        return
-    say(f"containers: installing {', '.join(missing)}")
     because = "The container engine could not be installed. Repair apt-get, or install and start Docker yourself."
-    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    run(["apt-get", "update", "-qq"], because=because, timeout_seconds=APT_SECONDS, env=environment)
-    install = ["apt-get", "install", "-y", "-qq", "--no-install-recommends"]
-    run([*install, *missing], because=because, timeout_seconds=APT_SECONDS, env=environment)
-    if shutil.which("docker") is None:
-        # Newer Debian has the client in a package of its own.
-        run([*install, "docker-cli"], because=because, timeout_seconds=APT_SECONDS, env=environment)
+    # Newer Debian has the client in a package of its own.
+    for program, package in (("dockerd", "docker.io"), ("docker", "docker-cli")):
+        if shutil.which(program) is None:
+            say(f"containers: installing {package}")
+            apt.install([package], because=because)
 
 
 def _launch(places: Places, *, driver: str | None) -> None:

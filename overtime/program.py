@@ -1,4 +1,4 @@
-"""The program of a stack: `__main__.py` runs it for the Pulumi command line, `overtime.automation` in other programs."""
+"""The program of a stack: `__main__.py` runs it for the Pulumi command line, `overtime.automation` elsewhere."""
 
 from __future__ import annotations
 
