@@ -110,28 +110,40 @@ class StandIn:
         self.calls.append(call)
         if self.faults.get(call):
             return self.faults[call].pop(0)
-        match call:
-            case "dynamodb:UpdateItem":
-                return self._update(json.loads(body))
-            case "dynamodb:GetItem":
-                found = self.items.get(json.loads(body)["Key"]["run_key"]["S"])
-                return 200, json.dumps({"Item": found} if found else {}).encode()
-            case "lambda:GetFunction":
-                return _found(self.functions.get(path.rpartition("/")[2]))
-            case "lambda:GetLayerVersion":
-                return _found(self.layers.get(parse_qs(url.query)["Arn"][0]))
-            case "ecs:metadata":
-                return _found({"TaskARN": TASK_ARN, "Limits": {"CPU": 1, "Memory": 2048}})
-            case "ecs:credentials":
-                expires = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 3600))
-                keys = {"AccessKeyId": "AKID", "SecretAccessKey": "secret", "Token": "t", "Expiration": expires}
-                return _found(keys)
-            case "s3:PutObject":
-                self.objects[path[1:]] = body
-                return 200, b""
+        match call.partition(":")[0]:
+            case "dynamodb":
+                return self._ledger(call, json.loads(body))
+            case "s3" | "code":
+                return self._object(method, path[1:], body)
             case _:
-                data = self.objects.get(path[1:])
-                return (404, b"<Error><Code>NoSuchKey</Code></Error>") if data is None else (200, data)
+                return _found(self._document(call, path, parse_qs(url.query)))
+
+    def _ledger(self, call: str, request: dict[str, object]) -> tuple[int, bytes]:
+        if call == "dynamodb:UpdateItem":
+            return self._update(request)
+        key = request["Key"]
+        assert isinstance(key, dict)
+        found = self.items.get(key["run_key"]["S"])
+        return 200, json.dumps({"Item": found} if found else {}).encode()
+
+    def _object(self, method: str, name: str, body: bytes) -> tuple[int, bytes]:
+        if method == "PUT":
+            self.objects[name] = body
+            return 200, b""
+        data = self.objects.get(name)
+        return (404, b"<Error><Code>NoSuchKey</Code></Error>") if data is None else (200, data)
+
+    def _document(self, call: str, path: str, query: Mapping[str, list[str]]) -> Mapping[str, object] | None:
+        match call:
+            case "lambda:GetFunction":
+                return self.functions.get(path.rpartition("/")[2])
+            case "lambda:GetLayerVersion":
+                return self.layers.get(query["Arn"][0])
+            case "ecs:metadata":
+                return {"TaskARN": TASK_ARN, "Limits": {"CPU": 1, "Memory": 2048}}
+            case _:
+                expires = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 3600))
+                return {"AccessKeyId": "AKID", "SecretAccessKey": "secret", "Token": "t", "Expiration": expires}
 
     def _archive(self, data: bytes) -> dict[str, object]:
         digest = hashlib.sha256(data).digest()
@@ -176,7 +188,7 @@ class StandIn:
         return 200, json.dumps({"Attributes": item}).encode()
 
 
-def _found(document: dict[str, object] | None) -> tuple[int, bytes]:
+def _found(document: Mapping[str, object] | None) -> tuple[int, bytes]:
     if document is None:
         return 404, b'{"Type":"User","Message":"not found","Code":"ResourceNotFoundException"}'
     return 200, json.dumps(document).encode()
