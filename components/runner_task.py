@@ -20,7 +20,6 @@ CONTAINER_NAME = "runner"
 RUNNER_USER = "993:990"
 """The user that the Dockerfile makes, and that owns the volumes."""
 WRITABLE = {"tmp": "/tmp", "task": "/var/task", "opt": "/opt"}  # noqa: S108 - Lambda's own folders
-_LAST_WORDS_SECONDS = 20
 _CPU_ARCHITECTURES = {"x86_64": "X86_64", "arm64": "ARM64"}
 
 
@@ -112,7 +111,7 @@ class RunnerTask(pulumi.ComponentResource):
             "OVERTIME_LEDGER_TABLE": platform.ledger.table_name,
             "OVERTIME_MAX_RUNTIME_SECONDS": str(options.max_runtime),
             # The rest of the stop timeout is the runner's, to write down how the run ended.
-            "OVERTIME_STOP_SECONDS": str(max(options.task.stop_timeout_seconds - _LAST_WORDS_SECONDS, 1)),
+            "OVERTIME_STOP_SECONDS": str(options.task.stop_timeout_seconds * 5 // 6),
         }
         container = {
             "name": CONTAINER_NAME,
