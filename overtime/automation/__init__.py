@@ -1,0 +1,47 @@
+"""Deploy from Python: give settings and a stack's name, then preview, up, refresh, destroy, and read the outputs.
+
+    from overtime.automation import Deployment
+
+    deployment = Deployment(
+        {"functions": {"report": {"code": "lambdas/primary", "handler": "handler.handler"}}},
+        stack="dev",
+        region="eu-west-1",
+    )
+    result = deployment.up(print)
+    print(result.changes, result.outputs["functions"])
+
+It builds what the `pulumi` command line builds from the project's own `__main__.py`, and needs no files on disk but the
+functions' code. Everything that it raises on purpose is an `OvertimeError`.
+"""
+
+from overtime.automation.deployment import Deployment
+from overtime.automation.engine import Engine
+from overtime.automation.errors import (
+    ConcurrentUpdateError,
+    DeploymentError,
+    EngineUnusableError,
+    StackNotFoundError,
+)
+from overtime.automation.events import WITHHELD, Diagnostic, Event, OnEvent, ResourceStep
+from overtime.automation.results import Outputs, Result
+from overtime.errors import OvertimeError
+from overtime.settings import Settings, SettingsError
+
+__all__ = [
+    "WITHHELD",
+    "ConcurrentUpdateError",
+    "Deployment",
+    "DeploymentError",
+    "Diagnostic",
+    "Engine",
+    "EngineUnusableError",
+    "Event",
+    "OnEvent",
+    "Outputs",
+    "OvertimeError",
+    "ResourceStep",
+    "Result",
+    "Settings",
+    "SettingsError",
+    "StackNotFoundError",
+]

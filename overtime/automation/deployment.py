@@ -1,0 +1,152 @@
+"""A stack as a Python object."""
+
+from __future__ import annotations
+
+import json
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pulumi
+from pulumi import automation
+
+from overtime.automation import failures
+from overtime.automation.engine import Engine, workspace
+from overtime.automation.events import Discretion
+from overtime.automation.listener import Listener
+from overtime.automation.results import Outputs, Result
+from overtime.errors import OvertimeError
+from overtime.program import build
+from overtime.settings import Place, Settings, parse, verify
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from overtime.automation.events import OnEvent
+
+
+class Deployment:
+    """One stack, of these settings. Making it checks them; nothing is started before a method is called.
+
+    Its methods raise `DeploymentError` and its subclasses; one deployment does one thing at a time.
+    """
+
+    settings: Settings
+    place: Place
+
+    def __init__(  # noqa: PLR0913 - each is a fact of its own, and all but two have defaults
+        self,
+        settings: Settings | Mapping[str, object],
+        *,
+        stack: str,
+        project: str = "overtime",
+        root: Path | None = None,
+        region: str | None = None,
+        engine: Engine | None = None,
+    ) -> None:
+        """Check the settings. Raises `SettingsError`.
+
+        `root` is the folder that relative `code` paths start from, by default the current one. `region` is AWS's, by
+        default that of `AWS_REGION` or the AWS profile. `stack` may say `organization/stack`.
+        """
+        self.place = Place(project=project, stack=stack.rpartition("/")[2], root=(root or Path.cwd()).resolve())
+        if isinstance(settings, Settings):
+            verify(settings, self.place)
+            self.settings = settings
+        else:
+            self.settings = parse(settings, self.place)
+        self._stack, self._region, self._engine = stack, region, engine or Engine()
+
+    def __repr__(self) -> str:
+        return f"Deployment(project={self.place.project!r}, stack={self._stack!r}, region={self._region!r})"
+
+    def preview(self, on_event: OnEvent | None = None) -> Result:
+        """Tell what `up` would do; nothing is touched but the stack's own entry in the backend."""
+        return self._run("preview", on_event, lambda stack, listen: stack.preview(on_event=listen), create=True)
+
+    def up(self, on_event: OnEvent | None = None) -> Result:
+        """Make the stack what the settings say, and tell where things are."""
+        result = self._run("up", on_event, lambda stack, listen: stack.up(on_event=listen), create=True)
+        return Result(changes=result.changes, seconds=result.seconds, outputs=self.outputs())
+
+    def refresh(self, on_event: OnEvent | None = None) -> Result:
+        """Bring the state up to what AWS says; nothing in AWS is touched."""
+        return self._run("refresh", on_event, lambda stack, listen: stack.refresh(on_event=listen))
+
+    def destroy(self, on_event: OnEvent | None = None, *, remove: bool = False) -> Result:
+        """Delete every resource; with `remove` the stack itself too, its history and its settings in the backend."""
+        return self._run("destroy", on_event, lambda stack, listen: stack.destroy(on_event=listen, remove=remove))
+
+    def outputs(self, *, secrets: bool = False) -> Outputs:
+        """Tell where things are. Without `secrets`, `WITHHELD` stands in the place of what is secret."""
+        found: Outputs = {}
+
+        def read(stack: automation.Stack, _listen: automation.OnEvent) -> None:
+            nonlocal found
+            found = json.loads(_pulumi(stack, "stack", "output", "--json", *(["--show-secrets"] if secrets else [])))
+
+        self._run("outputs", None, read)
+        return found
+
+    def cancel(self) -> None:
+        """Break the lock that an update left which died; an update that is going on is stopped where it is."""
+        self._run("cancel", None, lambda stack, _listen: stack.cancel())
+
+    def _run(
+        self,
+        action: str,
+        on_event: OnEvent | None,
+        work: Callable[[automation.Stack, automation.OnEvent], object],
+        *,
+        create: bool = False,
+    ) -> Result:
+        listener = Listener(on_event, Discretion(self._secrets()))
+        with self._selected(action, listener, create=create) as stack:
+            work(stack, listener.hear)
+        return listener.result()
+
+    @contextmanager
+    def _selected(self, action: str, listener: Listener, *, create: bool) -> Iterator[automation.Stack]:
+        command = self._engine.command(self._stack, action)
+        program = _Program(self.settings, self.place)
+        with workspace(self.place, self._engine, command, region=self._region, program=program) as work:
+            choose = automation.Stack.create_or_select if create else automation.Stack.select
+            try:
+                yield choose(self._stack, work)
+            except automation.CommandError as error:
+                if isinstance(program.error, OvertimeError):
+                    raise program.error from None
+                # Not from the engine's error, whose text is all that was printed, secrets too.
+                raise failures.told(error, listener, stack=self._stack, action=action) from program.error
+
+    def _secrets(self) -> Iterator[str]:
+        for function in self.settings.functions.values():
+            yield from (value.get_secret_value() for value in function.environment.values())
+        yield from filter(None, [self._engine.passphrase])
+
+
+class _Program:
+    """The program of the stack, as `__main__.py` runs it; remembers what stopped it."""
+
+    def __init__(self, settings: Settings, place: Place) -> None:
+        self._settings, self._place = settings, place
+        self.error: Exception | None = None
+
+    def __call__(self) -> None:
+        try:
+            outputs = build(self._settings, self._place, sources=".")
+        except OvertimeError as error:
+            self.error = error
+            raise pulumi.RunError(str(error)) from None
+        except Exception as error:
+            self.error = error
+            raise
+        for name, value in outputs.items():
+            pulumi.export(name, value)
+
+
+def _pulumi(stack: automation.Stack, *arguments: str) -> str:
+    work = stack.workspace
+    home = {"PULUMI_HOME": work.pulumi_home} if work.pulumi_home else {}
+    command = [*arguments, "--stack", stack.name]
+    return work.pulumi_command.run(command, work.work_dir, {**home, **work.env_vars}).stdout

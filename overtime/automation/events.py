@@ -1,0 +1,131 @@
+"""What a deployment reports while it goes on: values without anything secret in them."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pulumi.automation import EngineEvent
+    from pulumi.automation.events import DiagnosticEvent, StepEventMetadata
+
+WITHHELD = "[secret]"
+"""What stands in the place of a secret, here and in outputs that were not asked for theirs."""
+
+_MARKUP = re.compile(r"<\{%.*?%\}>")
+_SHORTEST_SECRET = 6
+"""Shorter values are flags, ports and levels: to replace them would garble texts and hide nothing."""
+
+Status = Literal["started", "done", "failed"]
+Severity = Literal["info", "warning", "error"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResourceStep:
+    """One step with one resource. No property's value is in it."""
+
+    operation: str
+    """Pulumi's word: `create`, `update`, `same`, `delete`, `replace`, `read`, `refresh` and so on."""
+    status: Status
+    """Where the step stands; in a preview it is only planned."""
+    type: str
+    """Such as `aws:lambda/function:Function`."""
+    name: str
+    """The resource's name in the program."""
+    urn: str
+    """The resource's full name in the state."""
+    changed: tuple[str, ...] = ()
+    """Names of the properties that differ."""
+
+    def __str__(self) -> str:
+        return f"{self.operation} {self.status}: {self.type} {self.name}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Diagnostic:
+    """Something that the engine, a provider or the program says."""
+
+    severity: Severity
+    """How bad it is."""
+    text: str
+    """The text, secrets withheld."""
+    name: str | None = None
+    """The resource that it is about."""
+    passing: bool = False
+    """Whether it is progress that the next text replaces, such as a step of an image build."""
+
+    def __str__(self) -> str:
+        return f"{self.severity}: {f'{self.name}: ' if self.name else ''}{self.text}"
+
+
+Event = ResourceStep | Diagnostic
+OnEvent = Callable[[Event], object]
+"""Takes events, one at a time, in a thread that is not the caller's."""
+
+
+class Discretion:
+    """Withholds the values it knows from any text."""
+
+    def __init__(self, secrets: Iterable[str]) -> None:
+        forms = {form for secret in secrets for form in (secret, json.dumps(secret)[1:-1])}
+        # Longest first: one secret may be part of another.
+        self._secrets = sorted((form for form in forms if len(form) >= _SHORTEST_SECRET), key=len, reverse=True)
+
+    def of(self, text: str) -> str:
+        """Give a text without markup and without secrets."""
+        text = _MARKUP.sub("", text).strip()
+        for secret in self._secrets:
+            text = text.replace(secret, WITHHELD)
+        return text
+
+
+def translate(event: EngineEvent, discretion: Discretion) -> Event | None:
+    """Give an engine's event in our words; `None` for those that say nothing to people."""
+    if event.resource_pre_event:
+        return _step(event.resource_pre_event.metadata, "started")
+    if event.res_outputs_event:
+        return _step(event.res_outputs_event.metadata, "done")
+    if event.res_op_failed_event:
+        return _step(event.res_op_failed_event.metadata, "failed")
+    if event.diagnostic_event:
+        return _diagnostic(event.diagnostic_event, discretion)
+    return None
+
+
+def _step(step: StepEventMetadata, status: Status) -> ResourceStep:
+    return ResourceStep(
+        operation=step.op.value,
+        status=status,
+        type=step.type,
+        name=_name(step.urn),
+        urn=step.urn,
+        changed=tuple(step.diffs or ()),
+    )
+
+
+def _diagnostic(event: DiagnosticEvent, discretion: Discretion) -> Diagnostic | None:
+    text = discretion.of(event.message)
+    if not text or event.severity == "debug":  # the library's own trace of every call
+        return None
+    return Diagnostic(
+        severity=_severity(event.severity),
+        text=text,
+        name=_name(event.urn) if event.urn else None,
+        passing=bool(event.ephemeral),
+    )
+
+
+def _severity(word: str) -> Severity:
+    match word:
+        case "warning" | "error":
+            return word
+    return "info"  # also `info#err`: what a plugin writes to its standard error
+
+
+def _name(urn: str) -> str:
+    return urn.split("::", 3)[-1]
