@@ -1,0 +1,51 @@
+"""`Pulumi.dev.yaml` as the local stack deploys it: the same settings but for what a computer without AWS needs."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from local.paths import REPOSITORY
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from local.base_image import BaseImage
+
+NAMESPACE = "overtime:"
+TIMEOUT_SECONDS = 2
+
+
+def dev_settings() -> dict[str, Any]:
+    """Read the settings of `Pulumi.dev.yaml`."""
+    config = yaml.safe_load((REPOSITORY / "Pulumi.dev.yaml").read_text(encoding="utf-8"))["config"]
+    return {key.removeprefix(NAMESPACE): value for key, value in config.items() if key.startswith(NAMESPACE)}
+
+
+def changes(base: BaseImage) -> dict[str, object]:
+    """Say what differs here, by the path of each setting."""
+    return {
+        "functions.report.runtime": f"python{base.python}",
+        "functions.report.timeout_seconds": TIMEOUT_SECONDS,
+        "functions.report.task.cpu": 256,
+        "functions.report.task.memory_mib": 512,
+        "image.base_images": {f"python{base.python}": base.reference},
+        "retention.force_destroy": True,
+    }
+
+
+def changed(settings: Mapping[str, Any], different: Mapping[str, object]) -> dict[str, Any]:
+    """Give a copy with these values in place of its own."""
+    copy = deepcopy(dict(settings))
+    for path, value in different.items():
+        *way, last = path.split(".")
+        _at(copy, way)[last] = value
+    return copy
+
+
+def _at(section: dict[str, Any], way: Sequence[str]) -> dict[str, Any]:
+    for key in way:
+        section = section.setdefault(key, {})
+    return section

@@ -1,0 +1,32 @@
+from __future__ import annotations
+
+import csv
+import json
+
+from lambdas.primary.handler import Totals, report
+from local.base_image import BaseImage
+from local.demo import sales
+from local.demo.settings import changed, changes, dev_settings
+from local.paths import REPOSITORY
+from overtime.settings import Place, parse
+
+BASE = BaseImage(reference="base:1", python="3.11")
+
+
+def test_the_changed_settings_are_the_dev_stack_but_for_what_is_shown() -> None:
+    settings = changed(dev_settings(), changes(BASE))
+    function = parse(settings, Place(project="overtime", stack="local", root=REPOSITORY)).functions["report"]
+    assert (function.runtime, function.timeout_seconds, function.attempts) == ("python3.11", 2, 3)
+    assert dev_settings()["functions"]["report"]["timeout_seconds"] == 900
+
+
+def test_a_change_may_name_a_section_that_is_not_there() -> None:
+    assert changed({}, {"image.base_images": {"python3.11": "x"}}) == {"image": {"base_images": {"python3.11": "x"}}}
+
+
+def test_the_expected_report_comes_another_way_and_is_the_functions() -> None:
+    sample = sales.make(5_000)
+    totals = Totals()
+    for row in csv.DictReader(sample.body.decode().splitlines()):
+        totals.add(row)
+    assert json.loads(json.dumps(report(totals))) == sample.expected

@@ -1,0 +1,67 @@
+"""The README's tables and links say what the code says."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, get_args, get_origin
+
+import pytest
+import yaml
+from pydantic import BaseModel
+
+from overtime.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).resolve().parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def keys(section: type[BaseModel], prefix: str = "") -> Iterator[str]:
+    """List every setting by its path, without the fields of list elements."""
+    for name, field in section.model_fields.items():
+        annotation = field.annotation
+        nested = get_args(annotation)[-1] if get_origin(annotation) is not None and get_args(annotation) else annotation
+        if isinstance(nested, type) and issubclass(nested, BaseModel):
+            yield from keys(nested, f"{prefix}{name}." + ("<key>." if name == "functions" else ""))
+        else:
+            yield f"{prefix}{name}"
+
+
+def rows() -> dict[str, str]:
+    """Read the configuration table: default by key."""
+    table = README.partition("## Configuration")[2].partition("\n## ")[0]
+    return dict(re.findall(r"^\| `([^`]+)` \| (.*?) \|", table, flags=re.MULTILINE))
+
+
+def test_the_configuration_table_names_every_setting_and_no_other() -> None:
+    assert set(rows()) == set(keys(Settings))
+
+
+def test_the_configuration_table_gives_the_defaults_of_the_dev_stack() -> None:
+    config = yaml.safe_load((ROOT / "Pulumi.dev.yaml").read_text(encoding="utf-8"))["config"]
+    sections = {key.removeprefix("overtime:"): value for key, value in config.items()}
+    differing = {"code", "handler", "permissions", "assign_public_ip", "subnet_ids", "security_group_ids"}
+    for key, shown in rows().items():
+        if key.rpartition(".")[2] in differing:
+            continue
+        value = sections
+        for part in key.replace("<key>", "report").split("."):
+            value = value[part]
+        assert yaml.safe_load(shown.strip("`")) == value, key
+
+
+@pytest.mark.parametrize(
+    "page", sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")]), ids=lambda page: page.name
+)
+def test_links_inside_the_project_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
+        assert (page.parent / target).exists(), target
+
+
+def test_the_make_targets_that_are_named_exist() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    for target in set(re.findall(r"`?make ([a-z.][a-z/.-]+)", README)):
+        assert re.search(rf"^{re.escape(target)}:", makefile, flags=re.MULTILINE), target
