@@ -92,8 +92,14 @@ class CredentialSource:
             )
         token = self._environ.get("AWS_CONTAINER_AUTHORIZATION_TOKEN")
         if token_file := self._environ.get("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"):
-            with open(token_file, encoding="utf-8") as file:
-                token = file.read().strip()
+            try:
+                with open(token_file, encoding="utf-8") as file:
+                    token = file.read().strip()
+            except OSError as error:
+                raise PermissionMissingError(
+                    f"AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE names a file that cannot be read: {error}. "
+                    "Mount it into the container, or unset the variable."
+                ) from error
         return full, {"authorization": token} if token else {}
 
 

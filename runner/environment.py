@@ -29,7 +29,7 @@ OWN = ("AWS_LAMBDA_FUNCTION_CONTEXT", "AWS_LAMBDA_FUNCTION_EVENT", "AWS_LAMBDA_H
 """The runner's own, besides everything that begins with OVERTIME_; the handler never sees them."""
 
 _READ_AT_START = ("PYTHON", "LD_", "OPENSSL_", "SSL_", "MALLOC_", "GLIBC_", "LC_")
-_READ_AT_START_NAMES = frozenset({"TZ", "LANG", "LANGUAGE", "AWS_LAMBDA_EXEC_WRAPPER"})
+_READ_AT_START_NAMES = frozenset({"TZ", "LANG", "LANGUAGE"})
 
 
 class Places:
@@ -101,8 +101,10 @@ def combined(
 
 
 def needs_fresh_interpreter(environment: Mapping[str, str], started_with: Mapping[str, str]) -> bool:
-    """Whether a variable that a process reads only as it starts is not as it was then."""
-    return _read_at_start(environment) != _read_at_start(started_with)
+    """Whether a variable that a process reads only as it starts is not as it was then, or a wrapper is to start it."""
+    return bool(environment.get("AWS_LAMBDA_EXEC_WRAPPER")) or _read_at_start(environment) != _read_at_start(
+        started_with
+    )
 
 
 def _read_at_start(environment: Mapping[str, str]) -> dict[str, str]:

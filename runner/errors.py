@@ -22,6 +22,13 @@ class NotOursError(RunnerError):
     error_type = "Overtime.NotOurs"
 
 
+class StoppedError(RunnerError):
+    """The task was told to stop before its handler began."""
+
+    exit_code = HANDLER_FAILED
+    error_type = "Overtime.Stopped"
+
+
 class BadEnvironmentError(RunnerError):
     """The task's environment variables do not say what to run."""
 

@@ -9,7 +9,7 @@ from functools import partial
 
 from runner.archive import ArchiveError
 from runner.aws import Aws, CallError, may_pass
-from runner.errors import CodeError
+from runner.errors import CodeError, StoppedError
 from runner.function import Archive, Function, from_lambda, layer_archive
 from runner.retrying import Patience, retrying
 from runner.transport import Client, TransportError, Url
@@ -18,20 +18,22 @@ from runner.unpack import unpack
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from queue import SimpleQueue
 
     from runner.settings import FunctionName, Settings
+    from runner.supervise import Happening
 
 _OK, _SERVER_ERROR = 200, 500
 _START_SECONDS = 60
-"""How long a call is tried again before the handler has started; the whole fetch, too, with a fresh address."""
+"""How long each call, and each download, is tried again before the handler has started."""
 
 
 class CodeFetch(threading.Thread):
-    """Fetches while the run is being claimed; `finished` waits for it."""
+    """Fetches while the run is being claimed; `finished` waits for it, unless the task is told to stop meanwhile."""
 
-    def __init__(self, aws: Aws, settings: Settings, name: FunctionName) -> None:
+    def __init__(self, aws: Aws, settings: Settings, name: FunctionName, happenings: SimpleQueue[Happening]) -> None:
         super().__init__(name="fetch", daemon=True)
-        self._aws, self._settings, self._name = aws, settings, name
+        self._aws, self._settings, self._name, self._happenings = aws, settings, name, happenings
         self._function: Function | None = None
         self._error: BaseException | None = None
 
@@ -41,10 +43,13 @@ class CodeFetch(threading.Thread):
             self._function = fetch(self._aws, self._settings, self._name)
         except BaseException as error:  # noqa: BLE001 -- raised again in the thread that waits
             self._error = error
+        self._happenings.put(("fetched", None))
 
     def finished(self) -> Function:
-        """Wait for the code to be in place. Raises CodeError or PermissionMissingError."""
-        self.join()
+        """Wait for the code to be in place. Raises CodeError, PermissionMissingError or StoppedError."""
+        while (kind := self._happenings.get()[0]) != "fetched":
+            if kind == "terminate":
+                raise StoppedError("the task was told to stop (SIGTERM) before its handler began.")
         if self._error is not None:
             raise self._error
         if self._function is None:

@@ -80,8 +80,7 @@ def by_hand(settings: Settings, fetched: Function | None = None) -> Function:
     function.version = str(context.get("function_version", function.version))
     function.memory_mib = int(str(context.get("memory_limit_in_mb", function.memory_mib)))
     function.log_group = str(context.get("log_group_name", function.log_group))
-    region = settings.region or "us-east-1"
-    default_arn = function.arn or f"arn:aws:lambda:{region}:000000000000:function:{function.name}"
+    default_arn = function.arn or f"arn:aws:lambda:{settings.region}:000000000000:function:{function.name}"
     function.arn = str(context.get("invoked_function_arn", default_arn))
     function.handler = settings.handler or function.handler
     return function

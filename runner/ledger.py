@@ -7,7 +7,7 @@ import os
 import time
 
 from overtime.ledger import requests
-from runner.aws import Aws, CallError
+from runner.aws import Aws, CallError, may_pass
 from runner.errors import LedgerUnavailableError, NotOursError
 from runner.transport import TransportError
 
@@ -115,8 +115,9 @@ class TaskLedger:
         except (CallError, TransportError) as error:
             if isinstance(error, CallError) and error.code == _CONDITION:
                 raise
+            tried = f" after {self._patience.seconds} s of trying" if may_pass(error) else ""
             raise LedgerUnavailableError(
-                f"{doing} run {self._claim.key} failed, after {self._patience.seconds} s of trying: {error}. "
+                f"{doing} run {self._claim.key} failed{tried}: {error}. "
                 "Check that the ledger's table and bucket exist and that the task's subnet reaches them."
             ) from error
 

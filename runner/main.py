@@ -34,18 +34,19 @@ def main(environ: Mapping[str, str] | None = None) -> int:
     """Do what the environment says and return the container's exit code."""
     happenings: SimpleQueue[Happening] = SimpleQueue()
     # `put` of a SimpleQueue may be called from a signal handler: it never waits for a lock.
-    signal.signal(signal.SIGTERM, lambda *_: happenings.put(("terminate", None)))
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: happenings.put(("terminate", None)))
     try:
         settings = read(os.environ if environ is None else environ)
         run = HandlerRun(settings, happenings)
         try:
             if settings.claim is not None and settings.function is not None:
-                return _from_ledger(settings, settings.claim, settings.function, run)
-            return _by_hand(settings, run)
+                return _from_ledger(settings, settings.claim, settings.function, run, happenings)
+            return _by_hand(settings, run, happenings)
         finally:
             run.discard()
     except RunnerError as error:
-        sys.stderr.write(f"overtime: {error}\n")
+        sys.stderr.write(f"overtime: {' '.join(str(error).split())}\n")
         return error.exit_code
     except Exception:  # noqa: BLE001 -- the last resort: say what is known, and end as what it is
         import traceback  # noqa: PLC0415 -- not for the runs that go well
@@ -54,10 +55,12 @@ def main(environ: Mapping[str, str] | None = None) -> int:
         return _INTERNAL
 
 
-def _from_ledger(settings: Settings, claim: Claim, name: FunctionName, run: HandlerRun) -> int:
+def _from_ledger(
+    settings: Settings, claim: Claim, name: FunctionName, run: HandlerRun, happenings: SimpleQueue[Happening]
+) -> int:
     """Continue the invocation that the task was started for. The code is fetched meanwhile, but waits for the claim."""
     credentials = CredentialSource(settings.environ)
-    fetch = CodeFetch(_aws(settings, credentials), settings, name)
+    fetch = CodeFetch(_aws(settings, credentials), settings, name, happenings)
     fetch.start()
     task = this_task(settings.environ)
     ledger = TaskLedger(_aws(settings, credentials), claim, task.arn, Patience(settings.patience_seconds))
@@ -75,15 +78,20 @@ def _from_ledger(settings: Settings, claim: Claim, name: FunctionName, run: Hand
     except RunnerError as error:
         ledger.finish(outcome_of_error(error, claim.key.request_id))
         raise
+    except Exception as error:
+        defect = RunnerError(f"a defect in the runner ended this run: {error!r}. The task's log says more.")
+        ledger.finish(outcome_of_error(defect, claim.key.request_id))
+        raise
     ledger.finish(outcome)
     return outcome.exit_code
 
 
-def _by_hand(settings: Settings, run: HandlerRun) -> int:
+def _by_hand(settings: Settings, run: HandlerRun, happenings: SimpleQueue[Happening]) -> int:
     """Run the handler on the event from the environment. No call to AWS, unless the code is to be fetched."""
     fetched = None
     if settings.function is not None:
-        fetch = CodeFetch(_aws(settings, CredentialSource(settings.environ)), settings, settings.function)
+        credentials = CredentialSource(settings.environ)
+        fetch = CodeFetch(_aws(settings, credentials), settings, settings.function, happenings)
         fetch.start()
         fetched = fetch.finished()
     request_id = str(settings.context.get("aws_request_id") or _random_request_id())

@@ -6,7 +6,7 @@ import json
 import signal
 
 from overtime.ledger.model import RunState
-from runner.errors import HANDLER_FAILED, HANDLER_RETURNED, RunnerError
+from runner.errors import HANDLER_FAILED, HANDLER_RETURNED, RunnerError, StoppedError
 from runner.runtime_api import LARGEST_RESULT
 
 TYPE_CHECKING = False
@@ -30,11 +30,11 @@ def outcome_of(ending: Ending, *, request_id: str, run_seconds: float, out_of_me
     """Decide. The order matters: a run that was out of time stays timed out, whatever its process did then."""
     answer, code = ending.answer, ending.exit.code if ending.exit else 0
     if ending.timed_out:
-        return _fault(
-            "Sandbox.Timedout", f"Task timed out after {run_seconds:.2f} seconds", request_id, RunState.TIMED_OUT
-        )
+        text = f"Error: Task timed out after {run_seconds:.2f} seconds"
+        return _fault("Sandbox.Timedout", text, request_id, RunState.TIMED_OUT)
     if answer is None:
-        return _fault(*_death(code, stopped=ending.stopped, out_of_memory=out_of_memory), request_id)
+        state = RunState.CANCELLED if ending.stopped else RunState.FAILED
+        return _fault(*_death(code, stopped=ending.stopped, out_of_memory=out_of_memory), request_id, state)
     if answer.size > LARGEST_RESULT:
         text = (
             f"Response payload size ({answer.size} bytes) exceeded maximum allowed payload size "
@@ -47,10 +47,11 @@ def outcome_of(ending: Ending, *, request_id: str, run_seconds: float, out_of_me
 
 
 def outcome_of_error(error: RunnerError, request_id: str) -> Outcome:
-    """Decide for a run that was claimed but whose handler could not be started."""
+    """Decide for a run that was claimed but whose handler was not started, or not to its end."""
     text = str(error)
     document = error_document(error.error_type, text, request_id)
-    return Outcome(RunState.FAILED, error.exit_code, document, error=(error.error_type, text))
+    state = RunState.CANCELLED if isinstance(error, StoppedError) else RunState.FAILED
+    return Outcome(state, error.exit_code, document, error=(error.error_type, text))
 
 
 def error_document(error_type: str, message: str, request_id: str) -> bytes:

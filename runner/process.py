@@ -10,6 +10,8 @@ import signal
 import sys
 import threading
 
+from runner.child import LAYER_ROOT
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,23 +36,26 @@ class Child:
         """Start an interpreter that waits for `release`."""
         read, write = os.pipe()
         os.set_inheritable(read, True)  # noqa: FBT003 -- the standard library's signature
-        pid = _spawn([sys.executable, _SCRIPT, layer_root, str(read)], environment)
+        pid = _spawn([sys.executable, _SCRIPT, str(read)], {**environment, LAYER_ROOT: layer_root})
         os.close(read)
         return cls(pid, write)
 
     @classmethod
     def fresh(cls, environment: Mapping[str, str], layer_root: str) -> Child:
         """Start one that has its environment from the start, through AWS_LAMBDA_EXEC_WRAPPER if that is set."""
-        command = [sys.executable, _SCRIPT, layer_root]
+        command = [sys.executable, _SCRIPT]
         wrapper = environment.get("AWS_LAMBDA_EXEC_WRAPPER")
-        return cls(_spawn([wrapper, *command] if wrapper else command, environment))
+        return cls(_spawn([wrapper, *command] if wrapper else command, {**environment, LAYER_ROOT: layer_root}))
 
     def release(self, environment: Mapping[str, str]) -> None:
         """Let a process that was started ahead go on in this environment."""
-        if self._pipe is not None:
-            with open(self._pipe, "wb") as pipe:
-                pipe.write(json.dumps(dict(environment)).encode())
-            self._pipe = None
+        pipe, self._pipe = self._pipe, None
+        if pipe is not None:
+            try:
+                with open(pipe, "wb") as file:
+                    file.write(json.dumps(dict(environment)).encode())
+            except BrokenPipeError:
+                return  # it is dead already, and whoever watches it is told
 
     def discard(self) -> None:
         """Make away with a process that was started ahead and is not needed."""

@@ -9,7 +9,7 @@ from runner.errors import BadEnvironmentError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 LONGEST_RUNTIME_SECONDS = 1_209_600
 """14 days: AWS retires older Fargate tasks, and Node's timers overflow at 24.8 days."""
@@ -93,6 +93,7 @@ def read(environ: Mapping[str, str]) -> Settings:
         except ValueError as error:
             faults.append(f"OVERTIME_FUNCTION_ARN: {error}")
     if "AWS_LAMBDA_FUNCTION_EVENT" in environ:
+        settings.region = settings.region or "us-east-1"  # Lambda is always somewhere
         _by_hand(settings, environ, faults)
     else:
         _from_ledger(settings, environ, faults)
@@ -116,11 +117,24 @@ def _by_hand(settings: Settings, environ: Mapping[str, str], faults: list[str]) 
         if not isinstance(context, dict) or set(context) - CONTEXT_FIELDS:
             faults.append(f"AWS_LAMBDA_FUNCTION_CONTEXT must be an object of {', '.join(sorted(CONTEXT_FIELDS))}")
         else:
+            faults += [f"AWS_LAMBDA_FUNCTION_CONTEXT: {fault}" for fault in _context_faults(context)]
             settings.context = context
     folder, settings.handler = handler_path(environ.get("AWS_LAMBDA_HANDLER_PATH") or environ.get("_HANDLER") or "")
     settings.task_root = folder or settings.task_root
     if not settings.handler and settings.function is None:
         faults.append("AWS_LAMBDA_HANDLER_PATH is missing: name the handler as in Lambda, for example app.handler")
+
+
+def _context_faults(context: Mapping[str, object]) -> Iterator[str]:
+    """Say what cannot become a header or a variable, from which the runtime makes the handler's context."""
+    for name, value in context.items():
+        if name in ("client_context", "identity") and isinstance(value, dict):
+            continue
+        if name == "memory_limit_in_mb":
+            if not str(value).isdecimal():
+                yield f"{name} must be a whole number of MB"
+        elif value is not None and not (isinstance(value, str) and value.isascii() and value.isprintable()):
+            yield f"{name} must be a text of printable ASCII characters"
 
 
 def handler_path(text: str) -> tuple[str | None, str | None]:

@@ -139,7 +139,7 @@ class _Connection:
             headers[name.strip().lower()] = value.strip()
         return status, headers
 
-    def _body(self, headers: Mapping[str, str], observe: Callable[[memoryview], object] | None) -> bytearray:
+    def _body(self, headers: dict[str, str], observe: Callable[[memoryview], object] | None) -> bytearray:
         if headers.get("transfer-encoding", "").lower() == "chunked":
             body = bytearray()
             while size := int(self._reader.readline(_LONGEST_LINE).split(b";")[0], 16):
@@ -148,7 +148,13 @@ class _Connection:
             while self._reader.readline(_LONGEST_LINE).strip():
                 pass
             return body
-        return self._exactly(int(headers.get("content-length", "0")), observe)
+        if "content-length" not in headers:  # then the end of the connection is the end of the body
+            headers["connection"] = "close"
+            body = bytearray(self._reader.read())
+            if observe:
+                observe(memoryview(body))
+            return body
+        return self._exactly(int(headers["content-length"]), observe)
 
     def _exactly(self, size: int, observe: Callable[[memoryview], object] | None) -> bytearray:
         body = bytearray(size)
