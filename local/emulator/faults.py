@@ -41,6 +41,8 @@ class Fault(TypedDict):
     """How many calls fail; all of them when it is not there."""
     after: NotRequired[bool]
     """Carry the call out first."""
+    hold_seconds: NotRequired[float]
+    """Wait so long before the answer: the caller's own patience, or its life, may end first."""
     respond: Response
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 from contextvars import ContextVar
@@ -66,6 +67,7 @@ def watch_every_call() -> None:
         if fault is None or fault.get("after"):
             status, answer_headers, answer = await inner(method, path, headers, body, query, identity)
         if fault is not None:
+            await asyncio.sleep(fault.get("hold_seconds", 0))
             response = fault["respond"]
             status, answer = response["status"], json.dumps(response["body"]).encode()
             answer_headers = {"Content-Type": "application/x-amz-json-1.1", "x-amzn-requestid": identity}

@@ -1,0 +1,25 @@
+"""One machine for all end-to-end tests: engine, containers and an emulator that enforces IAM and records calls."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from local.emulator import EmulatorSettings
+from local.stack import machine
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from local.stack import Machine
+
+
+@pytest.fixture(scope="session")
+def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
+    """Give the machine; retries on Lambda wait a tenth of a second."""
+    settings = EmulatorSettings(
+        state_folder=tmp_path_factory.mktemp("machine"), enforce_iam=True, retry_base_seconds=0.1, record_calls=True
+    )
+    with machine(settings, print) as ready:
+        yield ready
