@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from botocore.exceptions import ClientError
 
@@ -14,6 +14,7 @@ from overtime.ledger.store import RunLedger
 if TYPE_CHECKING:
     import boto3
 
+    from overtime.automation import Outputs
     from overtime.ledger.run import Run
 
 
@@ -26,6 +27,18 @@ class Deployed:
     cluster_arn: str
     ledger_table: str
     ledger_bucket: str
+
+
+def deployed(outputs: Outputs, key: str) -> Deployed:
+    """Find a function of a stack in the stack's outputs."""
+    function = cast("Any", outputs)["functions"][key]
+    return Deployed(
+        name=function["name"],
+        log_group=function["log_group"],
+        cluster_arn=str(outputs["cluster_arn"]),
+        ledger_table=str(outputs["ledger_table"]),
+        ledger_bucket=str(outputs["ledger_bucket"]),
+    )
 
 
 class Invocation:
