@@ -145,5 +145,6 @@ class Dispatcher(pulumi.ComponentResource):
             function_response_types=["ReportBatchItemFailures"],
             # Throttled by reserved concurrency instead, records would count as received and be parked unread.
             scaling_config=aws.lambda_.EventSourceMappingScalingConfigArgs(maximum_concurrency=_MOST_AT_ONCE),
-            opts=pulumi.ResourceOptions(parent=self),
+            # No record is taken before a task can start and do its work; on the way down this goes first.
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[args.task]),
         )

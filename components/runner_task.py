@@ -131,6 +131,10 @@ class RunnerTask(pulumi.ComponentResource):
                     "awslogs-group": args.function.log_group_name,
                     "awslogs-region": platform.region,
                     "awslogs-stream-prefix": "overtime",
+                    # Said, because the default depends on the account: a handler does not wait for CloudWatch, and
+                    # what it prints at once has room until CloudWatch has taken it.
+                    "mode": "non-blocking",
+                    "max-buffer-size": "25m",
                 },
             },
         }

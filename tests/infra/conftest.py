@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import pulumi
+import pytest
+from pulumi.runtime import mocks
+
+from overtime.program import build
+from overtime.settings import Place, parse
+from tests.infra.recording import Answers, Monitor, Recorder
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+Run = Callable[[Callable[[], object]], None]
+Deploy = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture
+def recorder() -> Recorder:
+    """Resources that one program registers."""
+    found = Recorder()
+    mocks.set_mocks(Answers(), project="overtime", stack="test", preview=False, monitor=Monitor(found))
+    return found
+
+
+@pytest.fixture
+def run(recorder: Recorder) -> Run:
+    """Run a program to its end, as the engine would."""
+    assert recorder.resources == []
+
+    def run(program: Callable[[], object]) -> None:
+        to_its_end: Callable[[Callable[[], object]], Callable[[], None]] = mocks.test
+        to_its_end(program)()
+
+    return run
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    """Make a folder with a function's code in it."""
+    (tmp_path / "handler.py").write_text("def handler(event, context): ...")
+    return Place(project="overtime", stack="test", root=tmp_path)
+
+
+@pytest.fixture
+def deploy(run: Run, place: Place) -> Deploy:
+    """Build a stack with functions of these settings, and give its exports."""
+
+    def deploy(functions: dict[str, dict[str, Any]] | None = None, **more: object) -> dict[str, Any]:
+        whole = {
+            key: {"code": ".", "handler": "handler.handler", **function}
+            for key, function in (functions or {"report": {}}).items()
+        }
+        outputs: dict[str, Any] = {}
+
+        def program() -> pulumi.Output[None]:
+            exports = build(parse({"functions": whole, **more}, place), place)
+            return pulumi.Output.from_input(exports).apply(outputs.update)
+
+        run(program)
+        return outputs
+
+    return deploy

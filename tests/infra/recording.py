@@ -1,0 +1,208 @@
+"""The program without an engine: every registration is recorded, and AWS's answers are made up.
+
+What tests on this do not prove: that AWS, or the genuine providers, take what is registered.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import pulumi
+from pulumi.runtime import mocks, rpc
+
+from components.failure_queue import FailureQueue, FailureQueueArgs
+from components.platform import Platform, PlatformArgs
+from components.primary_function import PrimaryFunction, PrimaryFunctionArgs
+from overtime.settings import Function, Network, Retention
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from pulumi.runtime.proto import resource_pb2
+
+ACCOUNT, REGION = "123456789012", "eu-west-1"
+
+
+@dataclass(frozen=True)
+class Secret:
+    """An input that Pulumi encrypts in the state and never shows."""
+
+    value: object
+
+
+@dataclass(frozen=True, kw_only=True)
+class Registered:
+    """One resource as the program registered it; inputs carry the names of AWS's schema."""
+
+    type: str
+    name: str
+    urn: str
+    parent: str
+    """URN of the parent."""
+    after: tuple[str, ...]
+    """URNs of the resources that must exist before, whether the inputs or `depends_on` say so."""
+    inputs: dict[str, Any]
+
+
+@dataclass
+class Recorder:
+    """What one program registered."""
+
+    resources: list[Registered] = field(default_factory=list)
+    outputs: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """What each component registered as its outputs, by URN."""
+
+    def all(self, suffix: str) -> list[Registered]:
+        """Give the resources of a type, by the end of its token."""
+        return [each for each in self.resources if each.type.endswith(f":{suffix}")]
+
+    def one(self, suffix: str, name: str) -> Registered:
+        """Give one resource by type and name."""
+        [found] = [each for each in self.all(suffix) if each.name == name]
+        return found
+
+    def inputs(self, suffix: str, name: str) -> dict[str, Any]:
+        """Give the inputs of one resource."""
+        return self.one(suffix, name).inputs
+
+    def below(self, urn: str) -> list[Registered]:
+        """Give the children of a resource, in no particular order."""
+        return [each for each in self.resources if each.parent == urn]
+
+    def policy(self, name: str) -> dict[str, dict[str, Any]]:
+        """Give the statements of an inline policy by their Sid."""
+        document = json.loads(self.inputs("RolePolicy", name)["policy"])
+        statements = {statement.pop("Sid"): statement for statement in document["Statement"]}
+        assert len(statements) == len(document["Statement"])
+        return statements
+
+    def container(self, name: str) -> dict[str, Any]:
+        """Give the only container of a task definition."""
+        [container] = json.loads(self.inputs("TaskDefinition", name)["containerDefinitions"])
+        assert isinstance(container, dict)
+        return container
+
+
+class Answers(mocks.Mocks):
+    """Answers like AWS would."""
+
+    def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
+        """Make up what AWS says of a new resource."""
+        name = args.inputs.get("name") or args.inputs.get("family") or f"{args.name}-0a1b2c3"
+        # A component of another language tells its outputs only.
+        known = {} if args.typ.startswith("awsx:") else {"name": name, "arn": arn(args.typ, name)} | args.inputs
+        match args.typ:
+            case "aws:sqs/queue:Queue":
+                known["url"] = f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/{name}"
+            case "aws:s3/bucket:Bucket":
+                known["bucket"] = name
+            case "awsx:ec2:Vpc":
+                known = {"vpcId": f"{name}-id", "publicSubnetIds": ["subnet-1", "subnet-2"]}
+            case "awsx:ecr:Repository":
+                known["url"] = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/{name}"
+            case "awsx:ecr:Image":
+                known["imageUri"] = f"{args.inputs['repositoryUrl']}@sha256:{args.inputs['imageTag']:0<64}"
+        return f"{name}-id", known
+
+    def call(self, args: mocks.MockCallArgs) -> tuple[dict[str, Any], list[tuple[str, str]] | None]:
+        """Say where the program runs."""
+        answers = {
+            "aws:index/getRegion:getRegion": {"region": REGION, "name": REGION},
+            "aws:index/getCallerIdentity:getCallerIdentity": {"accountId": ACCOUNT},
+            "aws:index/getPartition:getPartition": {"partition": "aws"},
+        }
+        return answers[args.token], []
+
+
+class Monitor(mocks.MockMonitor):
+    """Takes registrations as the engine would, and writes down what `mocks.Mocks` is not told: parents and order."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        super().__init__(Answers())
+        self.recorder = recorder
+
+    def RegisterResource(  # noqa: N802 - the engine's name for it
+        self, request: resource_pb2.RegisterResourceRequest
+    ) -> resource_pb2.RegisterResourceResponse:
+        """Take one resource."""
+        register: Callable[[object], resource_pb2.RegisterResourceResponse] = super().RegisterResource
+        response = register(request)
+        if request.type != "pulumi:pulumi:Stack":
+            self.recorder.resources.append(
+                Registered(
+                    type=request.type,
+                    name=request.name,
+                    urn=response.urn,
+                    parent=request.parent,
+                    after=tuple(request.dependencies),
+                    inputs=_unwrapped(rpc.deserialize_properties(request.object)),
+                )
+            )
+        return response
+
+    def RegisterResourceOutputs(  # noqa: N802 - likewise
+        self, request: resource_pb2.RegisterResourceOutputsRequest
+    ) -> object:
+        """Take the outputs of one component."""
+        assert request.urn not in self.recorder.outputs, f"{request.urn} registers its outputs twice"
+        self.recorder.outputs[request.urn] = _unwrapped(rpc.deserialize_properties(request.outputs))
+        register: Callable[[object], object] = super().RegisterResourceOutputs
+        return register(request)
+
+
+def _unwrapped(value: Any) -> Any:
+    if rpc.is_rpc_secret(value):
+        return Secret(_unwrapped(rpc.unwrap_rpc_secret(value)))
+    if isinstance(value, dict):
+        return {key: _unwrapped(each) for key, each in value.items()}
+    return [_unwrapped(each) for each in value] if isinstance(value, list) else value
+
+
+def arn(kind: str, name: str) -> str:
+    """Make an ARN as AWS would."""
+    service = kind.split(":", 2)[1].split("/", 1)[0]
+    match kind.rpartition(":")[2]:
+        case "Bucket":
+            return f"arn:aws:s3:::{name}"
+        case "Role":
+            return f"arn:aws:iam::{ACCOUNT}:role/{name}"
+        case "Function" | "Cluster" | "Table" as noun:
+            return f"arn:aws:{service}:{REGION}:{ACCOUNT}:{noun.lower()}{':' if noun == 'Function' else '/'}{name}"
+        case "LogGroup":
+            return f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{name}"
+    return f"arn:aws:{service}:{REGION}:{ACCOUNT}:{name}"
+
+
+def platform(name: str, functions: Sequence[Function] = ()) -> Platform:
+    """Make a platform for these functions."""
+    images: dict[tuple[str, str], str] = {
+        (each.runtime, each.architecture): f"base:{each.runtime}" for each in functions
+    }
+    return Platform(
+        name,
+        PlatformArgs(
+            network=Network(), retention=Retention(), container_insights=False, base_images=images, sources="."
+        ),
+    )
+
+
+def failure_queue(name: str) -> FailureQueue:
+    """Make a failure queue."""
+    return FailureQueue(name, FailureQueueArgs(consumer_timeout_seconds=60, max_receive_count=5))
+
+
+def primary_function(name: str, function: Function, root: Path) -> PrimaryFunction:
+    """Make a function whose code is in `root`."""
+    return PrimaryFunction(
+        name,
+        PrimaryFunctionArgs(
+            function_name=f"overtime-test-{name}",
+            function=function,
+            root=root,
+            logs_days=30,
+            failure_queue_arn=pulumi.Output.from_input(arn("aws:sqs/queue:Queue", f"{name}-queue")),
+        ),
+    )

@@ -1,0 +1,226 @@
+"""Every component, made twice with different names: its children, their parent, its outputs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+import components
+from components.dispatcher import Dispatcher, DispatcherArgs
+from components.fargate_fallback import FargateFallback, FargateFallbackArgs
+from components.network import Network, NetworkArgs
+from components.run_ledger import RunLedger, RunLedgerArgs
+from components.runner_image import RunnerImage, RunnerImageArgs
+from components.runner_task import RunnerTask, RunnerTaskArgs
+from overtime import settings
+from tests.infra.recording import failure_queue, platform, primary_function
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from overtime.settings import Place
+    from tests.infra.conftest import Deploy, Run
+    from tests.infra.recording import Recorder
+
+POLICY = "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"
+FUNCTION = settings.Function(code=".", handler="handler.handler", policy_arns=(POLICY, POLICY.replace("S3", "SQS")))
+
+
+def run_ledger(name: str, _root: Path) -> object:
+    return RunLedger(name, RunLedgerArgs(runs_days=30, force_destroy=False))
+
+
+def network(name: str, _root: Path) -> object:
+    return Network(name, NetworkArgs(network=settings.Network()))
+
+
+def runner_image(name: str, _root: Path) -> object:
+    return RunnerImage(
+        name, RunnerImageArgs(repository_url="r.example.com/x", base_image="base", architecture="arm64", sources=".")
+    )
+
+
+def runner_task(name: str, root: Path) -> object:
+    function = primary_function(f"f-{name}", FUNCTION, root)
+    return RunnerTask(
+        name, RunnerTaskArgs(function=function, options=FUNCTION, platform=platform(f"p-{name}", [FUNCTION]))
+    )
+
+
+def dispatcher(name: str, root: Path) -> object:
+    function, shared = primary_function(f"f-{name}", FUNCTION, root), platform(f"p-{name}", [FUNCTION])
+    return Dispatcher(
+        name,
+        DispatcherArgs(
+            function=function,
+            options=FUNCTION,
+            failures=failure_queue(f"q-{name}"),
+            task=RunnerTask(f"t-{name}", RunnerTaskArgs(function=function, options=FUNCTION, platform=shared)),
+            platform=shared,
+            retention=settings.Retention(),
+        ),
+    )
+
+
+def fargate_fallback(name: str, root: Path) -> object:
+    return FargateFallback(
+        name,
+        FargateFallbackArgs(
+            function=primary_function(f"f-{name}", FUNCTION, root),
+            failures=failure_queue(f"q-{name}"),
+            options=FUNCTION,
+            platform=platform(f"p-{name}", [FUNCTION]),
+            retention=settings.Retention(),
+        ),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Expected:
+    """What a component registers."""
+
+    make: Callable[[str, Path], object]
+    children: dict[str, str]
+    """What is added to the component's name → type."""
+    outputs: set[str]
+
+
+OURS = "overtime:index:"
+EXPECTED = {
+    "Platform": Expected(
+        make=lambda name, _root: platform(name, [FUNCTION]),
+        children={
+            "-network": f"{OURS}Network",
+            "-ledger": f"{OURS}RunLedger",
+            "-cluster": "aws:ecs/cluster:Cluster",
+            "-images": "awsx:ecr:Repository",
+            "-runner-python3-13-x86-64": f"{OURS}RunnerImage",
+        },
+        outputs={"cluster_arn", "image_uris"},
+    ),
+    "Network": Expected(
+        make=network,
+        children={
+            "-vpc": "awsx:ec2:Vpc",
+            "-tasks": "aws:ec2/securityGroup:SecurityGroup",
+            "-out": "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule",
+        },
+        outputs={"subnet_ids", "security_group_ids"},
+    ),
+    "RunLedger": Expected(
+        make=run_ledger,
+        children={
+            "-runs": "aws:dynamodb/table:Table",
+            "-objects": "aws:s3/bucket:Bucket",
+            "-encryption": ("aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration"),
+            "-private": "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock",
+            "-tls-only": "aws:s3/bucketPolicy:BucketPolicy",
+            "-expiry": "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration",
+        },
+        outputs={"table_name", "table_arn", "bucket_name", "bucket_arn"},
+    ),
+    "RunnerImage": Expected(make=runner_image, children={"-image": "awsx:ecr:Image"}, outputs={"uri"}),
+    "FailureQueue": Expected(
+        make=lambda name, _root: failure_queue(name),
+        children={
+            "-queue": "aws:sqs/queue:Queue",
+            "-parking": "aws:sqs/queue:Queue",
+            "-redrive": "aws:sqs/redriveAllowPolicy:RedriveAllowPolicy",
+            "-queue-tls-only": "aws:sqs/queuePolicy:QueuePolicy",
+            "-parking-tls-only": "aws:sqs/queuePolicy:QueuePolicy",
+        },
+        outputs={"arn", "url", "parking_arn", "parking_url"},
+    ),
+    "PrimaryFunction": Expected(
+        make=lambda name, root: primary_function(name, FUNCTION, root),
+        children={
+            "-logs": "aws:cloudwatch/logGroup:LogGroup",
+            "-role": "aws:iam/role:Role",
+            "-permissions": "aws:iam/rolePolicy:RolePolicy",
+            "-policy-0": "aws:iam/rolePolicyAttachment:RolePolicyAttachment",
+            "-policy-1": "aws:iam/rolePolicyAttachment:RolePolicyAttachment",
+            "-function": "aws:lambda/function:Function",
+            "-retries": "aws:lambda/functionEventInvokeConfig:FunctionEventInvokeConfig",
+        },
+        outputs={"arn", "role_arn", "log_group_name"},
+    ),
+    "RunnerTask": Expected(
+        make=runner_task,
+        children={
+            "-execution-role": "aws:iam/role:Role",
+            "-execution-permissions": "aws:iam/rolePolicy:RolePolicy",
+            "-runner": "aws:iam/rolePolicy:RolePolicy",
+            "-definition": "aws:ecs/taskDefinition:TaskDefinition",
+        },
+        outputs={"family", "execution_role_arn"},
+    ),
+    "Dispatcher": Expected(
+        make=dispatcher,
+        children={
+            "-logs": "aws:cloudwatch/logGroup:LogGroup",
+            "-role": "aws:iam/role:Role",
+            "-permissions": "aws:iam/rolePolicy:RolePolicy",
+            "-function": "aws:lambda/function:Function",
+            "-source": "aws:lambda/eventSourceMapping:EventSourceMapping",
+        },
+        outputs={"name"},
+    ),
+    "FargateFallback": Expected(
+        make=fargate_fallback,
+        children={"-task": f"{OURS}RunnerTask", "-dispatcher": f"{OURS}Dispatcher"},
+        outputs={"task_family", "dispatcher_name"},
+    ),
+}
+
+
+@pytest.mark.parametrize("component", EXPECTED)
+def test_children(component: str, run: Run, recorder: Recorder, place: Place) -> None:
+    """Made twice, a component has exactly these children, named after it and below it, and registers its outputs."""
+    expected = EXPECTED[component]
+
+    run(lambda: [expected.make(name, place.root) for name in ("one", "two")])
+
+    for name in ("one", "two"):
+        self = recorder.one(f"index:{component}", name)
+        children = {child.name: child.type for child in recorder.below(self.urn)}
+        assert children == {f"{name}{noun}": kind for noun, kind in expected.children.items()}
+        assert set(recorder.outputs[self.urn]) == expected.outputs
+        assert all(recorder.outputs[self.urn].values())
+
+
+def test_every_component_is_here() -> None:
+    """A component that is added is added to this table too."""
+    [folder] = components.__path__
+    declared = {
+        line.split("(", 1)[0].removeprefix("class ")
+        for file in sorted(Path(folder).glob("*.py"))
+        for line in file.read_text().splitlines()
+        if line.endswith("(pulumi.ComponentResource):")
+    }
+    assert declared == set(EXPECTED)
+
+
+def test_names_in_a_whole_stack(deploy: Deploy, recorder: Recorder) -> None:
+    """Every resource but the components of the stack itself is named after its parent."""
+    deploy({"report": {"policy_arns": [POLICY]}, "sums": {}})
+
+    names = {each.urn: each.name for each in recorder.resources}
+    wrong = [
+        each.name
+        for each in recorder.resources
+        if each.parent in names and not each.name.startswith(f"{names[each.parent]}-")
+    ]
+    roots = {each.name for each in recorder.resources if each.parent not in names}
+    assert wrong == []
+    assert roots == {"overtime", "report", "sums"}
+
+
+def test_every_registration_is_different(deploy: Deploy, recorder: Recorder) -> None:
+    """No two resources of a stack share type and name, which the engine would refuse."""
+    deploy({"report": {}, "sums": {"architecture": "arm64", "runtime": "python3.12"}})
+
+    urns = [each.urn for each in recorder.resources]
+    assert len(urns) == len(set(urns))
