@@ -33,8 +33,9 @@ def build(image: ImageInputs) -> None:
 
     """
     buildkit = succeeds(["docker", "buildx", "version"])
+    bridge = succeeds(["docker", "network", "inspect", "bridge"])
     run(
-        build_command(image, os.environ, buildkit=buildkit),
+        build_command(image, os.environ, buildkit=buildkit, bridge=bridge),
         because=(
             f"The image {str(image.tags[0])!r} could not be built from {str(image.dockerfile)!r}. Mend what Docker "
             "says below; if it says nothing of the Dockerfile, is the container engine that DOCKER_HOST names running?"
@@ -45,13 +46,15 @@ def build(image: ImageInputs) -> None:
     )
 
 
-def build_command(image: ImageInputs, environ: Mapping[str, str], *, buildkit: bool) -> list[str]:
+def build_command(image: ImageInputs, environ: Mapping[str, str], *, buildkit: bool, bridge: bool) -> list[str]:
     """Give the command that builds an image whose build arguments are in the environment."""
     # A value in the environment is seen neither by other processes nor in our errors.
     arguments = [name if name not in environ else f"{name}={value}" for name, value in sorted(image.build_args.items())]
     return [
         # Provenance would be told in an index around the image, which Lambda and ECS have no use for.
         *(["docker", "buildx", "build", "--load", "--provenance=false"] if buildkit else ["docker", "build"]),
+        # An engine without a bridge, such as one that local.docker_daemon starts, has no other network for RUN.
+        *([] if bridge else ["--network=host"]),
         *(f"--tag={tag}" for tag in image.tags),
         *(f"--build-arg={argument}" for argument in arguments),
         *([f"--platform={image.platform}"] if image.platform else []),

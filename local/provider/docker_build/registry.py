@@ -27,19 +27,19 @@ TIMEOUT_SECONDS = 20
 
 
 def has_image(tag: Tag, digest: str, registries: Sequence[Registry]) -> bool:
-    """Say whether the registry still has the image.
+    """Say whether the tag still means this image.
 
     Raises:
         LocalError: the registry does not answer, or not to that question.
 
     """
-    status = _ask("HEAD", tag, digest, registries)
+    status, found = _ask("HEAD", tag, tag.tag, registries)
     if status not in {HTTPStatus.OK, HTTPStatus.NOT_FOUND}:
         raise LocalError(
-            f"The registry {tag.host!r} answered {status} when asked for the image {tag.at(digest)!r}, so whether it "
+            f"The registry {tag.host!r} answered {status} when asked for the image {str(tag)!r}, so whether it "
             "is there is not known. Log in to it, or start it, and try again."
         )
-    return status == HTTPStatus.OK
+    return status == HTTPStatus.OK and found == digest
 
 
 def remove_image(tag: Tag, digest: str, registries: Sequence[Registry]) -> bool:
@@ -49,7 +49,8 @@ def remove_image(tag: Tag, digest: str, registries: Sequence[Registry]) -> bool:
         LocalError: the registry does not answer.
 
     """
-    return _ask("DELETE", tag, digest, registries) in {HTTPStatus.ACCEPTED, HTTPStatus.OK, HTTPStatus.NOT_FOUND}
+    status, _ = _ask("DELETE", tag, digest, registries)
+    return status in {HTTPStatus.ACCEPTED, HTTPStatus.OK, HTTPStatus.NOT_FOUND}
 
 
 def host_of(address: str) -> str:
@@ -67,22 +68,23 @@ def scheme(host: str) -> str:
     return "http" if local else "https"
 
 
-def _ask(method: str, tag: Tag, digest: str, registries: Sequence[Registry]) -> int:
+def _ask(method: str, tag: Tag, reference: str, registries: Sequence[Registry]) -> tuple[int, str | None]:
+    """Send a request about one manifest; the answer is its status and the digest that it tells."""
     headers = {"Accept": ", ".join(MANIFESTS)}
     for registry in registries:
         if host_of(registry.address) == tag.host:
             pair = base64.b64encode(f"{registry.username}:{registry.password}".encode()).decode()
             headers["Authorization"] = f"Basic {pair}"
-    url = f"{scheme(tag.host)}://{tag.host}/v2/{tag.repository}/manifests/{digest}"
+    url = f"{scheme(tag.host)}://{tag.host}/v2/{tag.repository}/manifests/{reference}"
     request = urllib.request.Request(url, method=method, headers=headers)  # noqa: S310 - http or https, see `scheme`
     try:
         with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as answer:  # noqa: S310 - likewise
-            return int(answer.status)
+            return int(answer.status), answer.headers.get("Docker-Content-Digest")
     except urllib.error.HTTPError as error:
         error.close()
-        return error.code
+        return error.code, None
     except OSError as error:
         raise LocalError(
-            f"The registry {tag.host!r} does not answer ({error}), so nothing is known of the image "
-            f"{tag.at(digest)!r}. Start what serves it, and try again."
+            f"The registry {tag.host!r} does not answer ({error}), so nothing is known of the image {str(tag)!r}. "
+            "Start what serves it, and try again."
         ) from error

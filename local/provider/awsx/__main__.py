@@ -1,0 +1,11 @@
+"""Serve the plugin to a Pulumi engine."""
+
+from __future__ import annotations
+
+from pulumi.provider.server import ProviderServicer
+
+from local.provider.awsx.provider import AwsxProvider
+from local.provider.docker_build.serving import serve
+
+if __name__ == "__main__":
+    serve(lambda engine: ProviderServicer(AwsxProvider(), [], engine_address=engine))
