@@ -80,8 +80,11 @@ def supervise(
             ending.stopped = True
             child.signal(signal.SIGTERM)
             kill = clock() + (KILL_SECONDS if ending.timed_out else stop_seconds)
-        elif isinstance(value, Answer) and not ending.timed_out:
-            ending.answer = value
+        elif isinstance(value, Answer):
+            if ending.timed_out:  # it has had its time; nothing that it says counts any more
+                child.signal(signal.SIGKILL)
+            else:
+                ending.answer = value
         elif isinstance(value, Exit):
             ending.exit = value
     ending.ended = clock()

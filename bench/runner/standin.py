@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Self
 from urllib.parse import parse_qs, unquote, urlsplit
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+    from urllib.parse import SplitResult
 
 Item = dict[str, dict[str, object]]
 TASK_ARN = "arn:aws:ecs:eu-west-1:123456789012:task/overtime/0123456789abcdef0123456789abcdef"
@@ -22,10 +23,16 @@ FUNCTION_ARN = f"arn:aws:lambda:eu-west-1:123456789012:function:{FUNCTION}"
 CONDITION_FAILED = "com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException"
 
 
+class LostAnswer(Exception):  # noqa: N818 -- no error: an accident that is played
+    """The call had its effect, and nobody is told."""
+
+
 class StandIn:
     """The calls' state and record; a context manager that serves while it is open.
 
     `faults` maps a call's name ("dynamodb:UpdateItem") to answers that are given first, in order: (status, body).
+    `on_call` maps one to what is done when it arrives, before it is answered; `lose_answers` to how many of its answers
+    are lost: the call has its effect, and the connection is closed.
     """
 
     def __init__(self) -> None:
@@ -34,6 +41,9 @@ class StandIn:
         self.functions: dict[str, dict[str, object]] = {}
         self.layers: dict[str, dict[str, object]] = {}
         self.calls: list[str] = []
+        self.on_call: dict[str, Callable[[], object]] = {}
+        self.lose_answers: dict[str, int] = {}
+        self._lock = threading.Lock()
         self.faults: dict[str, list[tuple[int, bytes]]] = {}
         self._server = _Server(self)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
@@ -105,11 +115,19 @@ class StandIn:
     def answer(self, method: str, target: str, headers: Mapping[str, str], body: bytes) -> tuple[int, bytes]:
         """Answer one request and write down which call it was."""
         url = urlsplit(target)
-        path = unquote(url.path)
-        call = self._name(method, path, headers)
+        call = self._name(method, unquote(url.path), headers)
         self.calls.append(call)
+        self.on_call.get(call, int)()
         if self.faults.get(call):
             return self.faults[call].pop(0)
+        answer = self._answer(method, call, url, body)
+        if self.lose_answers.get(call):
+            self.lose_answers[call] -= 1
+            raise LostAnswer
+        return answer
+
+    def _answer(self, method: str, call: str, url: SplitResult, body: bytes) -> tuple[int, bytes]:
+        path = unquote(url.path)
         match call.partition(":")[0]:
             case "dynamodb":
                 return self._ledger(call, json.loads(body))
@@ -166,6 +184,10 @@ class StandIn:
         return "s3:PutObject" if method == "PUT" else "s3:GetObject"
 
     def _update(self, request: dict[str, object]) -> tuple[int, bytes]:
+        with self._lock:
+            return self._evaluated(request)
+
+    def _evaluated(self, request: dict[str, object]) -> tuple[int, bytes]:
         """Evaluate as much of an UpdateItem as the ledger's requests say: IN, =, AND; SET of values, REMOVE."""
         key, names, values = request["Key"], request["ExpressionAttributeNames"], request["ExpressionAttributeValues"]
         assert isinstance(key, dict)
@@ -177,7 +199,7 @@ class StandIn:
             allowed = [values[name] for name in operand.strip("()").split(", ")]
             assert operator in ("IN", "=")
             if item.get(names[attribute]) not in allowed:
-                return 400, json.dumps({"__type": CONDITION_FAILED, "Item": item} if item else {}).encode()
+                return 400, json.dumps({"__type": CONDITION_FAILED} | ({"Item": item} if item else {})).encode()
         sets, _, removes = str(request["UpdateExpression"]).removeprefix("SET ").partition(" REMOVE ")
         for assignment in sets.split(", #"):
             attribute, value = assignment.split(" = ")
@@ -214,7 +236,11 @@ class _Handler(BaseHTTPRequestHandler):
         assert isinstance(self.server, _Server)
         body = self.rfile.read(int(self.headers.get("content-length", "0")))
         headers = {name.lower(): value for name, value in self.headers.items()}
-        status, answer = self.server.standin.answer(self.command, self.path, headers, body)
+        try:
+            status, answer = self.server.standin.answer(self.command, self.path, headers, body)
+        except LostAnswer:
+            self.close_connection = True
+            return
         self.send_response(status)
         self.send_header("content-length", str(len(answer)))
         self.end_headers()

@@ -1,0 +1,32 @@
+"""Tells everything that a handler can see: the event, the context's attributes, the environment, the folders."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Protocol
+
+
+class Context(Protocol):
+    """The part of Lambda's context that is a method."""
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Milliseconds until the deadline."""
+
+
+def handler(event: object, context: Context) -> dict[str, object]:
+    attributes = {name: plain(value) for name, value in vars(context).items() if not name.startswith("_")}
+    return {
+        "event": event,
+        "context": attributes | {"get_remaining_time_in_millis()": context.get_remaining_time_in_millis()},
+        "environment": dict(os.environ),
+        "cwd": os.getcwd(),  # noqa: PTH109
+        "path": sys.path,
+        "arguments": sys.orig_argv,
+    }
+
+
+def plain(value: object) -> object:
+    """Make the context's small objects JSON."""
+    names = getattr(type(value), "__slots__", None)
+    return {name: plain(getattr(value, name, None)) for name in names} if names else value
