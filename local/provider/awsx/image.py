@@ -33,7 +33,7 @@ class Image(pulumi.ComponentResource):
             tags=[reference],
             build_args=inputs.get("args"),
             cache_from=[docker_build.CacheFromArgs(registry=docker_build.CacheFromRegistryArgs(ref=reference))],
-            cache_to=[docker_build.CacheToArgs(inline={})],
+            cache_to=[{"inline": {}}],
             context=docker_build.BuildContextArgs(location=inputs.get("context") or "."),
             dockerfile=docker_build.DockerfileArgs(location=dockerfile) if dockerfile is not None else None,
             platforms=cast("Sequence[docker_build.Platform]", [inputs["platform"]] if inputs.get("platform") else []),

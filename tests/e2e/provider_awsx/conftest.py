@@ -76,9 +76,6 @@ def place(docker: ContainerEngine, tmp_path_factory: pytest.TempPathFactory) -> 
         )
 
 
-NewStack = "Callable[[Callable[[], None]], automation.Stack]"
-
-
 @pytest.fixture
 def new_stack(place: Place, tmp_path: Path) -> Iterator[Callable[[Callable[[], None]], automation.Stack]]:
     """Make a stack of an inline program; it is destroyed at the end if the test did not."""

@@ -27,7 +27,8 @@ def sources(tmp_path: Path) -> Path:
     folder = tmp_path / "sources"
     folder.mkdir()
     (folder / "Dockerfile").write_text(
-        'ARG BASE_IMAGE\nFROM ${BASE_IMAGE}\nCOPY told.txt /\nRUN cat /told.txt > /made.txt\nENTRYPOINT ["cat", "/made.txt"]\n'
+        "ARG BASE_IMAGE\nFROM ${BASE_IMAGE}\nCOPY told.txt /\nRUN cat /told.txt > /made.txt\n"
+        'ENTRYPOINT ["cat", "/made.txt"]\n'
     )
     (folder / ".dockerignore").write_text("*\n!told.txt\n")
     (folder / "told.txt").write_text("one")
@@ -53,18 +54,24 @@ def names_in_engine(place: Place, repository: str) -> list[str]:
     return [line for line in listed.splitlines() if line.startswith(repository)]
 
 
-def program(place: Place, repository: str, sources: Path, **more: object) -> Callable[[], None]:
+def program(
+    place: Place, repository: str, sources: Path, *, secrets: dict[str, str] | None = None, no_cache: bool = False
+) -> Callable[[], None]:
+    """Give a program of one image."""
+
     def build() -> None:
-        options: dict[str, object] = {
-            "tags": [f"{repository}:v1"],
-            "build_args": {"BASE_IMAGE": place.base_image},
-            "context": {"location": str(sources)},
-            "platforms": ["linux/amd64"],
-            "push": True,
-            "registries": [{"address": place.emulator.endpoint, "username": "AWS", "password": "secret-token"}],
-            **more,
-        }
-        image = docker_build.Image("image", **options)  # type: ignore[arg-type]
+        login = docker_build.RegistryArgs(address=place.emulator.endpoint, username="AWS", password="secret-token")
+        image = docker_build.Image(
+            "image",
+            tags=[f"{repository}:v1"],
+            build_args={"BASE_IMAGE": place.base_image},
+            context=docker_build.BuildContextArgs(location=str(sources)),
+            platforms=[docker_build.Platform.LINUX_AMD64],
+            push=True,
+            registries=[login],
+            secrets=secrets,
+            no_cache=no_cache,
+        )
         pulumi.export("digest", image.digest)
         pulumi.export("ref", image.ref)
 
