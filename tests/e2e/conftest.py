@@ -8,6 +8,7 @@ import pytest
 
 from local.emulator import EmulatorSettings
 from local.stack import machine
+from tests.e2e.chain import Chain, publish_layers, settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,3 +24,14 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
     )
     with machine(settings, print) as ready:
         yield ready
+
+
+@pytest.fixture(scope="session")
+def chain(here: Machine) -> Iterator[Chain]:
+    """Deploy a function for each kind of handler; all go straight to Fargate."""
+    layers = publish_layers(here.session)
+    deployment = here.deployment(settings(here.runtime, here.base.reference, layers), stack="chain")
+    try:
+        yield Chain(here, deployment.up().outputs)
+    finally:
+        deployment.destroy(remove=True)
