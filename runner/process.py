@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _SCRIPT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "child.py")
 _MASK: tuple[int, ...] = ()
+_OUT_OF_MEMORY_COUNTERS = ("/sys/fs/cgroup/memory.events", "/sys/fs/cgroup/memory/memory.oom_control")
 
 
 class Child:
@@ -101,9 +102,9 @@ def _spawn(command: list[str], environment: Mapping[str, str]) -> int:
     )
 
 
-def out_of_memory_kills() -> int:
+def out_of_memory_kills(counters: tuple[str, ...] = _OUT_OF_MEMORY_COUNTERS) -> int:
     """Count the processes that the kernel has killed in this container for want of memory; 0 where it does not say."""
-    for path in ("/sys/fs/cgroup/memory.events", "/sys/fs/cgroup/memory/memory.oom_control"):
+    for path in counters:
         try:
             with open(path, encoding="ascii") as file:
                 counts = dict(line.split() for line in file)

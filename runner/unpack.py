@@ -92,7 +92,7 @@ class _Target:
 
     def folder(self, path: str, mode: int | None) -> None:
         self._ensure(path)
-        if path and mode is not None and mode & ~self._umask != _FOLDER_MODE:
+        if path and mode is not None and mode != _FOLDER_MODE & ~self._umask:
             # Only at the end: a folder that its owner may not write could not be filled.
             self._late_modes.append((path, mode | _OWNER_ALL))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 from typing import Protocol
 
 
@@ -20,7 +21,8 @@ def handler(event: object, context: Context) -> dict[str, object]:
         "event": event,
         "context": attributes | {"get_remaining_time_in_millis()": context.get_remaining_time_in_millis()},
         "environment": dict(os.environ),
-        "cwd": os.getcwd(),  # noqa: PTH109
+        "cwd": str(Path.cwd()),
+        "oom_score_adj": Path("/proc/self/oom_score_adj").read_text(encoding="ascii").strip(),
         "path": sys.path,
         "arguments": sys.orig_argv,
     }

@@ -1,0 +1,72 @@
+"""Where a call goes, and how AWS's answers are read."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from runner.aws import Aws, CallError, error_of, may_pass
+from runner.credentials import CredentialSource
+from runner.transport import Response, TransportError
+
+
+def response(status: int, body: bytes, **headers: str) -> Response:
+    """Make an answer."""
+    return Response(status, headers, bytearray(body))
+
+
+def address(bucket: str, region: str, endpoint: str | None = None) -> tuple[str, str]:
+    """Return the host and the path to which an object's request goes."""
+    url, path = Aws(region=region, endpoint=endpoint, credentials=CredentialSource({}))._object(bucket, "a/ü b.json")
+    return f"{url.scheme}://{url.host}", path
+
+
+@pytest.mark.parametrize(
+    ("bucket", "region", "endpoint", "expected"),
+    [
+        ("b", "eu-west-1", None, ("https://b.s3.eu-west-1.amazonaws.com", "/a/%C3%BC%20b.json")),
+        ("b.c", "eu-west-1", None, ("https://s3.eu-west-1.amazonaws.com", "/b.c/a/%C3%BC%20b.json")),
+        ("b", "cn-north-1", None, ("https://b.s3.cn-north-1.amazonaws.com.cn", "/a/%C3%BC%20b.json")),
+        ("b", "eu-west-1", "http://localhost:4566", ("http://localhost:4566", "/b/a/%C3%BC%20b.json")),
+    ],
+)
+def test_where_an_object_is(bucket: str, region: str, endpoint: str | None, expected: tuple[str, str]) -> None:
+    assert address(bucket, region, endpoint) == expected
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        (response(400, b'{"__type":"com.amazonaws.x#Throttling","message":"slow"}'), ("Throttling", "slow")),
+        (response(404, b'{"Message":"gone"}', **{"x-amzn-errortype": "NotFound:http://x"}), ("NotFound", "gone")),
+        (response(403, b"<Error><Code>AccessDenied</Code><Message>no</Message></Error>"), ("AccessDenied", "no")),
+        (response(502, b"Bad Gateway"), ("", "Bad Gateway")),
+        (response(500, b""), ("", "")),
+        (response(500, b"[]"), ("", "[]")),
+    ],
+)
+def test_an_errors_code_and_text_in_each_protocol(answer: Response, expected: tuple[str, str]) -> None:
+    assert error_of(answer) == expected
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "passes"),
+    [
+        (503, "SlowDown", True),
+        (400, "ThrottlingException", True),
+        (400, "ProvisionedThroughputExceededException", True),
+        (429, "TooManyRequestsException", True),
+        (400, "ExpiredTokenException", True),
+        (400, "ValidationException", False),
+        (403, "AccessDenied", False),
+        (404, "NoSuchKey", False),
+    ],
+)
+def test_what_is_worth_another_try(status: int, code: str, passes: bool) -> None:  # noqa: FBT001
+    assert may_pass(CallError("s3:GetObject", response(status, json.dumps({"Code": code}).encode()))) is passes
+
+
+def test_the_network_is_always_worth_another_try() -> None:
+    assert may_pass(TransportError("down"))
+    assert not may_pass(ValueError("wrong"))

@@ -1,0 +1,148 @@
+"""From how a run ended to state, exit code and error, in Lambda's words."""
+
+from __future__ import annotations
+
+import json
+import resource
+from typing import TYPE_CHECKING
+
+import pytest
+
+from runner.errors import CodeError, RunnerError, StoppedError
+from runner.outcome import Outcome, outcome_of, outcome_of_error
+from runner.process import Exit, out_of_memory_kills
+from runner.report import end, start
+from runner.runtime_api import LARGEST_RESULT, Answer
+from runner.supervise import Ending
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def ending(answer: Answer | None = None, *, code: int = 0, timed_out: bool = False, stopped: bool = False) -> Ending:
+    """Make an ending."""
+    made = Ending(0.0)
+    made.answer, made.timed_out, made.stopped = answer, timed_out, stopped
+    made.exit = Exit(code, resource.getrusage(resource.RUSAGE_SELF))
+    return made
+
+
+def decided(found: Ending, *, out_of_memory: bool = False) -> tuple[str, int, str | None, str | None]:
+    """Decide, and return what people see of it."""
+    outcome = outcome_of(found, request_id="id", run_seconds=2.5, out_of_memory=out_of_memory)
+    return outcome.state.value, outcome.exit_code, outcome.error_type, outcome.reason
+
+
+RETURNED = Answer("response", b"1", 1)
+RAISED = Answer("error", b'{"errorType": "KeyError", "errorMessage": "x", "requestId": "id"}', 60)
+TOO_LARGE = "Response payload size (6291557 bytes) exceeded maximum allowed payload size (6291556 bytes)."
+DIED = "RequestId: id Error: Runtime exited with error: "
+
+
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [
+        (ending(RETURNED), ("succeeded", 0, None, None)),
+        (ending(RETURNED, code=-9), ("succeeded", 0, None, None)),
+        (ending(RETURNED, stopped=True), ("succeeded", 0, None, None)),
+        (ending(RAISED), ("failed", 1, "KeyError", "x")),
+        (ending(RAISED, stopped=True), ("failed", 1, "KeyError", "x")),
+        (ending(code=3), ("failed", 1, "Runtime.ExitError", f"{DIED}exit status 3")),
+        (ending(code=-9), ("failed", 1, "Runtime.ExitError", f"{DIED}signal: killed")),
+        (ending(code=-11), ("failed", 1, "Runtime.ExitError", f"{DIED}signal: segmentation fault")),
+        (
+            ending(code=-15, stopped=True),
+            ("cancelled", 1, "Runtime.ExitError", f"{DIED}signal: terminated (the task was told to stop: SIGTERM)"),
+        ),
+        (
+            ending(code=-15, timed_out=True),
+            ("timed_out", 1, "Sandbox.Timedout", "RequestId: id Error: Task timed out after 2.50 seconds"),
+        ),
+        (
+            ending(code=-15, timed_out=True, stopped=True),
+            ("timed_out", 1, "Sandbox.Timedout", "RequestId: id Error: Task timed out after 2.50 seconds"),
+        ),
+        (
+            ending(Answer("error", b"", LARGEST_RESULT + 1)),
+            (
+                "failed",
+                1,
+                "Function.ResponseSizeTooLarge",
+                TOO_LARGE,
+            ),
+        ),
+        (
+            ending(Answer("error", b"[]", 2)),
+            ("failed", 1, "Runtime.Unknown", "RequestId: id the runtime reported an error that is no JSON object"),
+        ),
+    ],
+)
+def test_each_ending(found: Ending, expected: tuple[str, int, str | None, str | None]) -> None:
+    assert decided(found) == expected
+
+
+def test_a_process_that_the_kernel_killed_for_memory_was_out_of_memory() -> None:
+    expected = "failed", 1, "Runtime.OutOfMemory", f"{DIED}signal: killed"
+    assert decided(ending(code=-9), out_of_memory=True) == expected
+
+
+def test_another_process_that_was_out_of_memory_does_not_explain_an_exit() -> None:
+    assert decided(ending(code=3), out_of_memory=True)[2] == "Runtime.ExitError"
+
+
+def test_the_runtimes_own_error_document_is_kept_byte_for_byte() -> None:
+    body = b'{"errorMessage":"\xc3\xbc",   "errorType":"E","requestId":"id","stackTrace":["a"]}'
+    assert (
+        outcome_of(ending(Answer("error", body, 9)), request_id="id", run_seconds=1, out_of_memory=False).result == body
+    )
+
+
+def test_an_error_before_the_event_gets_the_requests_id() -> None:
+    found = ending(Answer("init_error", b'{"errorType": "E", "requestId": ""}', 9))
+    outcome = outcome_of(found, request_id="id", run_seconds=1, out_of_memory=False)
+    assert json.loads(outcome.result) == {"errorType": "E", "requestId": "id"}
+
+
+@pytest.mark.parametrize(
+    ("error", "state", "code"),
+    [(CodeError("x"), "failed", 65), (RunnerError("x"), "failed", 70), (StoppedError("x"), "cancelled", 1)],
+)
+def test_a_handler_that_was_never_started(error: RunnerError, state: str, code: int) -> None:
+    outcome = outcome_of_error(error, "id")
+    document = {"errorMessage": "x", "errorType": error.error_type, "requestId": "id", "stackTrace": []}
+    assert (outcome.state.value, outcome.exit_code, json.loads(outcome.result)) == (state, code, document)
+
+
+@pytest.mark.parametrize(
+    ("text", "kills"),
+    [("low 0\noom 3\noom_kill 2\n", 2), ("oom_kill_disable 0\nunder_oom 0\noom_kill 1\n", 1), ("", 0), ("rubbish", 0)],
+)
+def test_the_kernels_count_of_kills(tmp_path: Path, text: str, kills: int) -> None:
+    (tmp_path / "memory.events").write_text(text)
+    assert out_of_memory_kills((str(tmp_path / "absent"), str(tmp_path / "memory.events"))) == kills
+
+
+def lines(outcome: Outcome) -> str:
+    """Write the lines behind the handler's."""
+    return end(request_id="id", duration=1.23456, init_duration=0.1, memory_mib=512, peak_mib=80, outcome=outcome)
+
+
+def test_the_lines_around_a_success_are_lambdas() -> None:
+    assert start("id", "$LATEST") == "START RequestId: id Version: $LATEST\n"
+    outcome = outcome_of(ending(RETURNED), request_id="id", run_seconds=1, out_of_memory=False)
+    assert lines(outcome) == (
+        "END RequestId: id\n"
+        "REPORT RequestId: id\tDuration: 1234.56 ms\tMemory Size: 512 MB\tMax Memory Used: 80 MB\t"
+        "Init Duration: 100.00 ms\t\n"
+    )
+
+
+def test_a_death_that_the_runtime_could_not_report_is_said_before_the_end() -> None:
+    outcome = outcome_of(ending(code=3), request_id="id", run_seconds=1, out_of_memory=False)
+    assert lines(outcome).splitlines()[0] == f"{DIED}exit status 3"
+    assert lines(outcome).endswith("\tStatus: error\tError Type: Runtime.ExitError\t\n")
+
+
+def test_a_timeout_has_lambdas_status() -> None:
+    outcome = outcome_of(ending(timed_out=True), request_id="id", run_seconds=1, out_of_memory=False)
+    assert lines(outcome).endswith("\tStatus: timeout\t\n")

@@ -1,0 +1,115 @@
+"""The one-shot Runtime API: the event goes out untouched, and only one invocation is served."""
+
+from __future__ import annotations
+
+import http.client
+import json
+from queue import SimpleQueue
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from runner.runtime_api import LARGEST_RESULT, Answer, Invocation, RuntimeApi
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from runner.supervise import Happening
+
+ROOT = "/2018-06-01/runtime"
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+)
+
+
+class Served:
+    """One invocation on offer, and a runtime that asks for it."""
+
+    def __init__(self, event: bytes) -> None:
+        self.happenings: SimpleQueue[Happening] = SimpleQueue()
+        self.said: list[str] = []
+        invocation = Invocation("id-1", event, {"Lambda-Runtime-Aws-Request-Id": "id-1"})
+        self.api = RuntimeApi(invocation, self.happenings, lambda: self.said.append("begin"))
+
+    def ask(
+        self, method: str, path: str, body: bytes | Iterator[bytes] | None = None, **headers: str
+    ) -> tuple[int, bytes]:
+        """Send one request as a runtime does."""
+        connection = http.client.HTTPConnection(self.api.address, timeout=10)
+        connection.request(method, path, body, headers, encode_chunked=True)
+        answer = connection.getresponse()
+        return answer.status, answer.read()
+
+    def answer(self) -> Answer:
+        """Return what the runner is told next, which must be an answer."""
+        kind, value = self.happenings.get(timeout=10)
+        assert isinstance(value, Answer), kind
+        return value
+
+
+@pytest.fixture
+def served() -> Iterator[Served]:
+    made = Served(b"{}")
+    yield made
+    made.api.close()
+
+
+@given(JSON, st.sampled_from([None, 1, "\t"]), st.booleans())
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_an_event_is_handed_out_byte_for_byte(value: object, indent: int | str | None, ascii_only: bool) -> None:  # noqa: FBT001
+    event = json.dumps(value, indent=indent, ensure_ascii=ascii_only).encode("utf-8", "surrogatepass")
+    served = Served(event)
+    try:
+        assert served.ask("GET", f"{ROOT}/invocation/next") == (200, event)
+    finally:
+        served.api.close()
+
+
+def test_an_event_of_a_megabyte_is_handed_out_whole() -> None:
+    event = b'"' + b"x" * 1_000_000 + b'"'
+    assert Served(event).ask("GET", f"{ROOT}/invocation/next") == (200, event)
+
+
+def test_what_is_printed_at_the_beginning_precedes_the_event(served: Served) -> None:
+    served.ask("GET", f"{ROOT}/invocation/next")
+    assert (served.said, served.happenings.get(timeout=10)) == (["begin"], ("begun", None))
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [("invocation/id-1/response", "response"), ("invocation/id-1/error", "error"), ("init/error", "init_error")],
+)
+def test_an_answer_is_taken_as_it_is(served: Served, path: str, kind: str) -> None:
+    assert served.ask("POST", f"{ROOT}/{path}", b'{"a": 1}')[0] == 202
+    answer = served.answer()
+    assert (answer.kind, answer.body, answer.size) == (kind, b'{"a": 1}', 8)
+
+
+def test_an_answer_may_come_in_chunks(served: Served) -> None:
+    chunks = iter([b"[1,", b"2]"])
+    headers = {"Transfer-Encoding": "chunked"}
+    assert served.ask("POST", f"{ROOT}/invocation/id-1/response", chunks, **headers)[0] == 202
+    assert served.answer().body == b"[1,2]"
+
+
+def test_an_answer_that_is_too_large_is_refused_as_lambda_does(served: Served) -> None:
+    status, body = served.ask("POST", f"{ROOT}/invocation/id-1/response", b"x" * (LARGEST_RESULT + 1))
+    assert (status, json.loads(body)["errorType"]) == (413, "RequestEntityTooLarge")
+    answer = served.answer()
+    assert answer.size == LARGEST_RESULT + 1
+
+
+def test_an_answer_to_another_request_is_refused(served: Served) -> None:
+    status, body = served.ask("POST", f"{ROOT}/invocation/id-2/response", b"1")
+    assert (status, json.loads(body)["errorType"], served.happenings.empty()) == (400, "InvalidRequestID", True)
+
+
+def test_what_is_not_part_of_the_api_is_not_found(served: Served) -> None:
+    assert served.ask("GET", "/")[0] == 404
+
+
+def test_it_listens_on_loopback_only(served: Served) -> None:
+    assert served.api.address.startswith("127.0.0.1:")

@@ -1,0 +1,99 @@
+"""The task's environment variables: what they mean, and what is said where they mean nothing."""
+
+from __future__ import annotations
+
+import re
+from contextlib import suppress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from runner.errors import BadEnvironmentError
+from runner.settings import LONGEST_RUNTIME_SECONDS, FunctionName, handler_path, read
+
+ARN = "arn:aws:lambda:eu-west-1:123456789012:function:report"
+TASK = {
+    "OVERTIME_RUN_KEY": "report/abc-1",
+    "OVERTIME_TASK_ATTEMPT": "3",
+    "OVERTIME_LEDGER_TABLE": "runs",
+    "OVERTIME_LEDGER_BUCKET": "objects",
+    "OVERTIME_FUNCTION_ARN": ARN,
+}
+
+
+def test_a_tasks_environment_names_the_claim() -> None:
+    claim = read(TASK).claim
+    assert claim is not None
+    assert (str(claim.key), claim.attempt, claim.table, claim.bucket) == ("report/abc-1", 3, "runs", "objects")
+
+
+def test_the_region_is_the_functions_where_no_other_is_set() -> None:
+    assert (read(TASK).region, read({**TASK, "AWS_REGION": "us-west-2"}).region) == ("eu-west-1", "us-west-2")
+
+
+def test_there_is_a_limit_of_14_days_where_none_is_set() -> None:
+    assert read(TASK).max_runtime_seconds == LONGEST_RUNTIME_SECONDS == 14 * 86_400
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "text"),
+    [
+        ("OVERTIME_RUN_KEY", "report", "OVERTIME_RUN_KEY: 'report' names no run"),
+        ("OVERTIME_RUN_KEY", "report/../x", "cannot be a request id"),
+        ("OVERTIME_TASK_ATTEMPT", "0", "OVERTIME_TASK_ATTEMPT = '0' must be a whole number from 1"),
+        ("OVERTIME_FUNCTION_ARN", "report", "OVERTIME_FUNCTION_ARN: 'report' is no function's ARN"),
+        ("OVERTIME_MAX_RUNTIME_SECONDS", "1209601", "must be a whole number from 1 to 1209600"),
+        ("OVERTIME_MAX_RUNTIME_SECONDS", "²", "must be a whole number"),
+        ("OVERTIME_STOP_SECONDS", "121", "OVERTIME_STOP_SECONDS = '121' must be a whole number from 1 to 120"),
+        ("OVERTIME_PATIENCE_SECONDS", "-1", "must be a whole number from 0"),
+        ("OVERTIME_LEDGER_BUCKET", "", "OVERTIME_LEDGER_BUCKET missing: the task definition and RunTask's override"),
+    ],
+)
+def test_a_wrong_value_is_named(name: str, value: str, text: str) -> None:
+    with pytest.raises(BadEnvironmentError, match=re.escape(text)):
+        read({**TASK, name: value})
+
+
+def test_every_fault_is_said_at_once() -> None:
+    with pytest.raises(BadEnvironmentError, match=r"ATTEMPT = 'x' must.*; OVERTIME_RUN_KEY: 'y' names no run"):
+        read({**TASK, "OVERTIME_TASK_ATTEMPT": "x", "OVERTIME_RUN_KEY": "y"})
+
+
+@given(st.dictionaries(st.sampled_from([*TASK, "OVERTIME_STOP_SECONDS", "AWS_LAMBDA_FUNCTION_EVENT"]), st.text()))
+def test_whatever_is_set_there_is_a_setting_or_a_named_fault(environ: dict[str, str]) -> None:
+    by_hand = "AWS_LAMBDA_FUNCTION_EVENT" in environ
+    with suppress(BadEnvironmentError):
+        settings = read(environ)
+        assert (settings.claim is None) is by_hand
+        assert not by_hand or settings.function is not None, "there is no other handler"
+
+
+def test_an_event_by_hand_is_kept_byte_for_byte() -> None:
+    event = '{"a" : 1.0,\n "ü": "\\u00fc"}'
+    settings = read({"AWS_LAMBDA_FUNCTION_EVENT": event, "AWS_LAMBDA_HANDLER_PATH": "app.handler"})
+    assert (settings.event, settings.claim) == (event.encode(), None)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("app.handler", (None, "app.handler")),
+        ("pkg/mod.handler", (None, "pkg/mod.handler")),
+        ("/code:pkg/mod.handler", ("/code", "pkg/mod.handler")),
+        ("/code/app.handler", ("/code", "app.handler")),
+        ("/app.handler", ("/", "app.handler")),
+        ("", (None, None)),
+    ],
+)
+def test_a_handlers_path(text: str, expected: tuple[str | None, str | None]) -> None:
+    assert handler_path(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("arn", "name", "qualifier"),
+    [(ARN, "report", None), (f"{ARN}:7", "report", "7"), (ARN.replace("aws", "aws-cn", 1), "report", None)],
+)
+def test_a_functions_arn_may_have_a_qualifier(arn: str, name: str, qualifier: str | None) -> None:
+    function = FunctionName(arn)
+    assert (function.name, function.qualifier, function.region) == (name, qualifier, "eu-west-1")
