@@ -1,0 +1,132 @@
+"""What can be said about inputs before AWS sees them, and the names of resources that are given none."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+from typing import TYPE_CHECKING, NamedTuple
+
+from local.provider.aws.schema import Kind, Naming, Property, ResourceType
+from local.provider.aws.values import UNKNOWN, Archive, Values, revealed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+DEFAULTS = "__defaults"
+"""Where Pulumi's providers note which inputs are not the program's but chosen by them."""
+_SUFFIX_DIGITS = 7
+
+
+class Failure(NamedTuple):
+    """An input that cannot work."""
+
+    property: str
+    reason: str
+
+
+def failures(resource: ResourceType, inputs: Values) -> list[Failure]:
+    """List what is wrong with a resource's inputs."""
+    return list(_in_block(resource.token, "", resource.properties, revealed(inputs)))
+
+
+def auto_name(naming: Naming, logical: str, seed: bytes) -> str:
+    """Name a resource after its place in the program; the same seed gives the same name."""
+    digits = hashlib.sha256(seed).hexdigest() if seed else secrets.token_hex(_SUFFIX_DIGITS)
+    name = f"{logical}-{digits[:_SUFFIX_DIGITS]}"
+    return name.lower() if naming.lower else name
+
+
+def named(naming: Naming, inputs: Values, before: Values, proposed: str) -> Values:
+    """Give the inputs a name if they have none: the one chosen before, else the proposed one."""
+    if inputs.get(naming.property) is not None:
+        return inputs
+    chosen_before = naming.property in (before.get(DEFAULTS) or [])
+    name = before.get(naming.property) if chosen_before else None
+    return {**inputs, naming.property: name or proposed, DEFAULTS: [naming.property]}
+
+
+def name_failures(naming: Naming, inputs: Values) -> list[Failure]:
+    """List what is wrong with a name that was chosen here."""
+    name = revealed(inputs.get(naming.property))
+    if naming.property not in inputs.get(DEFAULTS, []) or not isinstance(name, str) or len(name) <= naming.longest:
+        return []
+    return [
+        Failure(
+            naming.property,
+            f"The name {name!r}, made from the resource's name in the program, has {len(name)} characters, and AWS "
+            f"takes {naming.longest}. Shorten the resource's name, or give it a {naming.property!r} of its own.",
+        )
+    ]
+
+
+def _in_block(token: str, prefix: str, properties: Mapping[str, Property], given: Values) -> Iterator[Failure]:
+    for name, value in given.items():
+        path = f"{prefix}{name}"
+        if name not in properties:
+            known = ", ".join(sorted(properties))
+            yield Failure(
+                path,
+                f"The local provider cannot pass {path!r} of {token} to AWS; it knows {known}. Leave it out, or use "
+                "the genuine aws plugin.",
+            )
+        elif value is not None and value is not UNKNOWN:
+            yield from _in_value(token, path, properties[name], value)
+    for name, declared in properties.items():
+        if declared.required and given.get(name) is None:
+            yield Failure(f"{prefix}{name}", f"{token} needs a value for '{prefix}{name}'. Give it one.")
+
+
+def _in_value(token: str, path: str, declared: Property, value: object) -> Iterator[Failure]:
+    wrong = _wrong_kind(declared, value)
+    if wrong:
+        shown = "an archive" if isinstance(value, Archive) else repr(value)
+        yield Failure(path, f"'{path}' of {token} is {shown}, and must be {wrong}.")
+        return
+    if declared.choices and value not in declared.choices:
+        allowed = ", ".join(declared.choices)
+        yield Failure(
+            path, f"'{path}' of {token} is {value!r}; the local provider takes {allowed}. Use the genuine aws plugin."
+        )
+    if isinstance(value, dict) and declared.kind is Kind.BLOCK:
+        yield from _in_block(token, f"{path}.", declared.fields, value)
+    if isinstance(value, list) and declared.items:
+        for index, each in enumerate(value):
+            if each is not UNKNOWN:
+                yield from _in_value(token, f"{path}[{index}]", declared.items, each)
+
+
+def _wrong_kind(declared: Property, value: object) -> str:
+    match declared.kind:
+        case Kind.TEXT:
+            return "" if isinstance(value, str | bool | int | float) else "a text"
+        case Kind.INTEGER:
+            return "" if _is_integer(value) else "a whole number"
+        case Kind.FLAG:
+            return "" if value in (True, False, "true", "false") else "true or false"
+        case Kind.JSON:
+            return "" if _is_json(value) else "a JSON document as text"
+        case Kind.MAP:
+            texts = isinstance(value, dict) and not any(isinstance(each, dict | list) for each in value.values())
+            return "" if texts else "texts by name"
+        case Kind.LIST | Kind.SET:
+            return "" if isinstance(value, list) else "a list"
+        case Kind.BLOCK:
+            return "" if isinstance(value, dict) else "an object"
+        case Kind.CODE:
+            return "" if isinstance(value, Archive) else "an archive"
+
+
+def _is_integer(value: object) -> bool:
+    try:
+        return not isinstance(value, bool) and isinstance(value, int | str) and int(value) is not None
+    except ValueError:
+        return False
+
+
+def _is_json(value: object) -> bool:
+    try:
+        json.loads(value if isinstance(value, str) else "")
+    except ValueError:
+        return False
+    return True

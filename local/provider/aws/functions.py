@@ -1,0 +1,125 @@
+"""The functions of the package, by which a program asks AWS without making anything."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from local.errors import LocalError
+from local.provider.aws.checking import Failure
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from local.provider.aws.session import Aws
+    from local.provider.aws.values import Values
+
+
+@dataclass(frozen=True, kw_only=True)
+class Function:
+    """A function of the package: the arguments it takes, and what answers it."""
+
+    arguments: tuple[str, ...]
+    answer: Callable[[Aws, Values], Values]
+
+
+def function_of(token: str) -> Function:
+    """Find a function.
+
+    Raises:
+        LocalError: it is not among those that the program uses.
+
+    """
+    if token not in FUNCTIONS:
+        raise LocalError(
+            f"The local provider has no function {token}; it has {', '.join(sorted(FUNCTIONS))}. Use the genuine aws "
+            "plugin."
+        )
+    return FUNCTIONS[token]
+
+
+def argument_failures(token: str, arguments: Values) -> list[Failure]:
+    """List the arguments that a function does not take."""
+    taken = function_of(token).arguments
+    return [
+        Failure(name, f"The local provider's {token} does not take {name!r}, only: {', '.join(taken) or 'nothing'}.")
+        for name in arguments
+        if name not in taken
+    ]
+
+
+def _region(aws: Aws, arguments: Values) -> Values:
+    region = arguments.get("region") or arguments.get("name") or aws.region
+    return {
+        "region": region,
+        "name": region,
+        "id": region,
+        "description": region,
+        "endpoint": f"ec2.{region}.amazonaws.com",
+    }
+
+
+def _caller_identity(aws: Aws, _arguments: Values) -> Values:
+    caller = aws.sts.get_caller_identity()
+    account = caller["Account"]
+    return {"accountId": account, "arn": caller["Arn"], "userId": caller["UserId"], "id": account}
+
+
+def _partition(aws: Aws, _arguments: Values) -> Values:
+    china = aws.partition == "aws-cn"
+    return {
+        "partition": aws.partition,
+        "id": aws.partition,
+        "dnsSuffix": "amazonaws.com.cn" if china else "amazonaws.com",
+        "reverseDnsPrefix": "cn.com.amazonaws" if china else "com.amazonaws",
+    }
+
+
+def _availability_zones(aws: Aws, arguments: Values) -> Values:
+    wanted = arguments.get("state")
+    found = aws.ec2.describe_availability_zones()["AvailabilityZones"]
+    zones = [zone for zone in found if not wanted or zone.get("State") == wanted]
+    zones.sort(key=lambda zone: zone.get("ZoneName", ""))
+    return {
+        "id": aws.region,
+        "region": aws.region,
+        "state": wanted,
+        "names": [zone.get("ZoneName") for zone in zones],
+        "zoneIds": [zone.get("ZoneId") for zone in zones],
+        "groupNames": sorted({zone["GroupName"] for zone in zones if zone.get("GroupName")}),
+    }
+
+
+def _registry_login(aws: Aws, arguments: Values) -> Values:
+    registry = arguments.get("registryId")
+    asked = {"registryIds": [registry]} if registry else {}
+    login = aws.ecr.get_authorization_token(**asked)["authorizationData"][0]
+    user, _, password = base64.b64decode(login["authorizationToken"]).decode().partition(":")
+    return {
+        "id": registry or aws.region,
+        "region": aws.region,
+        "registryId": registry,
+        "authorizationToken": login["authorizationToken"],
+        "expiresAt": login["expiresAt"].isoformat(),
+        "proxyEndpoint": login["proxyEndpoint"],
+        "userName": user,
+        "password": password,
+    }
+
+
+FUNCTIONS = MappingProxyType(
+    {
+        "aws:index/getRegion:getRegion": Function(arguments=("region", "name"), answer=_region),
+        "aws:index/getCallerIdentity:getCallerIdentity": Function(arguments=(), answer=_caller_identity),
+        "aws:index/getPartition:getPartition": Function(arguments=(), answer=_partition),
+        "aws:index/getAvailabilityZones:getAvailabilityZones": Function(
+            arguments=("state",), answer=_availability_zones
+        ),
+        "aws:ecr/getAuthorizationToken:getAuthorizationToken": Function(
+            arguments=("registryId",), answer=_registry_login
+        ),
+        "aws:ecr/getCredentials:getCredentials": Function(arguments=("registryId",), answer=_registry_login),
+    }
+)

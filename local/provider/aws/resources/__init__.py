@@ -1,0 +1,1 @@
+"""The resource types, one file a service: tables of what each takes, and the functions that call AWS."""

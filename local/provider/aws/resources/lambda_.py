@@ -1,0 +1,261 @@
+"""Lambda functions and layers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from local.provider.aws.archives import zipped
+from local.provider.aws.resources.shapes import present, retag
+from local.provider.aws.schema import (
+    Change,
+    Naming,
+    ResourceType,
+    block,
+    code,
+    integer,
+    listed,
+    mapping,
+    text,
+    unordered,
+)
+from local.provider.aws.session import code_of, text_of, unless_gone
+
+if TYPE_CHECKING:
+    from botocore.exceptions import ClientError
+
+    from local.provider.aws.session import Aws
+    from local.provider.aws.values import Values
+
+GONE = "ResourceNotFoundException"
+_NO_LIMIT = -1
+_CODE = ("code", "architectures")
+_CONFIGURATION = (
+    "role",
+    "handler",
+    "runtime",
+    "description",
+    "timeout",
+    "memorySize",
+    "layers",
+    "environment",
+    "deadLetterConfig",
+    "ephemeralStorage",
+)
+_ROLE_NOT_READY = ("cannot be assumed", "does not have permissions")
+
+
+def role_not_ready(error: ClientError) -> bool:
+    """Say whether Lambda refuses a role that it may only not have heard of yet."""
+    return code_of(error) == "InvalidParameterValueException" and any(
+        words in text_of(error) for words in _ROLE_NOT_READY
+    )
+
+
+def _configuration(given: Values) -> Values:
+    """Give all that is configured, what is not given as AWS's way to say nothing, so that an update takes it away."""
+    return present(
+        Role=given["role"],
+        Handler=given["handler"],
+        Runtime=given["runtime"],
+        Description=given["description"] or "",
+        Timeout=given["timeout"],
+        MemorySize=given["memorySize"],
+        Layers=given["layers"] or [],
+        Environment={"Variables": (given["environment"] or {}).get("variables") or {}},
+        DeadLetterConfig={"TargetArn": (given["deadLetterConfig"] or {}).get("targetArn") or ""},
+        EphemeralStorage={"Size": given["ephemeralStorage"]["size"]},
+    )
+
+
+def _create(aws: Aws, given: Values) -> str:
+    content = zipped(given["code"])
+    shape = present(FunctionName=given["name"], Architectures=given["architectures"], Tags=given["tags"] or None)
+    configuration = _configuration(given)
+    if not configuration["DeadLetterConfig"]["TargetArn"]:
+        del configuration["DeadLetterConfig"]
+    aws.when(
+        lambda: aws.functions.create_function(**shape, **configuration, Code={"ZipFile": content}), role_not_ready
+    )
+    return str(given["name"])
+
+
+def _finish(aws: Aws, name: str, given: Values) -> None:
+    _wait(aws, name)
+    if given["reservedConcurrentExecutions"] != _NO_LIMIT:
+        _limit(aws, name, given["reservedConcurrentExecutions"])
+
+
+def _limit(aws: Aws, name: str, executions: int) -> None:
+    if executions == _NO_LIMIT:
+        aws.functions.delete_function_concurrency(FunctionName=name)
+    else:
+        aws.functions.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=executions)
+
+
+def _wait(aws: Aws, name: str) -> None:
+    def done() -> bool:
+        found = aws.functions.get_function_configuration(FunctionName=name)
+        return found.get("State", "Active") != "Pending" and found.get("LastUpdateStatus") != "InProgress"
+
+    aws.wait(done, until=f"the function {name!r} was ready")
+
+
+def _read(aws: Aws, name: str, _known: Values) -> Values | None:
+    found = unless_gone(lambda: aws.functions.get_function(FunctionName=name), GONE)
+    if found is None:
+        return None
+    configuration, arn = found["Configuration"], found["Configuration"]["FunctionArn"]
+    version = configuration["Version"]
+    return {
+        "name": configuration["FunctionName"],
+        "role": configuration["Role"],
+        "handler": configuration.get("Handler"),
+        "runtime": configuration.get("Runtime"),
+        "architectures": configuration.get("Architectures"),
+        "description": configuration.get("Description"),
+        "timeout": configuration.get("Timeout"),
+        "memorySize": configuration.get("MemorySize"),
+        "layers": [layer.get("Arn") for layer in configuration.get("Layers", [])],
+        "environment": {"variables": configuration.get("Environment", {}).get("Variables", {})},
+        "deadLetterConfig": present(targetArn=configuration.get("DeadLetterConfig", {}).get("TargetArn")),
+        "ephemeralStorage": {"size": configuration.get("EphemeralStorage", {}).get("Size", 512)},
+        "reservedConcurrentExecutions": found.get("Concurrency", {}).get("ReservedConcurrentExecutions", _NO_LIMIT),
+        "tags": found.get("Tags", {}),
+        "arn": arn,
+        "invokeArn": f"arn:{aws.partition}:apigateway:{aws.region}:lambda:path/2015-03-31/functions/{arn}/invocations",
+        "qualifiedArn": f"{arn}:{version}",
+        "version": version,
+        "lastModified": configuration["LastModified"],
+        "sourceCodeSize": configuration["CodeSize"],
+        "sourceCodeHash": configuration["CodeSha256"],
+        "codeSha256": configuration["CodeSha256"],
+    }
+
+
+def _update(aws: Aws, change: Change) -> None:
+    name, new, arn = change.id, change.new, change.outputs["arn"]
+    if change.has(*_CONFIGURATION):
+        configuration = _configuration(new)
+        aws.when(
+            lambda: aws.functions.update_function_configuration(FunctionName=name, **configuration), role_not_ready
+        )
+        _wait(aws, name)
+    if change.has(*_CODE):
+        aws.functions.update_function_code(
+            FunctionName=name, ZipFile=zipped(new["code"]), Architectures=new["architectures"]
+        )
+        _wait(aws, name)
+    if change.has("reservedConcurrentExecutions"):
+        _limit(aws, name, new["reservedConcurrentExecutions"])
+    retag(
+        change,
+        put=lambda tags: aws.functions.tag_resource(Resource=arn, Tags=tags),
+        remove=lambda names: aws.functions.untag_resource(Resource=arn, TagKeys=names),
+    )
+
+
+def _delete(aws: Aws, name: str, _known: Values) -> None:
+    unless_gone(lambda: aws.functions.delete_function(FunctionName=name), GONE)
+
+
+FUNCTION = ResourceType(
+    token="aws:lambda/function:Function",  # noqa: S106
+    properties={
+        "name": text(replaces=True),
+        "role": text(required=True),
+        "code": code(required=True, told=False),
+        "handler": text(required=True),
+        "runtime": text(required=True),
+        "architectures": listed(text(), default=["x86_64"]),
+        "description": text(),
+        "timeout": integer(default=3),
+        "memorySize": integer(default=128),
+        "layers": listed(text()),
+        "environment": block(fields={"variables": mapping()}),
+        "deadLetterConfig": block(fields={"targetArn": text(required=True)}),
+        "ephemeralStorage": block(fields={"size": integer(default=512)}, default={"size": 512}),
+        "reservedConcurrentExecutions": integer(default=_NO_LIMIT),
+        "tags": mapping(),
+    },
+    outputs={
+        "arn": (),
+        "invokeArn": (),
+        "qualifiedArn": (),
+        "version": (),
+        "lastModified": (*_CODE, *_CONFIGURATION),
+        "sourceCodeSize": ("code",),
+        "sourceCodeHash": ("code",),
+        "codeSha256": ("code",),
+    },
+    identity=("name",),
+    naming=Naming(longest=64),
+    create=_create,
+    finish=_finish,
+    read=_read,
+    update=_update,
+    delete=_delete,
+)
+
+
+def _publish_layer(aws: Aws, given: Values) -> str:
+    shape = present(
+        LayerName=given["layerName"],
+        Content={"ZipFile": zipped(given["code"])},
+        CompatibleRuntimes=given["compatibleRuntimes"],
+        CompatibleArchitectures=given["compatibleArchitectures"],
+        Description=given["description"],
+        LicenseInfo=given["licenseInfo"],
+    )
+    return aws.functions.publish_layer_version(**shape)["LayerVersionArn"]
+
+
+def _read_layer(aws: Aws, arn: str, _known: Values) -> Values | None:
+    found = unless_gone(lambda: aws.functions.get_layer_version_by_arn(Arn=arn), GONE)
+    if found is None:
+        return None
+    content = found["Content"]
+    return {
+        "layerName": arn.split(":")[6],
+        "compatibleRuntimes": found.get("CompatibleRuntimes"),
+        "compatibleArchitectures": found.get("CompatibleArchitectures"),
+        "description": found.get("Description"),
+        "licenseInfo": found.get("LicenseInfo"),
+        "arn": arn,
+        "layerArn": found["LayerArn"],
+        "version": str(found["Version"]),
+        "createdDate": found["CreatedDate"],
+        "sourceCodeSize": content.get("CodeSize"),
+        "sourceCodeHash": content.get("CodeSha256"),
+        "codeSha256": content.get("CodeSha256"),
+    }
+
+
+def _delete_layer(aws: Aws, arn: str, _known: Values) -> None:
+    layer, _, version = arn.rpartition(":")
+    unless_gone(lambda: aws.functions.delete_layer_version(LayerName=layer, VersionNumber=int(version)), GONE)
+
+
+LAYER_VERSION = ResourceType(
+    token="aws:lambda/layerVersion:LayerVersion",  # noqa: S106
+    properties={
+        "layerName": text(required=True, replaces=True),
+        "code": code(required=True, replaces=True, told=False),
+        "compatibleRuntimes": unordered(text(), replaces=True),
+        "compatibleArchitectures": unordered(text(), replaces=True),
+        "description": text(replaces=True),
+        "licenseInfo": text(replaces=True),
+    },
+    outputs={
+        "arn": (),
+        "layerArn": (),
+        "version": (),
+        "createdDate": (),
+        "sourceCodeSize": (),
+        "sourceCodeHash": (),
+        "codeSha256": (),
+    },
+    # No identity: versions of one layer stand side by side.
+    create=_publish_layer,
+    read=_read_layer,
+    delete=_delete_layer,
+)
