@@ -7,16 +7,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pulumi
 from pulumi import automation
 
 from overtime.automation import failures
 from overtime.automation.engine import Engine, workspace
 from overtime.automation.events import Discretion
 from overtime.automation.listener import Listener
+from overtime.automation.program import Program
 from overtime.automation.results import Outputs, Result
 from overtime.errors import OvertimeError
-from overtime.program import build
 from overtime.settings import Place, Settings, parse, verify
 
 if TYPE_CHECKING:
@@ -108,7 +107,7 @@ class Deployment:
     @contextmanager
     def _selected(self, action: str, listener: Listener, *, create: bool) -> Iterator[automation.Stack]:
         command = self._engine.command(self._stack, action)
-        program = _Program(self.settings, self.place)
+        program = Program(self.settings, self.place)
         with workspace(self.place, self._engine, command, region=self._region, program=program) as work:
             choose = automation.Stack.create_or_select if create else automation.Stack.select
             try:
@@ -123,26 +122,6 @@ class Deployment:
         for function in self.settings.functions.values():
             yield from (value.get_secret_value() for value in function.environment.values())
         yield from filter(None, [self._engine.passphrase])
-
-
-class _Program:
-    """The program of the stack, as `__main__.py` runs it; remembers what stopped it."""
-
-    def __init__(self, settings: Settings, place: Place) -> None:
-        self._settings, self._place = settings, place
-        self.error: Exception | None = None
-
-    def __call__(self) -> None:
-        try:
-            outputs = build(self._settings, self._place, sources=".")
-        except OvertimeError as error:
-            self.error = error
-            raise pulumi.RunError(str(error)) from None
-        except Exception as error:
-            self.error = error
-            raise
-        for name, value in outputs.items():
-            pulumi.export(name, value)
 
 
 def _pulumi(stack: automation.Stack, *arguments: str) -> str:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import pulumi
 import pytest
 from pulumi.runtime import mocks
+from pulumi.runtime.settings import ROOT
 
 from overtime.program import build
 from overtime.settings import Place, parse
@@ -22,6 +23,7 @@ Deploy = Callable[..., dict[str, Any]]
 def recorder() -> Recorder:
     """Resources that one program registers."""
     found = Recorder()
+    ROOT.set(None)  # the stack of another test keeps that one's transformations
     mocks.set_mocks(Answers(), project="overtime", stack="test", preview=False, monitor=Monitor(found))
     return found
 

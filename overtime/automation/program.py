@@ -1,0 +1,35 @@
+"""The program of a stack as the engine calls it in this process."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pulumi
+
+from overtime.errors import OvertimeError
+from overtime.program import build
+
+if TYPE_CHECKING:
+    from overtime.settings import Place, Settings
+
+
+class Program:
+    """Does what `__main__.py` does, with settings that are read already; remembers what stopped it."""
+
+    error: Exception | None = None
+
+    def __init__(self, settings: Settings, place: Place) -> None:
+        self._settings, self._place = settings, place
+
+    def __call__(self) -> None:
+        """Declare the stack's resources and its exports."""
+        try:
+            outputs = build(self._settings, self._place, sources=".")
+        except OvertimeError as error:
+            self.error = error
+            raise pulumi.RunError(str(error)) from None
+        except Exception as error:
+            self.error = error
+            raise
+        for name, value in outputs.items():
+            pulumi.export(name, value)

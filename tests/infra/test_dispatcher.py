@@ -1,0 +1,132 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lambdas.dispatcher.config import Config
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from tests.infra.conftest import Deploy
+    from tests.infra.recording import Recorder
+
+SUBNETS = {"subnet_ids": ["subnet-0a", "subnet-0b"], "security_group_ids": ["sg-0a", "sg-0b"]}
+
+
+def variables(recorder: Recorder, name: str = "report") -> dict[str, str]:
+    found: dict[str, str] = recorder.inputs("Function", f"{name}-dispatcher-function")["environment"]["variables"]
+    return found
+
+
+def test_function(deploy: Deploy, recorder: Recorder) -> None:
+    """The dispatcher is a small function with a forced name, whose timeout the queue knows."""
+    outputs = deploy()
+
+    inputs = recorder.inputs("Function", "report-dispatcher-function")
+    shape = {key: value for key, value in inputs.items() if key not in {"code", "environment"}}
+    assert shape == {
+        "name": "overtime-test-report-dispatcher",
+        "role": "arn:aws:iam::123456789012:role/report-dispatcher-role-0a1b2c3",
+        "handler": "lambdas.dispatcher.handler.handler",
+        "runtime": "python3.13",
+        "architectures": ["x86_64"],
+        "timeout": 60,
+        "memorySize": 512,
+    }
+    assert outputs["functions"]["report"]["dispatcher_name"] == "overtime-test-report-dispatcher"
+
+
+def test_environment(deploy: Deploy, recorder: Recorder) -> None:
+    """The dispatcher is told every name that it works with."""
+    outputs = deploy({"report": {"rescue": ["timeout"], "attempts": 2}}, retention={"runs_days": 20})
+
+    assert variables(recorder) == {
+        "OVERTIME_FUNCTION_NAME": "overtime-test-report",
+        "OVERTIME_FUNCTION_ARN": "arn:aws:lambda:eu-west-1:123456789012:function:overtime-test-report",
+        "OVERTIME_LEDGER_TABLE": outputs["ledger_table"],
+        "OVERTIME_LEDGER_BUCKET": outputs["ledger_bucket"],
+        "OVERTIME_RUNS_DAYS": "20",
+        "OVERTIME_CLUSTER_ARN": outputs["cluster_arn"],
+        "OVERTIME_TASK_FAMILY": "overtime-test-report",
+        "OVERTIME_CONTAINER_NAME": "runner",
+        "OVERTIME_SUBNET_IDS": "subnet-1,subnet-2",
+        "OVERTIME_SECURITY_GROUP_IDS": "overtime-network-tasks-0a1b2c3-id",
+        "OVERTIME_ASSIGN_PUBLIC_IP": "ENABLED",
+        "OVERTIME_RESCUE": "timeout",
+        "OVERTIME_ATTEMPTS": "2",
+        "OVERTIME_PARKING_QUEUE_URL": outputs["functions"]["report"]["parking_queue_url"],
+        "OVERTIME_MAX_RECEIVE_COUNT": "5",
+        "POWERTOOLS_SERVICE_NAME": "dispatcher",
+        "POWERTOOLS_METRICS_NAMESPACE": "overtime",
+    }
+
+
+def test_the_handler_understands_it(deploy: Deploy, recorder: Recorder) -> None:
+    """The dispatcher's own code reads the environment that the program gives it."""
+    deploy({"report": {"rescue": "any"}}, network=SUBNETS)
+
+    config = Config.from_environ(variables(recorder))
+    assert config.function_name == "overtime-test-report"
+    assert config.subnet_ids == ("subnet-0a", "subnet-0b")
+    assert config.security_group_ids == ("sg-0a", "sg-0b")
+    assert config.assign_public_ip == "DISABLED"
+
+
+def test_container_name(deploy: Deploy, recorder: Recorder) -> None:
+    """The dispatcher overrides the container that the task definition has."""
+    deploy()
+
+    assert variables(recorder)["OVERTIME_CONTAINER_NAME"] == recorder.container("report-task-definition")["name"]
+    family = recorder.inputs("TaskDefinition", "report-task-definition")["family"]
+    assert variables(recorder)["OVERTIME_TASK_FAMILY"] == family
+
+
+def test_event_source(deploy: Deploy, recorder: Recorder) -> None:
+    """Batches come from the failure queue; records that fail come back by themselves; few batches run at once."""
+    deploy()
+
+    assert recorder.inputs("EventSourceMapping", "report-dispatcher-source") == {
+        "eventSourceArn": "arn:aws:sqs:eu-west-1:123456789012:report-queue-0a1b2c3",
+        "functionName": "overtime-test-report-dispatcher",
+        "batchSize": 10,
+        "functionResponseTypes": ["ReportBatchItemFailures"],
+        "scalingConfig": {"maximumConcurrency": 5},
+    }
+
+
+def test_no_record_before_a_task_can_start(deploy: Deploy, recorder: Recorder) -> None:
+    """The mapping comes last: the definition, the runner's permissions and the dispatcher's own are there before."""
+    deploy()
+
+    def before(suffix: str, name: str) -> set[str]:
+        return {urn.rpartition("::")[2] for urn in recorder.one(suffix, name).after}
+
+    source = before("EventSourceMapping", "report-dispatcher-source")
+    assert {
+        "report-dispatcher-function",
+        "report-task-definition",
+        "report-task-runner",
+        "report-task-execution-permissions",
+    } <= source
+    assert "report-dispatcher-permissions" in before("Function", "report-dispatcher-function")
+    assert "report-dispatcher-logs" in before("Function", "report-dispatcher-function")
+
+
+def test_log_group(deploy: Deploy, recorder: Recorder) -> None:
+    """The dispatcher's log is kept as long as the function's."""
+    deploy(retention={"logs_days": 7})
+
+    logs = recorder.inputs("LogGroup", "report-dispatcher-logs")
+    assert logs == {"name": "/aws/lambda/overtime-test-report-dispatcher", "retentionInDays": 7}
+
+
+def test_two_functions(deploy: Deploy, recorder: Recorder) -> None:
+    """Each function has a dispatcher of its own that knows nothing of the other."""
+    functions: dict[str, dict[str, Any]] = {"report": {"rescue": "any", "attempts": 1}, "sums": {}}
+    deploy(functions)
+
+    report, sums = variables(recorder), variables(recorder, "sums")
+    assert (report["OVERTIME_RESCUE"], report["OVERTIME_ATTEMPTS"]) == ("any", "1")
+    assert (sums["OVERTIME_RESCUE"], sums["OVERTIME_ATTEMPTS"]) == ("timeout,out_of_memory", "3")
+    assert "sums" not in repr(report)
+    assert "report" not in repr(sums)

@@ -1,0 +1,162 @@
+"""What each role may do: the exact statements, and rules that every statement keeps."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.infra.conftest import Deploy
+    from tests.infra.recording import Recorder
+
+LAYER = "arn:aws:lambda:eu-west-1:123456789012:layer:numbers:1"
+OWN = {"actions": ["s3:PutObject", "s3:GetObject"], "resources": ["arn:aws:s3:::mine/*"]}
+LOGS = "arn:aws:logs:eu-west-1:123456789012:log-group:/aws/lambda/overtime-test-report"
+FUNCTION = "arn:aws:lambda:eu-west-1:123456789012:function:overtime-test-report"
+TABLE = "arn:aws:dynamodb:eu-west-1:123456789012:table/overtime-ledger-runs-0a1b2c3"
+BUCKET = "arn:aws:s3:::overtime-ledger-objects-0a1b2c3"
+RUNS_OF_ONE = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["overtime-test-report/*"]}}
+NO_RESOURCE = {"ecr:GetAuthorizationToken"}
+"""Actions for which AWS knows no resource."""
+
+
+def allow(actions: list[str], resources: list[str], condition: dict[str, Any] | None = None) -> dict[str, Any]:
+    statement = {"Effect": "Allow", "Action": actions, "Resource": resources}
+    return statement | ({"Condition": condition} if condition else {})
+
+
+def test_function_itself(deploy: Deploy, recorder: Recorder) -> None:
+    """The function may write its log, leave failed events on its own queue, and what its settings say."""
+    deploy({"report": {"permissions": [OWN]}, "sums": {}})
+
+    assert recorder.inputs("RolePolicy", "report-permissions")["role"] == "report-role-0a1b2c3"
+    assert recorder.policy("report-permissions") == {
+        "WriteLog": allow(["logs:CreateLogStream", "logs:PutLogEvents"], [f"{LOGS}:*"]),
+        "LeaveFailedEvents": allow(["sqs:SendMessage"], ["arn:aws:sqs:eu-west-1:123456789012:report-queue-0a1b2c3"]),
+        "Own0": allow(["s3:GetObject", "s3:PutObject"], ["arn:aws:s3:::mine/*"]),
+    }
+
+
+def test_runner(deploy: Deploy, recorder: Recorder) -> None:
+    """The runner, as the function, may fetch this function's code and keep this function's runs."""
+    deploy({"report": {"layers": [LAYER]}, "sums": {}})
+
+    assert recorder.inputs("RolePolicy", "report-task-runner")["role"] == "report-role-0a1b2c3"
+    assert recorder.policy("report-task-runner") == {
+        "FetchCode": allow(["lambda:GetFunction"], [FUNCTION, f"{FUNCTION}:*"]),
+        "FetchLayers": allow(["lambda:GetLayerVersion"], [LAYER]),
+        "ClaimAndFinishRuns": allow(["dynamodb:GetItem", "dynamodb:UpdateItem"], [TABLE], RUNS_OF_ONE),
+        "ReadEvents": allow(["s3:GetObject"], [f"{BUCKET}/events/overtime-test-report/*"]),
+        "WriteResults": allow(["s3:PutObject"], [f"{BUCKET}/results/overtime-test-report/*"]),
+    }
+
+
+def test_runner_without_layers(deploy: Deploy, recorder: Recorder) -> None:
+    """Without layers there is no statement for them."""
+    deploy()
+
+    assert "FetchLayers" not in recorder.policy("report-task-runner")
+
+
+def test_dispatcher(deploy: Deploy, recorder: Recorder) -> None:
+    """The dispatcher may touch the queues, runs, task and roles of its one function."""
+    deploy({"report": {}, "sums": {}})
+
+    roles = [f"arn:aws:iam::123456789012:role/report-{noun}-0a1b2c3" for noun in ("role", "task-execution-role")]
+    ecs = "arn:aws:ecs:eu-west-1:123456789012"
+    assert recorder.inputs("RolePolicy", "report-dispatcher-permissions")["role"] == "report-dispatcher-role-0a1b2c3"
+    assert recorder.policy("report-dispatcher-permissions") == {
+        "WriteLog": allow(["logs:CreateLogStream", "logs:PutLogEvents"], [f"{LOGS}-dispatcher:*"]),
+        "TakeFailureRecords": allow(
+            ["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"],
+            ["arn:aws:sqs:eu-west-1:123456789012:report-queue-0a1b2c3"],
+        ),
+        "ParkWhatIsNotRescued": allow(
+            ["sqs:SendMessage"], ["arn:aws:sqs:eu-west-1:123456789012:report-parking-0a1b2c3"]
+        ),
+        "RecordRuns": allow(["dynamodb:PutItem", "dynamodb:UpdateItem"], [TABLE], RUNS_OF_ONE),
+        "StoreEvents": allow(["s3:PutObject"], [f"{BUCKET}/events/overtime-test-report/*"]),
+        "StartTask": allow(
+            ["ecs:RunTask"],
+            [f"{ecs}:task-definition/overtime-test-report:*"],
+            {"ArnEquals": {"ecs:cluster": f"{ecs}:cluster/overtime-cluster-0a1b2c3"}},
+        ),
+        "TagTask": allow(
+            ["ecs:TagResource"],
+            [f"{ecs}:task/overtime-cluster-0a1b2c3/*"],
+            {"StringEquals": {"ecs:CreateAction": "RunTask"}},
+        ),
+        "HandRolesToTask": allow(
+            ["iam:PassRole"], roles, {"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}}
+        ),
+    }
+
+
+def test_execution(deploy: Deploy, recorder: Recorder) -> None:
+    """ECS may pull the stack's own images and write this function's log."""
+    deploy()
+
+    assert recorder.policy("report-task-execution-permissions") == {
+        "LogIntoRegistry": allow(["ecr:GetAuthorizationToken"], ["*"]),
+        "PullRunnerImage": allow(
+            ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"],
+            ["arn:aws:ecr:eu-west-1:123456789012:repository/overtime-images-0a1b2c3"],
+        ),
+        "WriteLog": allow(["logs:CreateLogStream", "logs:PutLogEvents"], [f"{LOGS}:*"]),
+    }
+
+
+@pytest.mark.parametrize(
+    ("role", "services"),
+    [
+        ("report-role", ["lambda", "ecs-tasks"]),
+        ("report-task-execution-role", ["ecs-tasks"]),
+        ("report-dispatcher-role", ["lambda"]),
+    ],
+)
+def test_trust(role: str, services: list[str], deploy: Deploy, recorder: Recorder) -> None:
+    """Only the services that work as a role may take it."""
+    deploy()
+
+    document = json.loads(recorder.inputs("Role", role)["assumeRolePolicy"])
+    assert document["Statement"] == [
+        {
+            "Sid": "Trust",
+            "Effect": "Allow",
+            "Principal": {"Service": [f"{service}.amazonaws.com" for service in services]},
+            "Action": "sts:AssumeRole",
+        }
+    ]
+
+
+def test_every_statement(deploy: Deploy, recorder: Recorder) -> None:
+    """Each statement has a Sid of its own and exact actions; `*` stands only where AWS knows no resource."""
+    deploy({"report": {"permissions": [OWN, OWN], "layers": [LAYER]}, "sums": {"attempts": 0}})
+
+    policies = [*recorder.all("RolePolicy"), *recorder.all("QueuePolicy"), *recorder.all("BucketPolicy")]
+    assert len(policies) == 13
+    for policy in policies:
+        document = json.loads(policy.inputs["policy"])
+        sids = [statement["Sid"] for statement in document["Statement"]]
+        assert document["Version"] == "2012-10-17"
+        assert len(sids) == len(set(sids)), policy.name
+        for statement in document["Statement"]:
+            assert statement["Sid"].isalnum(), policy.name
+            if statement["Effect"] == "Deny":
+                continue
+            assert not [action for action in statement["Action"] if "*" in action], policy.name
+            if not NO_RESOURCE.issuperset(statement["Action"]):
+                broad = [arn for arn in statement["Resource"] if not arn.startswith("arn:aws:") or "*" in arn[:-2]]
+                assert broad == [], policy.name
+
+
+def test_roles_stay_apart(deploy: Deploy, recorder: Recorder) -> None:
+    """No policy of one function names anything of the other."""
+    deploy({"report": {"layers": [LAYER]}, "sums": {}})
+
+    for own, other in (("report", "sums"), ("sums", "report")):
+        documents = [each.inputs["policy"] for each in recorder.all("RolePolicy") if each.name.startswith(own)]
+        assert len(documents) == 4
+        assert not [text for text in documents if other in text]

@@ -1,0 +1,219 @@
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from components.archives import SOURCES
+from components.runner_image import DOCKERFILE, content_tag, image_files
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.infra.conftest import Deploy
+    from tests.infra.recording import Recorder
+
+SUBNETS = {"subnet_ids": ["subnet-0a", "subnet-0b"], "security_group_ids": ["sg-0a"]}
+
+
+def test_own_network(deploy: Deploy, recorder: Recorder) -> None:
+    """The VPC that is made has public subnets in the zones asked for, and nothing that costs by the hour."""
+    deploy(network={"cidr": "10.9.0.0/16", "availability_zones": 3})
+
+    assert recorder.inputs("Vpc", "overtime-network-vpc") == {
+        "cidrBlock": "10.9.0.0/16",
+        "numberOfAvailabilityZones": 3,
+        "natGateways": {"strategy": "None"},
+        "subnetSpecs": [{"type": "Public"}],
+        "subnetStrategy": "Auto",
+        "enableDnsHostnames": True,
+    }
+
+
+def test_nothing_may_connect_to_a_task(deploy: Deploy, recorder: Recorder) -> None:
+    """The security group lets tasks call out; there is no rule that lets anything in."""
+    deploy()
+
+    group = recorder.inputs("SecurityGroup", "overtime-network-tasks")
+    assert group == {"vpcId": "overtime-network-vpc-0a1b2c3-id", "description": group["description"]}
+    assert recorder.inputs("SecurityGroupEgressRule", "overtime-network-out") == {
+        "securityGroupId": "overtime-network-tasks-0a1b2c3-id",
+        "cidrIpv4": "0.0.0.0/0",
+        "ipProtocol": "-1",
+    }
+    assert recorder.all("SecurityGroupIngressRule") == []
+
+
+@pytest.mark.parametrize(("network", "public"), [({}, "ENABLED"), ({"assign_public_ip": False}, "DISABLED")])
+def test_public_address(network: dict[str, object], public: str, deploy: Deploy, recorder: Recorder) -> None:
+    """In the VPC that is made tasks get a public address, their only way out, unless settings say otherwise."""
+    deploy(network=network)
+
+    dispatcher = recorder.inputs("Function", "report-dispatcher-function")
+    assert dispatcher["environment"]["variables"]["OVERTIME_ASSIGN_PUBLIC_IP"] == public
+
+
+@pytest.mark.parametrize(("more", "public"), [({}, "DISABLED"), ({"assign_public_ip": True}, "ENABLED")])
+def test_given_subnets(more: dict[str, object], public: str, deploy: Deploy, recorder: Recorder) -> None:
+    """With subnets given no network is made at all, and tasks go where the settings say."""
+    deploy(network=SUBNETS | more)
+
+    assert recorder.all("Vpc") + recorder.all("SecurityGroup") + recorder.all("SecurityGroupEgressRule") == []
+    variables = recorder.inputs("Function", "report-dispatcher-function")["environment"]["variables"]
+    assert variables["OVERTIME_SUBNET_IDS"] == "subnet-0a,subnet-0b"
+    assert variables["OVERTIME_SECURITY_GROUP_IDS"] == "sg-0a"
+    assert variables["OVERTIME_ASSIGN_PUBLIC_IP"] == public
+
+
+@pytest.mark.parametrize(("switch", "value"), [(False, "disabled"), (True, "enabled")])
+def test_container_insights(switch: bool, value: str, deploy: Deploy, recorder: Recorder) -> None:  # noqa: FBT001 - a parameter of pytest's
+    """Metrics per task are a setting."""
+    deploy(cluster={"container_insights": switch})
+
+    settings = recorder.inputs("Cluster", "overtime-cluster")["settings"]
+    assert settings == [{"name": "containerInsights", "value": value}]
+
+
+def test_table(deploy: Deploy, recorder: Recorder) -> None:
+    """States are paid per request, encrypted, recoverable, and expire."""
+    deploy()
+
+    assert recorder.inputs("Table", "overtime-ledger-runs") == {
+        "billingMode": "PAY_PER_REQUEST",
+        "hashKey": "run_key",
+        "attributes": [{"name": "run_key", "type": "S"}],
+        "ttl": {"attributeName": "expires_at", "enabled": True},
+        "pointInTimeRecovery": {"enabled": True},
+        "serverSideEncryption": {"enabled": True},
+    }
+
+
+def test_bucket(deploy: Deploy, recorder: Recorder) -> None:
+    """Events and results are encrypted, private, reached over TLS only, and expire with their runs."""
+    outputs = deploy(retention={"runs_days": 20, "force_destroy": True})
+    bucket = outputs["ledger_bucket"]
+
+    assert recorder.inputs("Bucket", "overtime-ledger-objects") == {"forceDestroy": True}
+    encryption = recorder.inputs("BucketServerSideEncryptionConfiguration", "overtime-ledger-encryption")
+    assert encryption == {
+        "bucket": bucket,
+        "rules": [{"applyServerSideEncryptionByDefault": {"sseAlgorithm": "AES256"}}],
+    }
+    assert recorder.inputs("BucketPublicAccessBlock", "overtime-ledger-private") == {
+        "bucket": bucket,
+        "blockPublicAcls": True,
+        "blockPublicPolicy": True,
+        "ignorePublicAcls": True,
+        "restrictPublicBuckets": True,
+    }
+    [rule] = recorder.inputs("BucketLifecycleConfiguration", "overtime-ledger-expiry")["rules"]
+    assert (rule["status"], rule["expiration"], rule["filter"]) == ("Enabled", {"days": 20}, {"prefix": ""})
+    policy = recorder.inputs("BucketPolicy", "overtime-ledger-tls-only")
+    assert policy["bucket"] == bucket
+    assert json.loads(policy["policy"])["Statement"] == [
+        {
+            "Sid": "EncryptedTransportOnly",
+            "Effect": "Deny",
+            "Principal": "*",
+            "Action": "s3:*",
+            "Resource": [f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"],
+            "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+        }
+    ]
+
+
+def test_stored_runs_survive_by_default(deploy: Deploy, recorder: Recorder) -> None:
+    """Unless settings allow it, destroy stops at a bucket with events and results in it."""
+    deploy()
+
+    assert recorder.inputs("Bucket", "overtime-ledger-objects") == {"forceDestroy": False}
+
+
+def test_repository(deploy: Deploy, recorder: Recorder) -> None:
+    """Tags never move, images are scanned, old ones go, and the repository goes with the stack."""
+    deploy()
+
+    inputs = recorder.inputs("Repository", "overtime-images")
+    [rule] = inputs.pop("lifecyclePolicy")["rules"]
+    assert (rule["tagStatus"], rule["maximumNumberOfImages"]) == ("any", 50)
+    assert inputs == {
+        "imageTagMutability": "IMMUTABLE",
+        "imageScanningConfiguration": {"scanOnPush": True},
+        "forceDelete": True,
+    }
+
+
+def test_image(deploy: Deploy, recorder: Recorder) -> None:
+    """The runner image is built from the sources, on the base image of the function's version."""
+    deploy({"report": {"runtime": "python3.12"}})
+
+    image = recorder.inputs("ecr:Image", "overtime-runner-python3-12-x86-64-image")
+    assert image == {
+        "repositoryUrl": "123456789012.dkr.ecr.eu-west-1.amazonaws.com/overtime-images-0a1b2c3",
+        "context": str(SOURCES),
+        "dockerfile": f"{SOURCES}/runner/Dockerfile",
+        "args": {"BASE_IMAGE": "public.ecr.aws/lambda/python:3.12"},
+        "platform": "linux/amd64",
+        "imageTag": content_tag("public.ecr.aws/lambda/python:3.12", "x86_64"),
+    }
+
+
+def test_base_image_of_a_mirror(deploy: Deploy, recorder: Recorder) -> None:
+    """The base image of a version can be somebody's own."""
+    deploy(image={"base_images": {"python3.13": "registry.example.com/python:3.13"}})
+
+    image = recorder.inputs("ecr:Image", "overtime-runner-python3-13-x86-64-image")
+    assert image["args"] == {"BASE_IMAGE": "registry.example.com/python:3.13"}
+
+
+def test_an_image_for_each_version_and_architecture(deploy: Deploy, recorder: Recorder) -> None:
+    """Functions of one version and architecture share an image; nothing is built that no function uses."""
+    outputs = deploy(
+        {
+            "a1": {},
+            "a2": {},
+            "b": {"runtime": "python3.12"},
+            "c": {"architecture": "arm64"},
+        }
+    )
+
+    assert sorted(outputs["image_uris"]) == ["python3.12/x86_64", "python3.13/arm64", "python3.13/x86_64"]
+    assert len(recorder.all("ecr:Image")) == 3
+    assert len(set(outputs["image_uris"].values())) == 3
+
+
+def test_tag_of_the_content() -> None:
+    """Another base image or architecture is another tag; the same content has the same."""
+    tag = content_tag("base", "arm64")
+    assert tag == content_tag("base", "arm64")
+    assert len({tag, content_tag("base", "x86_64"), content_tag("other", "arm64")}) == 3
+
+
+def test_tag_follows_every_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A change of any file of the image, or of its recipe, is another tag."""
+    for name in image_files():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes((SOURCES / name).read_bytes())
+    monkeypatch.setattr("components.runner_image.SOURCES", tmp_path)
+    before = content_tag("base", "arm64")
+
+    for name in image_files():
+        content = (tmp_path / name).read_bytes()
+        (tmp_path / name).write_bytes(content + b"\n")
+        assert content_tag("base", "arm64") != before, name
+        (tmp_path / name).write_bytes(content)
+    assert content_tag("base", "arm64") == before
+
+
+def test_tag_covers_what_is_copied() -> None:
+    """Every file that the Dockerfile copies is one whose change changes the tag."""
+    listed = set(image_files())
+    assert DOCKERFILE in listed
+    lines = (SOURCES / DOCKERFILE).read_text().replace("\\\n", " ").splitlines()
+    copied = [word for line in lines if line.startswith("COPY ") for word in line.split()[1:-1]]
+    assert copied
+    for pattern in copied:
+        files = {file.relative_to(SOURCES).as_posix() for file in SOURCES.glob(pattern)}
+        assert files
+        assert files <= listed

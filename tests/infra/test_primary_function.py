@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+import json
+import zipfile
+from typing import TYPE_CHECKING
+
+import pulumi
+import pytest
+
+from tests.infra.recording import Secret
+
+if TYPE_CHECKING:
+    from overtime.settings import Place
+    from tests.infra.conftest import Deploy
+    from tests.infra.recording import Recorder
+
+LAYERS = [f"arn:aws:lambda:eu-west-1:123456789012:layer:{name}:1" for name in ("second", "first")]
+POLICY = "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"
+
+
+def test_function(deploy: Deploy, recorder: Recorder) -> None:
+    """The function gets what its settings say, layers in their order, and its queue."""
+    deploy(
+        {
+            "report": {
+                "runtime": "python3.12",
+                "architecture": "arm64",
+                "timeout_seconds": 70,
+                "memory_mib": 1024,
+                "layers": LAYERS,
+            }
+        }
+    )
+
+    inputs = recorder.inputs("Function", "report-function")
+    assert isinstance(inputs.pop("code"), pulumi.AssetArchive)
+    assert inputs == {
+        "name": "overtime-test-report",
+        "role": "arn:aws:iam::123456789012:role/report-role-0a1b2c3",
+        "handler": "handler.handler",
+        "runtime": "python3.12",
+        "architectures": ["arm64"],
+        "timeout": 70,
+        "memorySize": 1024,
+        "layers": LAYERS,
+        "deadLetterConfig": {"targetArn": "arn:aws:sqs:eu-west-1:123456789012:report-queue-0a1b2c3"},
+    }
+
+
+def test_secrets_stay_secret(deploy: Deploy, recorder: Recorder) -> None:
+    """Every variable of the function is a Pulumi secret, and no other input of any resource holds its value."""
+    deploy({"report": {"environment": {"TOKEN": "t0ps3cret", "PORT": 8080}}})
+
+    environment = recorder.inputs("Function", "report-function")["environment"]
+    assert environment == Secret({"variables": {"TOKEN": "t0ps3cret", "PORT": "8080"}})
+    elsewhere = [each for each in recorder.resources if (each.type, each.name) != _FUNCTION]
+    assert "t0ps3cret" not in repr([each.inputs for each in elsewhere])
+    assert "t0ps3cret" not in repr(recorder.outputs)
+
+
+_FUNCTION = ("aws:lambda/function:Function", "report-function")
+
+
+@pytest.mark.parametrize(("attempts", "retries"), [(1, 0), (2, 1), (3, 2)])
+def test_attempts(attempts: int, retries: int, deploy: Deploy, recorder: Recorder) -> None:
+    """The first attempt is no retry; the function keeps the account's concurrency."""
+    deploy({"report": {"attempts": attempts, "max_event_age": "1h"}})
+
+    assert recorder.inputs("FunctionEventInvokeConfig", "report-retries") == {
+        "functionName": "overtime-test-report",
+        "maximumRetryAttempts": retries,
+        "maximumEventAgeInSeconds": 3600,
+    }
+    assert "reservedConcurrentExecutions" not in recorder.inputs("Function", "report-function")
+
+
+def test_straight_to_fargate(deploy: Deploy, recorder: Recorder) -> None:
+    """Without an attempt nothing runs on Lambda, so nothing is retried there, and the dispatcher knows."""
+    deploy({"report": {"attempts": 0}})
+
+    assert recorder.inputs("Function", "report-function")["reservedConcurrentExecutions"] == 0
+    assert recorder.inputs("FunctionEventInvokeConfig", "report-retries")["maximumRetryAttempts"] == 0
+    variables = recorder.inputs("Function", "report-dispatcher-function")["environment"]["variables"]
+    assert variables["OVERTIME_ATTEMPTS"] == "0"
+
+
+def test_role_serves_lambda_and_fargate(deploy: Deploy, recorder: Recorder) -> None:
+    """Both services may take the function's role, and managed policies are attached to it."""
+    deploy({"report": {"policy_arns": [POLICY]}})
+
+    [trust] = json.loads(recorder.inputs("Role", "report-role")["assumeRolePolicy"])["Statement"]
+    assert trust["Principal"] == {"Service": ["lambda.amazonaws.com", "ecs-tasks.amazonaws.com"]}
+    attachment = recorder.inputs("RolePolicyAttachment", "report-policy-0")
+    assert attachment == {"role": "report-role-0a1b2c3", "policyArn": POLICY}
+
+
+def test_role_may_write_to_the_queue_first(deploy: Deploy, recorder: Recorder) -> None:
+    """Permissions and log group exist before the function: Lambda checks the one and would make the other itself."""
+    deploy({"report": {"policy_arns": [POLICY]}})
+
+    before = {urn.rpartition("::")[2] for urn in recorder.one("Function", "report-function").after}
+    assert {"report-permissions", "report-policy-0", "report-logs", "report-queue"} <= before
+
+
+def test_log_group(deploy: Deploy, recorder: Recorder) -> None:
+    """The log group is the one that Lambda writes to, kept as long as the settings say."""
+    deploy(retention={"logs_days": 7})
+
+    logs = recorder.inputs("LogGroup", "report-logs")
+    assert logs == {"name": "/aws/lambda/overtime-test-report", "retentionInDays": 7}
+
+
+def test_code_of_a_folder(deploy: Deploy, recorder: Recorder, place: Place) -> None:
+    """A folder's code is what people wrote, without caches that would change the archive from one run to the next."""
+    (place.root / "pkg" / "__pycache__").mkdir(parents=True)
+    (place.root / "pkg" / "mod.py").write_text("")
+    (place.root / "pkg" / "__pycache__" / "mod.pyc").write_text("")
+
+    deploy()
+
+    code = recorder.inputs("Function", "report-function")["code"]
+    assert set(code.assets) == {"handler.py", "pkg/mod.py"}
+
+
+def test_code_of_a_zip(deploy: Deploy, recorder: Recorder, place: Place) -> None:
+    """A zip is handed over as it is."""
+    with zipfile.ZipFile(place.root / "code.zip", "w") as archive:
+        archive.writestr("handler.py", "")
+
+    deploy({"report": {"code": "code.zip"}})
+
+    code = recorder.inputs("Function", "report-function")["code"]
+    assert isinstance(code, pulumi.FileArchive)
+    assert code.path == str(place.root / "code.zip")

@@ -1,0 +1,198 @@
+"""The program as a whole, from its settings to its exports."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import runpy
+from typing import TYPE_CHECKING, Any
+
+import pulumi
+import pytest
+
+from components.archives import SOURCES
+from overtime.automation.program import Program
+from overtime.settings import Place, parse
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.infra.conftest import Deploy, Run
+    from tests.infra.recording import Recorder
+
+TAGGED = {
+    "aws:cloudwatch/logGroup:LogGroup",
+    "aws:dynamodb/table:Table",
+    "aws:ec2/securityGroup:SecurityGroup",
+    "aws:ecs/cluster:Cluster",
+    "aws:ecs/taskDefinition:TaskDefinition",
+    "aws:iam/role:Role",
+    "aws:lambda/eventSourceMapping:EventSourceMapping",
+    "aws:lambda/function:Function",
+    "aws:s3/bucket:Bucket",
+    "aws:sqs/queue:Queue",
+    "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule",
+    "awsx:ec2:Vpc",
+    "awsx:ecr:Repository",
+}
+
+
+@pytest.fixture
+def configured() -> Iterator[None]:
+    """Leave no stack configuration behind."""
+    yield
+    pulumi.runtime.set_all_config({})
+
+
+def test_exports(deploy: Deploy) -> None:
+    """The stack says where everything is."""
+    sqs = "https://sqs.eu-west-1.amazonaws.com/123456789012"
+
+    assert deploy() == {
+        "functions": {
+            "report": {
+                "name": "overtime-test-report",
+                "arn": "arn:aws:lambda:eu-west-1:123456789012:function:overtime-test-report",
+                "queue_url": f"{sqs}/report-queue-0a1b2c3",
+                "parking_queue_url": f"{sqs}/report-parking-0a1b2c3",
+                "task_family": "overtime-test-report",
+                "dispatcher_name": "overtime-test-report-dispatcher",
+                "log_group": "/aws/lambda/overtime-test-report",
+            }
+        },
+        "cluster_arn": "arn:aws:ecs:eu-west-1:123456789012:cluster/overtime-cluster-0a1b2c3",
+        "ledger_table": "overtime-ledger-runs-0a1b2c3",
+        "ledger_bucket": "overtime-ledger-objects-0a1b2c3",
+        "image_uris": {
+            "python3.13/x86_64": (
+                "123456789012.dkr.ecr.eu-west-1.amazonaws.com/overtime-images-0a1b2c3@sha256:"
+                + tag_of_the_image().ljust(64, "0")
+            )
+        },
+    }
+
+
+def tag_of_the_image() -> str:
+    from components.runner_image import content_tag  # noqa: PLC0415 - what it reads may not be touched at import
+
+    return content_tag("public.ecr.aws/lambda/python:3.13", "x86_64")
+
+
+def test_several_functions(deploy: Deploy, recorder: Recorder) -> None:
+    """Functions share the platform and nothing else; each keeps its own options."""
+    outputs = deploy(
+        {
+            "report": {"memory_mib": 1024, "task": {"cpu": 512, "memory_mib": 2048}, "max_runtime": "2h"},
+            "sums": {"timeout_seconds": 60, "attempts": 1},
+        }
+    )
+
+    assert set(outputs["functions"]) == {"report", "sums"}
+    for kind, count in (("Cluster", 1), ("Table", 1), ("Bucket", 1), ("Vpc", 1), ("Repository", 1), ("Queue", 4)):
+        assert len(recorder.all(kind)) == count, kind
+    assert recorder.inputs("lambda/function:Function", "report-function")["memorySize"] == 1024
+    assert recorder.inputs("lambda/function:Function", "sums-function")["memorySize"] == 512
+    assert recorder.inputs("lambda/function:Function", "sums-function")["timeout"] == 60
+    assert recorder.inputs("TaskDefinition", "report-task-definition")["memory"] == "2048"
+    assert recorder.inputs("TaskDefinition", "sums-task-definition")["memory"] == "4096"
+
+
+def test_tags(deploy: Deploy, recorder: Recorder) -> None:
+    """Everything that takes tags has the stack's, and no tag holds anything else."""
+    deploy(tags={"owner": "reports"})
+
+    tagged = {each.type: each.inputs["tags"] for each in recorder.resources if "tags" in each.inputs}
+    assert tagged == {kind: {"owner": "reports"} for kind in TAGGED}
+
+
+def test_no_tags(deploy: Deploy, recorder: Recorder) -> None:
+    """Without tags in the settings nothing is tagged."""
+    deploy()
+
+    assert [each.name for each in recorder.resources if "tags" in each.inputs] == []
+
+
+def shapes(recorder: Recorder) -> list[tuple[str, str, str]]:
+    assert recorder.resources
+    return sorted((each.type, each.name, repr(_without_addresses(each.inputs))) for each in recorder.resources)
+
+
+def _without_addresses(value: Any) -> Any:
+    match value:
+        case dict():
+            return {key: _without_addresses(each) for key, each in sorted(value.items())}
+        case list():
+            return [_without_addresses(each) for each in value]
+        case pulumi.AssetArchive():
+            return {name: vars(asset)["path"] for name, asset in sorted(value.assets.items())}
+    return value
+
+
+@pytest.mark.usefixtures("configured")
+def test_the_command_line_and_python_build_the_same(
+    run: Run, recorder: Recorder, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`__main__.py` and `overtime.automation` register the same resources with the same inputs."""
+    monkeypatch.chdir(place.root)
+    data = {"functions": {"report": {"code": ".", "handler": "handler.handler", "environment": {"TOKEN": "t0ps3cret"}}}}
+
+    pulumi.runtime.set_all_config({f"overtime:{key}": json.dumps(value) for key, value in data.items()})
+    run(lambda: runpy.run_path(str(SOURCES / "__main__.py"), run_name="__main__") and None)
+    by_command = shapes(recorder)
+    pulumi.runtime.set_all_config({})
+    recorder.resources.clear()
+    recorder.outputs.clear()
+    run(Program(parse(data, place), place))
+
+    assert shapes(recorder) == by_command
+
+
+@pytest.mark.usefixtures("configured")
+def test_wrong_configuration_stops_the_program(run: Run, recorder: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stack's wrong configuration is told without a stack trace, before any resource is registered."""
+    monkeypatch.chdir(SOURCES)
+    function = {"code": "lambdas/primary", "handler": "handler.handler", "task": {"cpu": 512, "memory_mib": 3000}}
+    config = {"overtime:functions": json.dumps({"report": function}), "overtime:netwrok": "{}"}
+    pulumi.runtime.set_all_config(config)
+
+    with pytest.raises(pulumi.RunError) as caught:
+        run(lambda: runpy.run_path(str(SOURCES / "__main__.py"), run_name="__main__"))
+
+    assert str(caught.value) == (
+        "overtime: 2 settings cannot work\n\n"
+        "  overtime:netwrok = {}\n"
+        "    No setting has this name, so it would change nothing. Did you mean network?\n"
+        "    pulumi config rm --path overtime:netwrok\n\n"
+        "  overtime:functions.report.task.memory_mib = 3000\n"
+        "    Fargate with 512 cpu units takes 1024, 2048, 3072 or 4096 MiB.\n"
+        "    pulumi config set --path overtime:functions.report.task.memory_mib 3072"
+    )
+    assert recorder.resources == []
+
+
+def test_main_is_short() -> None:
+    """`__main__.py` shows the architecture at a glance."""
+    assert len((SOURCES / "__main__.py").read_text().splitlines()) <= 60
+
+
+def test_configuration_is_read_in_one_place() -> None:
+    """Components and program take settings; none of them reads configuration or the environment itself."""
+    forbidden = {"Config", "get_config", "environ", "getenv", "get_project", "get_stack", "settings.load"}
+    files = [*(SOURCES / "components").glob("*.py"), SOURCES / "overtime" / "program.py"]
+    assert len(files) > 10
+    for file in files:
+        names = {
+            node.attr if isinstance(node, ast.Attribute) else node.id
+            for node in ast.walk(ast.parse(file.read_text()))
+            if isinstance(node, (ast.Attribute, ast.Name))
+        }
+        assert names.isdisjoint(forbidden), file.name
+
+
+def test_nothing_knows_a_local_mode() -> None:
+    """No endpoint, emulator or local stack is named in what deploys to AWS."""
+    files = [*(SOURCES / "components").glob("*.py"), *(SOURCES / "overtime").rglob("*.py"), SOURCES / "__main__.py"]
+    word = re.compile(r"^\s*(from|import) local\b|endpoint_url|localhost|127\.0\.0\.1|ministack", re.MULTILINE)
+    assert len(files) > 30
+    assert [file.name for file in files if word.search(file.read_text())] == []
