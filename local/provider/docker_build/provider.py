@@ -32,7 +32,8 @@ class ImageProvider(pulumi_provider.Provider):
         """Refuse what cannot be built here."""
         _know(request.type)
         problems = inputs.refusals(inputs.plain_map(request.new_inputs))
-        failures = [pulumi_provider.CheckFailure(name, f"{name} {reason}.") for name, reason in problems.items()]
+        # Not by the field for it: the engine would print the value, secret or not.
+        failures = [pulumi_provider.CheckFailure("", f"{name} {reason}.") for name, reason in problems.items()]
         return pulumi_provider.CheckResponse(inputs=request.new_inputs, failures=failures)
 
     async def diff(self, request: pulumi_provider.DiffRequest) -> pulumi_provider.DiffResponse:
@@ -146,7 +147,8 @@ def _places_unknown(state: Mapping[str, Plain]) -> bool:
 
 
 def _know(kind: str) -> None:
-    if kind != IMAGE:
+    # The SDK reads the type out of the URN, where it follows those of its parents.
+    if kind.rpartition("$")[2] != IMAGE:
         raise LocalError(
             f"The local stand-in of docker-build knows {IMAGE}, and not {kind!r}. Use an Image, or the genuine plugin."
         )

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import sys
-from contextlib import suppress
+import threading
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import grpc  # type: ignore[import-untyped]
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 
     from pulumi.runtime.proto import ResourceProviderServicer
 
+STOP_SECONDS = 1
 Request = TypeVar("Request")
 Response = TypeVar("Response")
 
@@ -34,8 +37,7 @@ def serve(make: Callable[[str], ResourceProviderServicer]) -> None:
     engine = next((argument for argument in sys.argv[1:] if not argument.startswith("-")), None)
     if engine is None:
         sys.exit("This is a Pulumi plugin: the engine starts it and gives its own address. Run the engine instead.")
-    with suppress(KeyboardInterrupt):
-        asyncio.run(_serve(make(engine)))
+    asyncio.run(_serve(make(engine)))
 
 
 async def _serve(servicer: ResourceProviderServicer) -> None:
@@ -43,8 +45,23 @@ async def _serve(servicer: ResourceProviderServicer) -> None:
     provider_pb2_grpc.add_ResourceProviderServicer_to_server(servicer, server)
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
+    told_to_stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, told_to_stop.set)
     print(port, flush=True)  # noqa: T201 - how a plugin tells the engine where it listens
-    await server.wait_for_termination()
+    await told_to_stop.wait()
+    _leave_in_time()
+    await server.stop(grace=None)
+
+
+def _leave_in_time() -> None:
+    """End this process soon even if a thread still waits for an engine that is about to end itself.
+
+    The engine gives all its plugins five seconds together, and calls those that it did not come to broken.
+    """
+    timer = threading.Timer(STOP_SECONDS, os._exit, args=(0,))
+    timer.daemon = True
+    timer.start()
 
 
 class PlainErrors(grpc.aio.ServerInterceptor):  # type: ignore[misc]  # grpc has no types

@@ -151,9 +151,10 @@ def test_an_input_that_is_not_supported_is_refused_by_name(
     place: Place, new_stack: NewStack, repository: str, sources: Path
 ) -> None:
     """Nothing is built without what the program asked for."""
-    stack = new_stack(program(place, repository, sources, secrets={"token": "x"}, no_cache=True))
+    stack = new_stack(program(place, repository, sources, secrets={"token": "hidden-value"}, no_cache=True))
 
     with pytest.raises(automation.CommandError, match="secrets is not supported") as failed:
         stack.preview()
 
     assert "noCache is True" in str(failed.value)
+    assert "hidden-value" not in str(failed.value)
