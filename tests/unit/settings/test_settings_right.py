@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pulumi
 import pytest
@@ -28,13 +29,17 @@ from overtime.settings import (
 from overtime.settings.fargate_sizes import MEMORY_MIB, allowed, nearest
 
 ROOT = Path(__file__).parents[3]
-SECTIONS = (Settings, Function, Task, Permission, Network, Retention, Image, Cluster)
 
 
 @pytest.fixture
 def place(tmp_path: Path) -> Place:
     (tmp_path / "handler.py").write_text("")
     return Place(project="overtime", stack="dev", root=tmp_path)
+
+
+def stack_of_the_project() -> dict[str, Any]:
+    config = yaml.safe_load((ROOT / "Pulumi.dev.yaml").read_text())["config"]
+    return {key.removeprefix("overtime:"): value for key, value in config.items() if key.startswith("overtime:")}
 
 
 def one(**function: object) -> dict[str, object]:
@@ -134,28 +139,57 @@ def test_fargate_words() -> None:
 
 def test_load_reads_the_stack(place: Place) -> None:
     """`load` reads the keys of the running stack, sections as the JSON that the engine hands over."""
-    pulumi.runtime.set_all_config({"overtime:functions": json.dumps(one()["functions"]), "aws:region": "eu-west-1"})
+    function = one(environment={"TOKEN": "t0ps3cret"})["functions"]
+    pulumi.runtime.set_all_config({"overtime:functions": json.dumps(function), "aws:region": "eu-west-1"})
     try:
-        assert load(place).functions["report"].handler == "handler.handler"
+        assert load(place) == parse({"functions": function}, place)
     finally:
         pulumi.runtime.set_all_config({})
 
 
 def test_the_stack_that_comes_with_the_project() -> None:
     """Pulumi.dev.yaml works as it is."""
-    config = yaml.safe_load((ROOT / "Pulumi.dev.yaml").read_text())["config"]
-    data = {key.removeprefix("overtime:"): value for key, value in config.items() if key.startswith("overtime:")}
-    settings = parse(data, Place(project="overtime", stack="dev", root=ROOT))
+    settings = parse(stack_of_the_project(), Place(project="overtime", stack="dev", root=ROOT))
     assert list(settings.functions) == ["report"]
 
 
-def test_the_stack_that_comes_with_the_project_is_complete() -> None:
-    """Pulumi.dev.yaml shows every key, and Pulumi.yaml declares every top-level one."""
+def test_every_default_of_the_stack_that_comes_with_the_project() -> None:
+    """What Pulumi.dev.yaml shows as a default is the default: without those keys the stack is the same."""
+    shown = stack_of_the_project()
+    report = shown["functions"]["report"]
+    own = {key: report[key] for key in ("code", "handler", "permissions")}
+    place = Place(project="overtime", stack="dev", root=ROOT)
+    assert parse(shown, place) == parse({"functions": {"report": own}}, place)
+
+
+def test_every_key_of_the_stack_that_comes_with_the_project() -> None:
+    """Pulumi.dev.yaml shows every key where it belongs; those that exclude each other, as comments."""
+    shown = stack_of_the_project()
+    report = shown["functions"]["report"]
     text = (ROOT / "Pulumi.dev.yaml").read_text()
-    keys = {name for model in SECTIONS for name in model.model_fields}
-    assert [key for key in sorted(keys) if f"{key}:" not in text] == []
+    given_subnets = {"subnet_ids", "security_group_ids", "assign_public_ip"}
+    assert set(shown) == set(Settings.model_fields)
+    assert set(report) == set(Function.model_fields)
+    assert set(report["task"]) == set(Task.model_fields)
+    assert set(report["permissions"][0]) == set(Permission.model_fields)
+    assert set(shown["network"]) == set(Network.model_fields) - given_subnets
+    assert [key for key in given_subnets if f"#   {key}:" not in text] == []
+    for section, model in (("retention", Retention), ("image", Image), ("cluster", Cluster)):
+        assert set(shown[section]) == set(model.model_fields)
+
+
+def test_project_declares_every_key() -> None:
+    """Pulumi.yaml declares every top-level key with type and description, and its default where there is one."""
     declared = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["config"]
-    assert {key for key in declared if not key.startswith("pulumi:")} == set(Settings.model_fields)
+    assert set(declared) == set(Settings.model_fields)
     for name, field in Settings.model_fields.items():
-        assert declared[name]["type"] == "object", field
-        assert declared[name]["description"]
+        assert declared[name]["type"] == "object"
+        assert len(declared[name]["description"]) > 20
+        assert ("default" in declared[name]) is not field.is_required()
+
+
+def test_project_defaults_are_the_defaults(place: Place) -> None:
+    """What Pulumi.yaml declares as a default is what a stack without the key gets."""
+    declared = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["config"]
+    defaults = {name: key["default"] for name, key in declared.items() if "default" in key}
+    assert parse(one() | defaults, place) == parse(one(), place)

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import copy
+import json
 import zipfile
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from textwrap import indent
 
+import pulumi
 import pytest
 import yaml
 
 from overtime.errors import OvertimeError
-from overtime.settings import Place, SettingsError, parse
+from overtime.settings import Place, SettingsError, load, parse
+
+Configure = Callable[..., None]
 
 
 @pytest.fixture
@@ -33,6 +38,18 @@ def report_of(data: dict[str, object], place: Place, secret_keys: tuple[str, ...
     return str(caught.value)
 
 
+@pytest.fixture
+def configure() -> Iterator[Configure]:
+    """Set a stack's configuration as the engine hands it over: text as it is, everything else as JSON."""
+
+    def set_all(config: dict[str, object], secret: Sequence[str] = ()) -> None:
+        values = {key: value if isinstance(value, str) else json.dumps(value) for key, value in config.items()}
+        pulumi.runtime.set_all_config(values, list(secret))
+
+    yield set_all
+    pulumi.runtime.set_all_config({})
+
+
 WRONG = yaml.safe_load(Path(__file__).with_name("wrong_settings.yaml").read_text())
 
 
@@ -41,6 +58,25 @@ def test_message(case: str, place: Place) -> None:
     """A wrong setting is told with its path, its value, the rule and the command that mends it."""
     expected = "overtime: 1 setting cannot work\n\n" + indent(WRONG[case]["message"], "  ").rstrip("\n")
     assert report_of(WRONG[case]["given"], place).replace(str(place.root), "ROOT") == expected
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_message_in_a_stack(case: str, place: Place, configure: Configure) -> None:
+    """A stack's configuration file gets the same message as a mapping, whatever the engine makes of its values."""
+    configure({f"overtime:{key}": value for key, value in WRONG[case]["given"].items()})
+    with pytest.raises(SettingsError) as caught:
+        load(place)
+    assert str(caught.value) == report_of(WRONG[case]["given"], place)
+
+
+def test_secret_in_a_stack(place: Place, configure: Configure) -> None:
+    """Below a key that the stack marks as secret, no text appears."""
+    configure(
+        {f"overtime:{key}": value for key, value in configuration(runtime="s3cret").items()}, ["overtime:functions"]
+    )
+    with pytest.raises(SettingsError, match=r"runtime = \[withheld: it may be a secret\]") as caught:
+        load(place)
+    assert "s3cret" not in str(caught.value)
 
 
 def test_at_least_twenty() -> None:
