@@ -45,10 +45,9 @@ def completed(properties: Mapping[str, Property], given: Values) -> Values:
 
 def coerced(declared: Property, value: Any) -> Any:  # noqa: ANN401 - likewise
     """Give a value the Python type of its kind; numbers and flags may be given as texts, and texts as those."""
-    if value is UNKNOWN:
-        return UNKNOWN
-    if value is None:
-        return declared.default
+    value = declared.default if value is None else value
+    if value is UNKNOWN or value is None:
+        return value
     match declared.kind:
         case Kind.TEXT:
             return _text(value)

@@ -116,7 +116,7 @@ class Provider:
             id=identity,
             old=completed(resource.properties, old),
             new=completed(resource.properties, new),
-            outputs=revealed(before),
+            outputs=self._known(of, resource, identity, before),
             names=names,
         )
         update = resource.update
@@ -152,6 +152,14 @@ class Provider:
         marked = {name: Secret(value) if name in _SECRET_ANSWERS else value for name, value in answer.items()}
         return marked, []
 
+    def _known(self, of: Named, resource: ResourceType, identity: str, before: Values) -> Values:
+        """Give what AWS told before; when a creation was not finished, nobody has asked yet."""
+        known: Values = revealed(before)
+        if all(name in known for name in resource.outputs):
+            return known
+        found = self._asked(f"{of} could not be read", lambda: resource.read(self.aws, identity, known))
+        return {**known, **(found or {})}
+
     def _state(self, of: Named, resource: ResourceType, identity: str, inputs: Values, known: Values) -> Values:
         found = self._asked(f"{of} could not be read", lambda: resource.read(self.aws, identity, known))
         if found is None:
@@ -180,4 +188,8 @@ def _without_other_code(resource: ResourceType, inputs: Values, before: Values, 
     other = before.get("codeSha256") is not None and state.get("codeSha256") != before.get("codeSha256")
     if not other:
         return inputs
-    return {name: value for name, value in inputs.items() if name == DEFAULTS or resource.properties[name].kind is not Kind.CODE}
+    return {
+        name: value
+        for name, value in inputs.items()
+        if name == DEFAULTS or resource.properties[name].kind is not Kind.CODE
+    }

@@ -135,7 +135,9 @@ class Aws:
         deadline, pause = time.monotonic() + seconds, _FIRST_PAUSE_SECONDS
         while not done():
             if time.monotonic() + pause > deadline:
-                raise LocalError(f"AWS was asked for {seconds:g} s, and still {until} did not happen. Look at it there.")
+                raise LocalError(
+                    f"AWS was asked for {seconds:g} s, and still {until} did not happen. Look at it there."
+                )
             self._pause(pause, until)
             pause = min(pause * 1.5, _LONGEST_PAUSE_SECONDS)
 

@@ -36,9 +36,7 @@ _PAIR = ("key", "value")
 
 
 def _create_cluster(aws: Aws, given: Values) -> str:
-    shape = present(
-        clusterName=given["name"], settings=given["settings"], tags=tag_list(given["tags"], *_PAIR) or None
-    )
+    shape = present(clusterName=given["name"], settings=given["settings"], tags=tag_list(given["tags"], *_PAIR) or None)
     return aws.ecs.create_cluster(**shape)["cluster"]["clusterArn"]
 
 
@@ -79,9 +77,7 @@ CLUSTER = ResourceType(
     token="aws:ecs/cluster:Cluster",  # noqa: S106
     properties={
         "name": text(replaces=True),
-        "settings": unordered(
-            block(fields={"name": text(required=True), "value": text(required=True)}), computed=True
-        ),
+        "settings": unordered(block(fields={"name": text(required=True), "value": text(required=True)}), computed=True),
         "tags": mapping(),
     },
     outputs={"arn": ()},
@@ -116,9 +112,7 @@ def _register(aws: Aws, given: Values) -> str:
 def _read_definition(aws: Aws, family: str, known: Values) -> Values | None:
     # The family alone would be its newest revision, which somebody else may have made.
     name = known.get("arn") or family
-    found = unless_gone(
-        lambda: aws.ecs.describe_task_definition(taskDefinition=name, include=["TAGS"]), _NO_DEFINITION
-    )
+    found = unless_gone(lambda: aws.ecs.describe_task_definition(taskDefinition=name, include=["TAGS"]), _NO_DEFINITION)
     if found is None or found["taskDefinition"].get("status") == "INACTIVE":
         return None
     definition = found["taskDefinition"]
@@ -161,9 +155,7 @@ TASK_DEFINITION = ResourceType(
         "memory": text(replaces=True),
         "networkMode": text(replaces=True, computed=True),
         "requiresCompatibilities": unordered(text(), replaces=True),
-        "runtimePlatform": block(
-            fields={"operatingSystemFamily": text(), "cpuArchitecture": text()}, replaces=True
-        ),
+        "runtimePlatform": block(fields={"operatingSystemFamily": text(), "cpuArchitecture": text()}, replaces=True),
         "ephemeralStorage": block(fields={"sizeInGib": integer(required=True)}, replaces=True),
         "executionRoleArn": text(replaces=True),
         "taskRoleArn": text(replaces=True),

@@ -73,9 +73,7 @@ def _create(aws: Aws, given: Values) -> str:
     configuration = _configuration(given)
     if not configuration["DeadLetterConfig"]["TargetArn"]:
         del configuration["DeadLetterConfig"]
-    aws.when(
-        lambda: aws.functions.create_function(**shape, **configuration, Code={"ZipFile": content}), role_not_ready
-    )
+    aws.when(lambda: aws.functions.create_function(**shape, **configuration, Code={"ZipFile": content}), role_not_ready)
     return str(given["name"])
 
 

@@ -103,9 +103,7 @@ _NO_SUBNET = "InvalidSubnetID.NotFound"
 
 
 def _create_subnet(aws: Aws, given: Values) -> str:
-    shape = present(
-        VpcId=given["vpcId"], CidrBlock=given["cidrBlock"], AvailabilityZone=given["availabilityZone"]
-    )
+    shape = present(VpcId=given["vpcId"], CidrBlock=given["cidrBlock"], AvailabilityZone=given["availabilityZone"])
     return aws.ec2.create_subnet(**shape, **tagged("subnet", given))["Subnet"]["SubnetId"]
 
 

@@ -120,9 +120,7 @@ def _update_rule(aws: Aws, change: Change) -> None:
 
 def _forbid(aws: Aws, rule: str, known: Values) -> None:
     group = known["securityGroupId"]
-    unless_gone(
-        lambda: aws.ec2.revoke_security_group_egress(GroupId=group, SecurityGroupRuleIds=[rule]), *_NO_RULE
-    )
+    unless_gone(lambda: aws.ec2.revoke_security_group_egress(GroupId=group, SecurityGroupRuleIds=[rule]), *_NO_RULE)
 
 
 EGRESS_RULE = ResourceType(

@@ -26,9 +26,7 @@ def tags_of(pairs: Iterable[Mapping[str, Any]], key: str = "Key", value: str = "
     return {pair[key]: pair.get(value, "") for pair in pairs}
 
 
-def retag(
-    change: Change, *, put: Callable[[dict[str, str]], object], remove: Callable[[list[str]], object]
-) -> None:
+def retag(change: Change, *, put: Callable[[dict[str, str]], object], remove: Callable[[list[str]], object]) -> None:
     """Put the tags that are new or other, and remove those that are no more."""
     old, new = change.old["tags"] or {}, change.new["tags"] or {}
     removed = [name for name in old if name not in new]
