@@ -9,11 +9,12 @@ import os
 import sys
 import time
 
-from runner import environment, report
+from runner import environment
 from runner.environment import Places
 from runner.errors import CodeError
 from runner.outcome import outcome_of
 from runner.process import Child, out_of_memory_kills
+from runner.report import Report
 from runner.runtime_api import Invocation, RuntimeApi
 from runner.supervise import supervise
 
@@ -61,7 +62,8 @@ class HandlerRun:
         invocation = Invocation(
             request_id, event, headers(function, request_id, (time.time() + seconds) * 1000, context)
         )
-        api = RuntimeApi(invocation, self._happenings, lambda: self._say(report.start(request_id, function.version)))
+        report = Report(request_id, function.version, log_format=function.log_format)
+        api = RuntimeApi(invocation, self._happenings, lambda: self._say(report.start(time.time())))
         derived = environment.of_function(
             function, region=self._settings.region, log_stream=log_stream, trace_id=_optional(context, "trace_id")
         )
@@ -73,14 +75,14 @@ class HandlerRun:
             ending, request_id=request_id, run_seconds=seconds, out_of_memory=out_of_memory_kills() > kills
         )
         self._say(
-            ("" if ending.handed_out else report.start(request_id, function.version))
+            ("" if ending.handed_out else report.start(time.time()))
             + report.end(
-                request_id=request_id,
+                time.time(),
+                outcome,
                 duration=ending.duration,
                 init_duration=ending.init_duration,
                 memory_mib=memory_mib or function.memory_mib,
                 peak_mib=ending.exit.peak_mib if ending.exit else 0,
-                outcome=outcome,
             )
         )
         return outcome

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import select
 from typing import TYPE_CHECKING
@@ -161,6 +162,12 @@ def test_start_end_and_report_frame_what_the_handler_prints(task: Task) -> None:
     assert lines[1] == "y" * 1023
     assert lines[2] == f"END RequestId: {REQUEST_ID}"
     assert lines[3].startswith(f"REPORT RequestId: {REQUEST_ID}\tDuration: ")
+
+
+def test_a_function_that_logs_json_has_no_line_that_is_none(task: Task) -> None:
+    task.deploy("behaviours.raises", LoggingConfig={"LogFormat": "JSON", "LogGroup": "/aws/lambda/report"})
+    lines = [json.loads(line) for line in task.run().output.splitlines()]
+    assert [line.get("type") or line["level"] for line in lines] == ["platform.start", "ERROR", "platform.report"]
 
 
 def test_the_report_line_names_memory_and_error_type(task: Task) -> None:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from runner.errors import CodeError, RunnerError, StoppedError
-from runner.outcome import Outcome, outcome_of, outcome_of_error
+from runner.outcome import outcome_of, outcome_of_error
 from runner.process import Exit, out_of_memory_kills
-from runner.report import end, start
+from runner.report import Report
 from runner.runtime_api import LARGEST_RESULT, Answer
 from runner.supervise import Ending
 
@@ -122,15 +122,16 @@ def test_the_kernels_count_of_kills(tmp_path: Path, text: str, kills: int) -> No
     assert out_of_memory_kills((str(tmp_path / "absent"), str(tmp_path / "memory.events"))) == kills
 
 
-def lines(outcome: Outcome) -> str:
+def lines(found: Ending, log_format: str = "Text") -> str:
     """Write the lines behind the handler's."""
-    return end(request_id="id", duration=1.23456, init_duration=0.1, memory_mib=512, peak_mib=80, outcome=outcome)
+    outcome = outcome_of(found, request_id="id", run_seconds=1, out_of_memory=False)
+    report = Report("id", "$LATEST", log_format=log_format)
+    return report.end(0.0, outcome, duration=1.23456, init_duration=0.1, memory_mib=512, peak_mib=80)
 
 
 def test_the_lines_around_a_success_are_lambdas() -> None:
-    assert start("id", "$LATEST") == "START RequestId: id Version: $LATEST\n"
-    outcome = outcome_of(ending(RETURNED), request_id="id", run_seconds=1, out_of_memory=False)
-    assert lines(outcome) == (
+    assert Report("id", "$LATEST", log_format="Text").start(0.0) == "START RequestId: id Version: $LATEST\n"
+    assert lines(ending(RETURNED)) == (
         "END RequestId: id\n"
         "REPORT RequestId: id\tDuration: 1234.56 ms\tMemory Size: 512 MB\tMax Memory Used: 80 MB\t"
         "Init Duration: 100.00 ms\t\n"
@@ -138,11 +139,38 @@ def test_the_lines_around_a_success_are_lambdas() -> None:
 
 
 def test_a_death_that_the_runtime_could_not_report_is_said_before_the_end() -> None:
-    outcome = outcome_of(ending(code=3), request_id="id", run_seconds=1, out_of_memory=False)
-    assert lines(outcome).splitlines()[0] == f"{DIED}exit status 3"
-    assert lines(outcome).endswith("\tStatus: error\tError Type: Runtime.ExitError\t\n")
+    found = lines(ending(code=3))
+    assert found.splitlines()[0] == f"{DIED}exit status 3"
+    assert found.endswith("\tStatus: error\tError Type: Runtime.ExitError\t\n")
 
 
 def test_a_timeout_has_lambdas_status() -> None:
-    outcome = outcome_of(ending(timed_out=True), request_id="id", run_seconds=1, out_of_memory=False)
-    assert lines(outcome).endswith("\tStatus: timeout\t\n")
+    assert lines(ending(timed_out=True)).endswith("\tStatus: timeout\t\n")
+
+
+def test_in_the_json_format_the_lines_are_lambdas_platform_events() -> None:
+    first = json.loads(Report("id", "7", log_format="JSON").start(0.0))
+    assert first == {
+        "time": "1970-01-01T00:00:00.000Z",
+        "type": "platform.start",
+        "record": {"requestId": "id", "version": "7"},
+    }
+    (last,) = map(json.loads, lines(ending(RETURNED), "JSON").splitlines())
+    metrics = {"durationMs": 1234.56, "memorySizeMB": 512, "maxMemoryUsedMB": 80, "initDurationMs": 100.0}
+    assert (last["type"], last["record"]) == (
+        "platform.report",
+        {"requestId": "id", "metrics": metrics, "status": "success"},
+    )
+
+
+@pytest.mark.parametrize(
+    ("found", "status", "error_type"),
+    [(ending(code=3), "error", "Runtime.ExitError"), (ending(timed_out=True), "timeout", None)],
+)
+def test_in_the_json_format_a_fault_is_an_error_line_of_its_own(
+    found: Ending, status: str, error_type: str | None
+) -> None:
+    fault, report = map(json.loads, lines(found, "JSON").splitlines())
+    assert (fault["level"], fault["requestId"]) == ("ERROR", "id")
+    assert "Error: " in fault["errorMessage"]
+    assert (report["record"]["status"], report["record"].get("errorType")) == (status, error_type)
