@@ -54,10 +54,10 @@ class Recorder(pulumi_mocks.Mocks):
         known = {"repositoryUrl": "registry/r", "name": args.name, "digest": "sha256:1"}
         return f"{args.name}-id", {**known, **args.inputs}
 
-    def call(self, args: pulumi_mocks.MockCallArgs) -> dict[str, Any]:
+    def call(self, args: pulumi_mocks.MockCallArgs) -> tuple[dict[Any, Any], list[tuple[str, str]] | None]:
         """Answer a function of the plugin aws."""
         self.calls.append((args.token, args.args))
-        return {
+        answers: dict[str, dict[str, Any]] = {
             "aws:index/getAvailabilityZones:getAvailabilityZones": {
                 "names": ["eu-west-1a", "eu-west-1b", "eu-west-1c"]
             },
@@ -66,7 +66,8 @@ class Recorder(pulumi_mocks.Mocks):
                 "userName": "AWS",
                 "password": "token",
             },
-        }[args.token]
+        }
+        return answers[args.token], []
 
 
 @pytest.fixture
@@ -80,11 +81,11 @@ def outputs_of(make: Callable[[], Any], read: Callable[[Any], dict[str, Any]]) -
     """Run a component to its end, and give outputs of it."""
     known: dict[str, Any] = {}
 
-    @pulumi.runtime.test
     def whole() -> pulumi.Output[None]:
         return pulumi.Output.from_input(read(make())).apply(known.update)
 
-    whole()
+    to_its_end: Callable[[Callable[[], object]], Callable[[], None]] = pulumi_mocks.test
+    to_its_end(whole)()
     return known
 
 
