@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from local.provider.aws.schema import Kind, Naming, Property, ResourceType
 from local.provider.aws.values import UNKNOWN, Archive, Values, revealed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 DEFAULTS = "__defaults"
 """Where Pulumi's providers note which inputs are not the program's but chosen by them."""
@@ -97,24 +98,12 @@ def _in_value(token: str, path: str, declared: Property, value: object) -> Itera
 
 
 def _wrong_kind(declared: Property, value: object) -> str:
-    match declared.kind:
-        case Kind.TEXT:
-            return "" if isinstance(value, str | bool | int | float) else "a text"
-        case Kind.INTEGER:
-            return "" if _is_integer(value) else "a whole number"
-        case Kind.FLAG:
-            return "" if value in (True, False, "true", "false") else "true or false"
-        case Kind.JSON:
-            return "" if _is_json(value) else "a JSON document as text"
-        case Kind.MAP:
-            texts = isinstance(value, dict) and not any(isinstance(each, dict | list) for each in value.values())
-            return "" if texts else "texts by name"
-        case Kind.LIST | Kind.SET:
-            return "" if isinstance(value, list) else "a list"
-        case Kind.BLOCK:
-            return "" if isinstance(value, dict) else "an object"
-        case Kind.CODE:
-            return "" if isinstance(value, Archive) else "an archive"
+    right, words = _KINDS[declared.kind]
+    return "" if right(value) else words
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str | bool | int | float)
 
 
 def _is_integer(value: object) -> bool:
@@ -124,9 +113,36 @@ def _is_integer(value: object) -> bool:
         return False
 
 
+def _is_flag(value: object) -> bool:
+    return isinstance(value, bool) or value in ("true", "false")
+
+
 def _is_json(value: object) -> bool:
     try:
         json.loads(value if isinstance(value, str) else "")
     except ValueError:
         return False
     return True
+
+
+def _is_map(value: object) -> bool:
+    return isinstance(value, dict) and not any(isinstance(each, dict | list) for each in value.values())
+
+
+def _is_list(value: object) -> bool:
+    return isinstance(value, list)
+
+
+_KINDS: Mapping[Kind, tuple[Callable[[object], bool], str]] = MappingProxyType(
+    {
+        Kind.TEXT: (_is_text, "a text"),
+        Kind.INTEGER: (_is_integer, "a whole number"),
+        Kind.FLAG: (_is_flag, "true or false"),
+        Kind.JSON: (_is_json, "a JSON document as text"),
+        Kind.MAP: (_is_map, "texts by name"),
+        Kind.LIST: (_is_list, "a list"),
+        Kind.SET: (_is_list, "a list"),
+        Kind.BLOCK: (lambda value: isinstance(value, dict), "an object"),
+        Kind.CODE: (lambda value: isinstance(value, Archive), "an archive"),
+    }
+)

@@ -55,6 +55,12 @@ def coerced(declared: Property, value: Any) -> Any:  # noqa: ANN401 - likewise
             return int(value)
         case Kind.FLAG:
             return value in (True, "true")
+        case _:
+            return _coerced_inside(declared, value)
+
+
+def _coerced_inside(declared: Property, value: Any) -> Any:  # noqa: ANN401 - likewise
+    match declared.kind:
         case Kind.MAP:
             return {name: _text(each) for name, each in value.items() if each is not None}
         case Kind.LIST | Kind.SET if declared.items:

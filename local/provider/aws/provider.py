@@ -1,4 +1,4 @@
-"""What the engine asks of a provider, with Python's values: check, diff, create, read, update, delete, and functions."""
+"""What the engine asks of a provider, with Python's values."""
 
 from __future__ import annotations
 

@@ -8,12 +8,11 @@ from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from local.provider.aws.values import Values
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from local.provider.aws.session import Aws
+    from local.provider.aws.values import Values
 
 
 class Kind(Enum):

@@ -1,11 +1,13 @@
 """The plugin's server: the engine's calls over gRPC, answered by `Provider`."""
 
+# ruff: noqa: N802 - the protocol names its methods
+
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import threading
-import time
 import traceback
 from concurrent.futures import ThreadPoolExecutor
 from functools import wraps
@@ -30,6 +32,9 @@ if TYPE_CHECKING:
     from local.provider.aws.checking import Failure
 
 _THREADS = 32
+_ARGUMENTS = 2
+_LOOK_SECONDS = 1
+"""How often is looked whether the engine is still there."""
 _OPTIONS = (("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1))
 _FAILED = grpc.StatusCode.UNKNOWN
 _KINDS = {
@@ -214,19 +219,21 @@ def _diff_response(found: list[Difference], *, deletes_first: bool) -> proto.Dif
 
 
 def serve() -> None:
-    """Serve until the engine ends; it reads the port from the first line of stdout."""
+    """Serve until the engine ends this process, or itself; it reads the port from the first line of stdout."""
+    if len(sys.argv) < _ARGUMENTS:
+        sys.exit("This is a Pulumi plugin: the engine starts it and gives its own address. Run the engine instead.")
+    told_to_stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: told_to_stop.set())
     server = grpc.server(ThreadPoolExecutor(max_workers=_THREADS), options=_OPTIONS)
     provider_pb2_grpc.add_ResourceProviderServicer_to_server(ProviderServicer(), server)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     sys.stdout.write(f"{port}\n")
     sys.stdout.flush()
-    threading.Thread(target=_stop_without, args=(os.getppid(),), daemon=True).start()
-    server.wait_for_termination()
-
-
-def _stop_without(parent: int) -> None:
-    """End this process when the engine is gone, however that ended."""
-    while os.getppid() == parent:
-        time.sleep(1)
-    os._exit(1)
+    engine = os.getppid()
+    while os.getppid() == engine and not told_to_stop.wait(_LOOK_SECONDS):
+        pass
+    # The engine gives all its plugins five seconds together; a thread that waits for AWS would take longer.
+    server.stop(grace=None)
+    os._exit(0)

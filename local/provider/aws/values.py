@@ -175,31 +175,34 @@ def _marked(fields: Values) -> Secret | Asset | Archive:
 
 def _to_wire(value: object) -> Wire:
     match value:
+        case None:
+            return Wire(null_value=0)
         case bool():
             return Wire(bool_value=value)
         case int() | float():
             return Wire(number_value=value)
-        case str():
-            return Wire(string_value=value)
-        case Unknown():
-            return Wire(string_value=_UNKNOWN_TEXT)
+        case str() | Unknown():
+            return Wire(string_value=_UNKNOWN_TEXT if value is UNKNOWN else value)
         case list() | tuple():
             return Wire(list_value=ListValue(values=[_to_wire(each) for each in value]))
+        case _:
+            return Wire(struct_value=to_wire(_fields(value)))
+
+
+def _fields(value: object) -> Values:
+    match value:
         case dict():
-            return Wire(struct_value=to_wire(value))
+            return value
         case Secret():
-            return Wire(struct_value=to_wire({_SIGNATURE: _SECRET, "value": value.value}))
+            return {_SIGNATURE: _SECRET, "value": value.value}
         case Asset():
-            text = {} if value.text is None else {"text": value.text}
-            return _file_to_wire(value, _ASSET, text)
+            return {_SIGNATURE: _ASSET, **_place(value), "text": value.text}
         case Archive():
-            return _file_to_wire(value, _ARCHIVE, {} if value.members is None else {"assets": dict(value.members)})
-        case None:
-            return Wire(null_value=0)
+            members = None if value.members is None else dict(value.members)
+            return {_SIGNATURE: _ARCHIVE, **_place(value), "assets": members}
         case _:
             raise TypeError(f"{value!r} of {type(value)} cannot be sent to the engine.")
 
 
-def _file_to_wire(value: Asset | Archive, mark: str, content: Values) -> Wire:
-    where = {"path": value.path or None, "uri": value.uri or None, "hash": value.hash or None}
-    return Wire(struct_value=to_wire({_SIGNATURE: mark, **where, **content}))
+def _place(value: Asset | Archive) -> Values:
+    return {"path": value.path or None, "uri": value.uri or None, "hash": value.hash or None}

@@ -74,7 +74,7 @@ def _delete(aws: Aws, name: str, known: Values) -> None:
 def _empty(aws: Aws, name: str) -> None:
     for page in aws.s3.get_paginator("list_object_versions").paginate(Bucket=name):
         versions = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
-        _delete_objects(aws, name, [{"Key": each["Key"], "VersionId": each["VersionId"]} for each in versions])  # type: ignore[typeddict-item]
+        _delete_objects(aws, name, [{"Key": each["Key"], "VersionId": each["VersionId"]} for each in versions])
 
 
 def _delete_objects(aws: Aws, name: str, objects: list[dict[str, str]]) -> None:

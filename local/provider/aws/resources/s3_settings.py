@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from local.provider.aws.values import Values
 
 
-def _on_bucket(
+def _on_bucket(  # noqa: PLR0913 - each names what one kind of setting differs in
     token: str,
     properties: Mapping[str, Property],
     *,

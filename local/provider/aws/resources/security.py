@@ -28,7 +28,7 @@ def _close(aws: Aws, group: str, _given: Values) -> None:
     found = aws.ec2.describe_security_groups(GroupIds=[group])["SecurityGroups"]
     permissions = found[0].get("IpPermissionsEgress", []) if found else []
     if permissions:
-        aws.ec2.revoke_security_group_egress(GroupId=group, IpPermissions=permissions)  # type: ignore[arg-type]
+        aws.ec2.revoke_security_group_egress(GroupId=group, IpPermissions=permissions)
 
 
 def _read_group(aws: Aws, group: str, _known: Values) -> Values | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from local.provider.aws import documents
 from local.provider.aws.resources.shapes import present, retag
@@ -11,7 +11,7 @@ from local.provider.aws.schema import Change, Naming, ResourceType, flag, intege
 from local.provider.aws.session import unless_gone
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from local.provider.aws.session import Aws
     from local.provider.aws.values import Values
@@ -112,7 +112,7 @@ def _on_queue(token: str, key: str, attribute: str, alike: Callable[[object], ob
             lambda: aws.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=asked),  # type: ignore[arg-type]
             *_GONE,
         )
-        attributes: dict[str, str] = {str(name): text for name, text in (found or {}).get("Attributes", {}).items()}
+        attributes: Mapping[Any, str] = found.get("Attributes", {}) if found else {}
         document = attributes.get(attribute)
         return {"queueUrl": url, key: document} if document else None
 
