@@ -19,6 +19,7 @@ from local.demo.settings import changed, changes, dev_settings
 from local.emulator import EmulatorSettings
 from local.inventory import inventory
 from local.stack import machine
+from overtime.automation import ResourceStep
 from overtime.errors import OvertimeError
 
 if TYPE_CHECKING:
@@ -82,8 +83,12 @@ def _tell(played: Played, left: dict[str, list[str]]) -> bool:
 
 
 def show(event: Event) -> None:
-    """Show one step of a deployment."""
-    say(str(event))
+    """Show a step of a deployment when it is done, and everything that somebody has to say."""
+    if isinstance(event, ResourceStep):
+        if event.status == "done" and not event.type.startswith("pulumi:providers:"):
+            say(f"{event.operation:7} {event.type}  {event.name}")
+    elif not event.passing:
+        say(str(event))
 
 
 def head(text: str) -> None:

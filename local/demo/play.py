@@ -24,6 +24,7 @@ WORK_SECONDS = 3.0
 CHUNK_BYTES = 64 * 1024
 PATIENCE_SECONDS = 240
 LOOK_SECONDS = 0.3
+DAY_MS = 86_400_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,12 +108,12 @@ def _table(seen: Snapshot, began: float) -> str:
 
 
 def _row(attempt: Attempt, began: float, state: str) -> tuple[str, ...]:
-    left = f"{attempt.remaining_ms / 1000:,.1f} s" if attempt.remaining_ms else "?"
+    left = attempt.remaining_ms
     return (
         attempt.where,
         f"+{attempt.began - began:.1f} s",
         f"{attempt.seconds:.1f} s",
-        left,
+        "?" if left is None else f"{left / 1000:.1f} s" if left < DAY_MS else f"{left / DAY_MS:.1f} days",
         attempt.end,
         (attempt.event_sha256 or "?")[:16],
         "none" if attempt.on_lambda else state,

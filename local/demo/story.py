@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from overtime.ledger.run import Run
+    from overtime.ledger.run import Run, Step
 
 TASK_STREAMS = "overtime/"
 _DURATION = re.compile(r"\tDuration: ([\d.]+) ms")
@@ -93,7 +93,7 @@ def happenings(seen: Snapshot) -> list[Happening]:
         if each.on_lambda
     ]
     if seen.run is not None:
-        told += [_step(step.state, step.at.timestamp(), step.reason) for step in seen.run.history]
+        told += [_step(step) for step in seen.run.history]
     if seen.task is not None:
         told += _task(seen.task)
     told += [happening for line in seen.log if line.stream.startswith(TASK_STREAMS) for happening in _handler(line)]
@@ -136,8 +136,11 @@ def _attempt(lines: Sequence[LogLine]) -> Attempt | None:
     )
 
 
-def _step(state: str, at: float, reason: str | None) -> Happening:
-    return Happening(at, _STATES.get(state, f"ledger: {state}") + (f" ({reason})" if reason else ""))
+def _step(step: Step) -> Happening:
+    text = _STATES.get(step.state, f"ledger: {step.state}")
+    if step.state == "launching" and step.task_arn:
+        text = f"dispatcher: ECS has started task {step.task_arn.rpartition('/')[2]}"
+    return Happening(step.at.timestamp(), text + (f" ({step.reason})" if step.reason else ""))
 
 
 def _task(task: Task) -> Iterator[Happening]:

@@ -105,6 +105,7 @@ def _allows(role: Role, action: str, resource: str, context: Mapping[str, str]) 
         resource_arn=resource,
         region=module("core.responses").get_region(),
         service_context=dict(context),
+        secure_transport=True,  # AWS's services talk TLS to each other
     )
     result = evaluator.evaluate(asked, evaluator._gather_role_policies(name, role.account), *limits)  # noqa: SLF001
     found = evaluator._resource_policy(action.partition(":")[0], resource)  # noqa: SLF001
