@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,6 @@ from overtime.automation.engine import Engine, workspace
 from overtime.automation.events import Discretion
 from overtime.automation.listener import Listener
 from overtime.automation.program import Program
-from overtime.automation.results import Outputs, Result
 from overtime.errors import OvertimeError
 from overtime.settings import Place, Settings, parse, verify
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from overtime.automation.events import OnEvent
+    from overtime.automation.results import Outputs, Result
 
 
 class Deployment:
@@ -65,8 +66,14 @@ class Deployment:
 
     def up(self, on_event: OnEvent | None = None) -> Result:
         """Make the stack what the settings say, and tell where things are."""
-        result = self._run("up", on_event, lambda stack, listen: stack.up(on_event=listen), create=True)
-        return Result(changes=result.changes, seconds=result.seconds, outputs=self.outputs())
+        outputs: Outputs = {}
+
+        def work(stack: automation.Stack, listen: automation.OnEvent) -> None:
+            nonlocal outputs
+            stack.up(on_event=listen)
+            outputs = _outputs(stack)
+
+        return replace(self._run("up", on_event, work, create=True), outputs=outputs)
 
     def refresh(self, on_event: OnEvent | None = None) -> Result:
         """Bring the state up to what AWS says; nothing in AWS is touched."""
@@ -80,11 +87,11 @@ class Deployment:
         """Tell where things are. Without `secrets`, `WITHHELD` stands in the place of what is secret."""
         found: Outputs = {}
 
-        def read(stack: automation.Stack, _listen: automation.OnEvent) -> None:
+        def work(stack: automation.Stack, _listen: automation.OnEvent) -> None:
             nonlocal found
-            found = json.loads(_pulumi(stack, "stack", "output", "--json", *(["--show-secrets"] if secrets else [])))
+            found = _outputs(stack, secrets=secrets)
 
-        self._run("outputs", None, read)
+        self._run("outputs", None, work)
         return found
 
     def cancel(self) -> None:
@@ -124,8 +131,11 @@ class Deployment:
         yield from filter(None, [self._engine.passphrase])
 
 
-def _pulumi(stack: automation.Stack, *arguments: str) -> str:
+def _outputs(stack: automation.Stack, *, secrets: bool = False) -> Outputs:
+    # The library's own `outputs` asks for the secrets in any case, and does not mark those within a section.
     work = stack.workspace
     home = {"PULUMI_HOME": work.pulumi_home} if work.pulumi_home else {}
-    command = [*arguments, "--stack", stack.name]
-    return work.pulumi_command.run(command, work.work_dir, {**home, **work.env_vars}).stdout
+    command = ["stack", "output", "--json", "--stack", stack.name, *(["--show-secrets"] if secrets else [])]
+    answer = work.pulumi_command.run(command, work.work_dir, {**home, **work.env_vars})
+    found: Outputs = json.loads(answer.stdout)
+    return found

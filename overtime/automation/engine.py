@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pulumi import automation
-from pulumi.automation import LocalWorkspace, ProjectBackend, ProjectSettings, PulumiCommand, StackSettings
+from pulumi.automation import LocalWorkspace, ProjectSettings, PulumiCommand, StackSettings
 
 from components.archives import SOURCES
 from overtime.automation.errors import EngineUnusableError
@@ -72,7 +72,6 @@ def workspace(
         runtime="python",
         # The engine's working folder: there it finds what the runner image is built from, whoever deploys.
         main=str(SOURCES),
-        backend=ProjectBackend(url=engine.backend_url) if engine.backend_url else None,
     )
     stack = StackSettings(secrets_provider=engine.secrets_provider, config={"aws:region": region} if region else None)
     with tempfile.TemporaryDirectory(prefix="overtime-") as folder:

@@ -123,6 +123,14 @@ def test_bucket(deploy: Deploy, recorder: Recorder) -> None:
     ]
 
 
+def test_bucket_is_sealed_step_by_step(deploy: Deploy, recorder: Recorder) -> None:
+    """The policy waits for the public access block: S3 refuses both at the same time."""
+    deploy()
+
+    before = recorder.one("BucketPolicy", "overtime-ledger-tls-only").after
+    assert [urn for urn in before if urn.endswith("::overtime-ledger-private")]
+
+
 def test_stored_runs_survive_by_default(deploy: Deploy, recorder: Recorder) -> None:
     """Unless settings allow it, destroy stops at a bucket with events and results in it."""
     deploy()

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
+from textwrap import dedent
+from unittest.mock import Mock
 
 import pytest
 from pulumi.automation import CommandResult, EngineEvent
 from pulumi.automation.errors import create_command_error
 
+from components.archives import SOURCES
+from overtime import automation
 from overtime.automation import (
     ConcurrentUpdateError,
     Deployment,
@@ -15,6 +20,7 @@ from overtime.automation import (
     Engine,
     EngineUnusableError,
     OvertimeError,
+    Result,
     SettingsError,
     StackNotFoundError,
 )
@@ -157,6 +163,21 @@ def test_kinds_of_failure(stderr: str, kind: type[DeploymentError], advice: str)
     error = failure(stderr)
     assert type(error) is kind
     assert advice in str(error)
+
+
+def test_example(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """The example in the package's documentation works, in ten lines or fewer."""
+    document = inspect.getdoc(automation) or ""
+    example = dedent("\n".join(line for line in document.splitlines() if line.startswith("    ")))
+    up = Mock(return_value=Result(changes={"create": 40}, seconds=60, outputs={"functions": {}}))
+    monkeypatch.setattr(Deployment, "up", up)
+    monkeypatch.chdir(SOURCES)
+
+    exec(compile(example, "example", "exec"), {})
+
+    assert len(example.splitlines()) <= 10
+    up.assert_called_once_with(print)
+    assert capsys.readouterr().out == "{'create': 40} {}\n"
 
 
 def test_one_family() -> None:
