@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from local.provider.aws.schema import Kind, Naming, Property, ResourceType
-from local.provider.aws.values import UNKNOWN, Archive, Values, revealed
+from local.provider.aws.values import UNKNOWN, Archive, Secret, Values, holds_secret, revealed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -28,7 +28,7 @@ class Failure(NamedTuple):
 
 def failures(resource: ResourceType, inputs: Values) -> list[Failure]:
     """List what is wrong with a resource's inputs."""
-    return list(_in_block(resource.token, "", resource.properties, revealed(inputs)))
+    return list(_in_block(resource.token, "", resource.properties, inputs))
 
 
 def auto_name(naming: Naming, logical: str, seed: bytes) -> str:
@@ -71,30 +71,49 @@ def _in_block(token: str, prefix: str, properties: Mapping[str, Property], given
                 f"The local provider cannot pass {path!r} of {token} to AWS; it knows {known}. Leave it out, or use "
                 "the genuine aws plugin.",
             )
-        elif value is not None and value is not UNKNOWN:
+        else:
             yield from _in_value(token, path, properties[name], value)
     for name, declared in properties.items():
-        if declared.required and given.get(name) is None:
+        if declared.required and revealed(given.get(name)) is None:
             yield Failure(f"{prefix}{name}", f"{token} needs a value for '{prefix}{name}'. Give it one.")
 
 
-def _in_value(token: str, path: str, declared: Property, value: object) -> Iterator[Failure]:
+def _in_value(token: str, path: str, declared: Property, given: object) -> Iterator[Failure]:
+    value = revealed(given)
+    if value is None or value is UNKNOWN:
+        return
     wrong = _wrong_kind(declared, value)
     if wrong:
-        shown = "an archive" if isinstance(value, Archive) else repr(value)
-        yield Failure(path, f"'{path}' of {token} is {shown}, and must be {wrong}.")
+        yield Failure(path, f"'{path}' of {token} is {_shown(given)}, and must be {wrong}.")
         return
     if declared.choices and value not in declared.choices:
-        allowed = ", ".join(declared.choices)
-        yield Failure(
-            path, f"'{path}' of {token} is {value!r}; the local provider takes {allowed}. Use the genuine aws plugin."
-        )
-    if isinstance(value, dict) and declared.kind is Kind.BLOCK:
-        yield from _in_block(token, f"{path}.", declared.fields, value)
-    if isinstance(value, list) and declared.items:
-        for index, each in enumerate(value):
-            if each is not UNKNOWN:
-                yield from _in_value(token, f"{path}[{index}]", declared.items, each)
+        reason = f"the local provider takes {', '.join(declared.choices)}. Use the genuine aws plugin."
+        yield Failure(path, f"'{path}' of {token} is {_shown(given)}; {reason}")
+    inside = _inside(given)
+    if isinstance(inside, dict) and declared.kind is Kind.BLOCK:
+        yield from _in_block(token, f"{path}.", declared.fields, inside)
+    if isinstance(inside, list) and declared.items:
+        for index, each in enumerate(inside):
+            yield from _in_value(token, f"{path}[{index}]", declared.items, each)
+
+
+def _inside(given: object) -> object:
+    """Give a block or a list, whose parts are secret when it is."""
+    if not isinstance(given, Secret):
+        return given
+    match revealed(given):
+        case dict() as fields:
+            return {name: Secret(each) for name, each in fields.items()}
+        case list() as items:
+            return [Secret(each) for each in items]
+        case value:
+            return value
+
+
+def _shown(given: object) -> str:
+    if holds_secret(given):
+        return "a secret value"
+    return "an archive" if isinstance(given, Archive) else repr(given)
 
 
 def _wrong_kind(declared: Property, value: object) -> str:

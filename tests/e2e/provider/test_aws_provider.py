@@ -1,0 +1,233 @@
+"""The real engine, the light aws provider and the emulator: one stack of every type, through its whole life.
+
+The tests share the stack and stand in the order of its life; the last one destroys it.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+from pulumi import automation
+
+from local import engine, provider
+from local.emulator import Emulator, EmulatorSettings
+from local.inventory import inventory
+from local.provider.aws.registry import TYPES
+from tests.e2e.provider.aws_program import SECRET, Program, Wishes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pulumi.automation import Stack
+
+    from local.inventory import Inventory
+
+pytestmark = pytest.mark.e2e
+
+REPLACED = {
+    "aws:dynamodb/table:Table",
+    "aws:ec2/route:Route",
+    "aws:ec2/securityGroup:SecurityGroup",
+    "aws:ecr/lifecyclePolicy:LifecyclePolicy",
+    "aws:ecs/taskDefinition:TaskDefinition",
+    "aws:iam/role:Role",
+    "aws:iam/rolePolicyAttachment:RolePolicyAttachment",
+    "aws:lambda/layerVersion:LayerVersion",
+    "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule",
+}
+NEVER_UPDATED = {token for token, resource in TYPES.items() if resource.update is None}
+
+
+class Session(boto3.Session):
+    """A session whose clients talk to the emulator."""
+
+    def __init__(self, emulator: Emulator) -> None:
+        super().__init__("test", "test", region_name=emulator.settings.region)
+        self._endpoint = emulator.endpoint
+
+    def client(self, name: str, **options: Any) -> Any:  # type: ignore[override]
+        """Make a client."""
+        return super().client(name, endpoint_url=self._endpoint, **options)  # type: ignore[call-overload]
+
+
+@dataclass
+class Life:
+    """The stack, its program and the account around it."""
+
+    stack: Stack
+    program: Program
+    aws: Session
+    before: Inventory
+
+    def up(self, **wishes: bool) -> dict[str, list[tuple[str, str]]]:
+        """Deploy the program in this form; returns type and name of what was done, by how."""
+        self.program.wishes = Wishes(**wishes)
+        return self.steps(self.stack.up)
+
+    def steps(self, operation: Any) -> dict[str, list[tuple[str, str]]]:
+        """Run an operation of the stack; returns what it did, except what stayed the same."""
+        done: dict[str, list[tuple[str, str]]] = {}
+
+        def note(event: automation.EngineEvent) -> None:
+            # An operation is told when it is done, and a preview only what would be.
+            told = event.res_outputs_event or event.resource_pre_event
+            if told and (event.res_outputs_event or operation == self.stack.preview):
+                meta = told.metadata
+                if meta.op != "same" and meta.type.startswith("aws:"):
+                    done.setdefault(str(meta.op), []).append((meta.type, meta.urn.rpartition("::")[2]))
+
+        operation(on_event=note)
+        return done
+
+
+@pytest.fixture(scope="module")
+def life(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Life]:
+    """Give a stack that is not deployed yet; it is destroyed if the tests did not come to it."""
+    folder = tmp_path_factory.mktemp("life")
+    with Emulator(EmulatorSettings(state_folder=folder / "emulator", enforce_iam=True)) as emulator:
+        plugins, pulumi = provider.install(folder / "plugins"), engine.prepare(print)
+        (folder / "state").mkdir()
+        program = Program()
+        stack = automation.create_stack(
+            "test",
+            project_name="every-type",
+            program=program,
+            opts=automation.LocalWorkspaceOptions(
+                pulumi_command=automation.PulumiCommand(str(pulumi.folder.parent)),
+                pulumi_home=str(folder / "home"),
+                project_settings=automation.ProjectSettings(
+                    name="every-type", runtime="python", backend=automation.ProjectBackend((folder / "state").as_uri())
+                ),
+                env_vars={
+                    **emulator.environment,
+                    "PATH": str(plugins),
+                    "PULUMI_CONFIG_PASSPHRASE": "test",
+                    "PULUMI_SKIP_UPDATE_CHECK": "true",
+                },
+            ),
+        )
+        session = Session(emulator)
+        before = inventory(session)
+        try:
+            yield Life(stack, program, session, before)
+        finally:
+            stack.destroy()
+
+
+def types(steps: list[tuple[str, str]]) -> set[str]:
+    return {token for token, _ in steps}
+
+
+def test_a_preview_touches_nothing(life: Life) -> None:
+    assert types(life.steps(life.stack.preview)["create"]) == {*TYPES}
+    assert inventory(life.aws) == life.before
+
+
+def test_every_type_is_made(life: Life) -> None:
+    steps = life.up()
+    assert list(steps) == ["create"]
+    assert types(steps["create"]) == {*TYPES}
+    account = life.aws.client("sts").get_caller_identity()["Account"]
+    assert life.stack.outputs()["where"].value == f"aws/eu-west-1/{account}"
+
+
+def test_a_second_up_changes_nothing(life: Life) -> None:
+    assert life.up() == {}
+
+
+def test_a_refresh_without_drift_changes_nothing(life: Life) -> None:
+    assert set(life.steps(life.stack.refresh)) <= {"refresh"}
+    assert life.up() == {}
+
+
+def test_secrets_stay_secrets(life: Life) -> None:
+    outputs = life.stack.outputs()
+    assert outputs["environment"].secret
+    assert outputs["environment"].value["variables"]["TOKEN"] == SECRET
+    assert outputs["login"].secret
+    assert SECRET not in json.dumps(life.stack.export_stack().deployment)
+
+
+def test_what_aws_can_change_is_changed_in_place(life: Life) -> None:
+    """One property or more of every type that has one."""
+    steps = life.up(updated=True)
+    assert list(steps) == ["update"]
+    assert types(steps["update"]) == {*TYPES} - NEVER_UPDATED
+    function = life.aws.client("lambda").get_function(FunctionName="every-type")
+    assert function["Configuration"]["MemorySize"] == 256
+    assert "Concurrency" not in function
+    assert function["Tags"] == {"owner": "b", "kept": "1", "new": "2"}
+
+
+def test_after_the_changes_everything_is_as_the_program_says(life: Life) -> None:
+    """Also in AWS: a refresh would find what did not arrive."""
+    assert set(life.steps(life.stack.refresh)) <= {"refresh"}
+    assert life.up(updated=True) == {}
+
+
+def test_what_aws_cannot_change_is_replaced(life: Life) -> None:
+    first = life.stack.outputs()["definition"].value
+    steps = life.up(updated=True, replaced=True)
+    assert types(steps["create-replacement"]) == types(steps["delete-replaced"]) == REPLACED
+    assert types(steps.get("update", [])) == {"aws:lambda/function:Function"}, "the function uses the new layer"
+    assert (first.rpartition(":")[2], life.stack.outputs()["definition"].value.rpartition(":")[2]) == ("1", "2")
+    assert set(life.steps(life.stack.refresh)) <= {"refresh"}
+    assert life.up(updated=True, replaced=True) == {}
+
+
+def test_a_refresh_sees_what_others_changed_and_an_up_brings_it_back(life: Life) -> None:
+    functions = life.aws.client("lambda")
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("app.py", "other = True\n")
+    ours = functions.get_function(FunctionName="every-type")["Configuration"]["CodeSha256"]
+    functions.update_function_code(FunctionName="every-type", ZipFile=buffer.getvalue())
+    sqs = life.aws.client("sqs")
+    url = next(url for url in sqs.list_queues()["QueueUrls"] if "/queue-" in url)
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"DelaySeconds": "77"})
+    life.aws.client("logs").delete_log_group(logGroupName="/aws/lambda/every-type")
+
+    result = life.stack.refresh()
+    changes = dict(result.summary.resource_changes or {})
+    assert {name: changes[name] for name in changes if name != "same"} == {"update": 2, "delete": 1}
+    steps = life.up(updated=True, replaced=True)
+    assert steps == {
+        "create": [("aws:cloudwatch/logGroup:LogGroup", "logs")],
+        "update": steps["update"],
+    }
+    assert sorted(steps["update"]) == [("aws:lambda/function:Function", "function"), ("aws:sqs/queue:Queue", "queue")]
+    assert functions.get_function(FunctionName="every-type")["Configuration"]["CodeSha256"] == ours
+
+
+def test_an_unknown_property_is_refused_by_name_and_touches_nothing(life: Life) -> None:
+    now = inventory(life.aws)
+    with pytest.raises(automation.CommandError, match="cannot pass 'fifoQueue' of aws:sqs/queue:Queue to AWS"):
+        life.up(updated=True, replaced=True, refused=True)
+    assert inventory(life.aws) == now
+
+
+def test_a_refusal_of_aws_names_the_resource_and_the_action(life: Life) -> None:
+    """Out of band a role is made whose name the program wants."""
+    iam = life.aws.client("iam")
+    iam.delete_role(RoleName="renamed")
+    life.stack.refresh()
+    iam.create_role(RoleName="renamed", AssumeRolePolicyDocument="{}")
+    words = "aws:iam/role:Role 'renamed' could not be created: AWS refused CreateRole with EntityAlreadyExists"
+    with pytest.raises(automation.CommandError, match=words):
+        life.up(updated=True, replaced=True)
+    iam.delete_role(RoleName="renamed")
+
+
+def test_destroy_leaves_nothing(life: Life) -> None:
+    """A bucket with objects in it, and something that is gone already, are no hindrance."""
+    bucket = life.stack.outputs()["bucket"].value
+    life.aws.client("s3").put_object(Bucket=bucket, Key="a/b", Body=b"left over")
+    life.aws.client("logs").delete_log_group(logGroupName="/aws/lambda/every-type")
+    life.stack.destroy()
+    assert inventory(life.aws) == life.before
