@@ -18,7 +18,7 @@ from local.demo.table import table
 from local.emulator import EmulatorSettings
 from local.stack import machine
 from overtime import program
-from overtime.automation import deployment as deployments
+from overtime.automation import program as programs
 
 if TYPE_CHECKING:
     from local.stack import Machine
@@ -56,12 +56,12 @@ def _measure(here: Machine) -> tuple[list[float], list[float], list[float], int]
     for round_number in range(-1, ROUNDS):
         inside = _Timed()
         began = time.perf_counter()
-        with mock.patch.object(deployments, "build", inside):
+        with mock.patch.object(programs, "build", inside):
             deployment = here.deployment(settings, stack="bench")
             parsed = time.perf_counter() - began
             resources = sum(deployment.preview().changes.values())
         took = time.perf_counter() - began
-        with mock.patch.object(deployments, "build", _nothing):
+        with mock.patch.object(programs, "build", _nothing):
             before = time.perf_counter()
             here.deployment(settings, stack="empty").preview()
             alone = time.perf_counter() - before

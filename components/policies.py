@@ -42,7 +42,7 @@ def runner(
         [
             _allow("FetchCode", ["lambda:GetFunction"], [function_arn, f"{function_arn}:*"]),
             *layers,
-            _runs("ClaimAndFinishRuns", ["dynamodb:GetItem", "dynamodb:UpdateItem"], table_arn, function_name),
+            _runs("ClaimAndFinishRuns", ["dynamodb:UpdateItem"], table_arn, function_name),
             _allow("ReadEvents", ["s3:GetObject"], [f"{bucket_arn}/events/{function_name}/*"]),
             _allow("WriteResults", ["s3:PutObject"], [f"{bucket_arn}/results/{function_name}/*"]),
         ]

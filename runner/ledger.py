@@ -101,10 +101,7 @@ class TaskLedger:
             self._tried(lambda: self._aws.dynamodb("UpdateItem", request, self._patience), doing)
         except CallError as error:
             item = json.loads(error.body).get("Item")
-            if item is None:  # an older endpoint, or no such run
-                get = requests.get(self._claim.table, self._claim.key)
-                answer = self._tried(lambda: self._aws.dynamodb("GetItem", get, self._patience), doing)
-                item = answer.get("Item")
+            # The refusal brings the item that stood against it; where there is no such run, none.
             found: Mapping[str, AttributeValueTypeDef] = item if isinstance(item, dict) else {}
             return found
         return None

@@ -47,7 +47,7 @@ def test_runner(deploy: Deploy, recorder: Recorder) -> None:
     assert recorder.policy("report-task-runner") == {
         "FetchCode": allow(["lambda:GetFunction"], [FUNCTION, f"{FUNCTION}:*"]),
         "FetchLayers": allow(["lambda:GetLayerVersion"], [LAYER]),
-        "ClaimAndFinishRuns": allow(["dynamodb:GetItem", "dynamodb:UpdateItem"], [TABLE], RUNS_OF_ONE),
+        "ClaimAndFinishRuns": allow(["dynamodb:UpdateItem"], [TABLE], RUNS_OF_ONE),
         "ReadEvents": allow(["s3:GetObject"], [f"{BUCKET}/events/overtime-test-report/*"]),
         "WriteResults": allow(["s3:PutObject"], [f"{BUCKET}/results/overtime-test-report/*"]),
     }
