@@ -12,10 +12,19 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _MOST_ATTEMPTS = 3
+_MOST_RUNS = 1000
+"""Each task's name is in one item of the ledger, which every start and end writes."""
 
 
 class ConfigError(OvertimeError):
     """A variable of the dispatcher's environment is missing or cannot be used."""
+
+
+class Capacity(StrEnum):
+    """What a function's tasks run on."""
+
+    ON_DEMAND = "on_demand"
+    SPOT = "spot"
 
 
 class RescueRule(StrEnum):
@@ -49,11 +58,20 @@ class Config:
     parking_queue_url: str
     max_receive_count: int
     """After so many receives the failure queue parks a record."""
+    queue_url: str | None = None
+    """The failure queue itself, for records that are to come back later without spending receives."""
+    max_concurrent_runs: int | None = None
+    """Tasks of this function that may be alive at once; without, nobody counts them."""
+    capacity: Capacity = Capacity.ON_DEMAND
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> Config:
         """Read the variables that the program sets; raises ConfigError, which names the first that cannot be used."""
         read = _Reader(environ)
+        queue_url = read.text("OVERTIME_QUEUE_URL") if read.has("OVERTIME_QUEUE_URL") else None
+        most = "OVERTIME_MAX_CONCURRENT_RUNS"
+        if read.has(most) and queue_url is None:
+            raise read.refusal(most, "it needs OVERTIME_QUEUE_URL, where records wait for a place")
         return cls(
             function_name=read.text("OVERTIME_FUNCTION_NAME"),
             function_arn=read.text("OVERTIME_FUNCTION_ARN"),
@@ -70,6 +88,9 @@ class Config:
             attempts=read.number("OVERTIME_ATTEMPTS", lowest=0, highest=_MOST_ATTEMPTS),
             parking_queue_url=read.text("OVERTIME_PARKING_QUEUE_URL"),
             max_receive_count=read.number("OVERTIME_MAX_RECEIVE_COUNT", lowest=1),
+            queue_url=queue_url,
+            max_concurrent_runs=read.number(most, lowest=1, highest=_MOST_RUNS) if read.has(most) else None,
+            capacity=read.capacity("OVERTIME_CAPACITY"),
         )
 
 
@@ -77,26 +98,36 @@ class _Reader:
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = environ
 
+    def has(self, name: str) -> bool:
+        return bool(self._environ.get(name, "").strip())
+
+    def capacity(self, name: str) -> Capacity:
+        if not self.has(name):
+            return Capacity.ON_DEMAND
+        if self.text(name) not in set(Capacity):
+            raise self.refusal(name, f"it must be one of {', '.join(sorted(Capacity))}")
+        return Capacity(self.text(name))
+
     def text(self, name: str) -> str:
         value = self._environ.get(name, "").strip()
         if not value:
-            raise self._refusal(name, "it must not be empty")
+            raise self.refusal(name, "it must not be empty")
         return value
 
     def words(self, name: str) -> tuple[str, ...]:
         words = tuple(word.strip() for word in self.text(name).split(","))
         if not all(words):
-            raise self._refusal(name, "it is a list with commas between, and none of its parts may be empty")
+            raise self.refusal(name, "it is a list with commas between, and none of its parts may be empty")
         return words
 
     def number(self, name: str, *, lowest: int, highest: int | None = None) -> int:
         text = self.text(name)
         bounds = f"at least {lowest}" if highest is None else f"from {lowest} to {highest}"
         if not (text.isascii() and text.isdigit()):
-            raise self._refusal(name, f"it must be a whole number {bounds}")
+            raise self.refusal(name, f"it must be a whole number {bounds}")
         number = int(text)
         if number < lowest or (highest is not None and number > highest):
-            raise self._refusal(name, f"it must be {bounds}")
+            raise self.refusal(name, f"it must be {bounds}")
         return number
 
     def switch(self, name: str) -> Literal["ENABLED", "DISABLED"]:
@@ -106,16 +137,16 @@ class _Reader:
             case "DISABLED":
                 return "DISABLED"
             case _:
-                raise self._refusal(name, "it must be ENABLED or DISABLED")
+                raise self.refusal(name, "it must be ENABLED or DISABLED")
 
     def rescue(self, name: str) -> frozenset[RescueRule]:
         words = self.words(name)
         allowed = {rule.value for rule in RescueRule}
         if not allowed.issuperset(words):
-            raise self._refusal(name, f"each part must be one of {', '.join(sorted(allowed))}")
+            raise self.refusal(name, f"each part must be one of {', '.join(sorted(allowed))}")
         return frozenset(map(RescueRule, words))
 
-    def _refusal(self, name: str, rule: str) -> ConfigError:
+    def refusal(self, name: str, rule: str) -> ConfigError:
         value = self._environ.get(name)
         found = "is not set" if value is None else f"is {value!r}"
         return ConfigError(

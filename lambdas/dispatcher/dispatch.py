@@ -1,20 +1,26 @@
 """One failure record, from the queue to a task that was asked for.
 
-    read ─► event and run into the ledger ─► queued ─► launching ─► RunTask ─► its task written down ─► acknowledged
+    read ─► event and run into the ledger ─► queued ─► a slot ─► launching ─► RunTask ─► its task written down ─► done
 
 A crash at any point, and any duplicate, meets the run in the ledger and goes on from its state:
 
 | the run is | the record |
 |---|---|
-| queued | launches it |
+| queued | launches it, where the function may have one more task; else it is held |
 | launching, no task named | calls RunTask again with the same token: same task (see `launch`) |
 | launching, task named; running; finished | is a duplicate and acknowledged |
 | skipped | goes to the parking queue (again), then is acknowledged |
+| at a newer attempt or turn than a pointer record says | is stale, and the pointer acknowledged |
+
+Held means: a pointer record goes to the same queue with a delay, and then this record is acknowledged. So waiting, for
+a slot or for ECS, spends no receives and parks nothing. A run that waits for ECS keeps its slot; only the watcher gives
+slots back, once the task has stopped or none can have started, for here another delivery may just have started it.
 """
 
 from __future__ import annotations
 
 import base64
+import random
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -22,11 +28,13 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import BotoCoreError, ClientError
 
 from lambdas.dispatcher import launch
-from lambdas.dispatcher.failure_record import FailureRecord, parse
-from lambdas.dispatcher.launch import Launched, NotLaunched, Unclear
+from lambdas.dispatcher.failure_record import FailureRecord, UnreadableRecordError, parse, pointer_of
+from lambdas.dispatcher.launch import Launched, NothingStarted, NotLaunched, Throttled, Unclear
 from lambdas.dispatcher.rescue import Skip, decide
 from overtime.errors import OvertimeError
+from overtime.ledger import pointers
 from overtime.ledger.model import RunState
+from overtime.ledger.pointers import Pointer
 from overtime.ledger.run import Failure
 from overtime.ledger.store import AlreadyRecorded, Moved, Recorded
 
@@ -37,16 +45,27 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs.type_defs import MessageAttributeValueTypeDef
 
     from lambdas.dispatcher.config import Config
+    from lambdas.dispatcher.launch import Outcome
     from overtime.ledger.model import RunKey
     from overtime.ledger.run import Run
+    from overtime.ledger.slots import Slots
     from overtime.ledger.store import RunLedger
 
 _LONG_HISTORY = 100
 """Steps after which further tries to launch leave the history as it is: an item holds 400 KB at most."""
 
 
+_FIRST_DELAY, _LONGEST_DELAY = 5, 300
+"""Seconds that a record is held for: doubled each turn, and cut by up to a half, so that they do not come together."""
+
+
 class NotDispatchedError(OvertimeError):
     """A record could not be turned into a task now; the queue delivers it again, or parks it."""
+
+    def __init__(self, text: str, *, parked: bool = False) -> None:
+        super().__init__(text)
+        self.parked = parked
+        """Whether the queue will not deliver it again."""
 
 
 class Result(StrEnum):
@@ -55,6 +74,7 @@ class Result(StrEnum):
     STARTED = "started"
     SKIPPED = "skipped"
     DUPLICATE = "duplicate"
+    HELD = "held"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +84,8 @@ class Done:
     key: RunKey
     result: Result
     task_arn: str | None = None
+    reason: str | None = None
+    """Why it is held."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,26 +96,45 @@ class Dispatcher:
     ledger: RunLedger
     ecs: ECSClient
     sqs: SQSClient
+    slots: Slots | None = None
+    """Who counts the function's tasks, where their number is limited."""
 
     def dispatch(self, record: SQSRecord) -> Done:
         """Handle one message.
 
-        Raises UnreadableRecordError, NotDispatchedError or LedgerUnavailableError where the queue is to deliver again.
+        Raises UnreadableRecordError, NotDispatchedError, PointerNotSentError or LedgerUnavailableError where the queue
+        is to deliver it again.
         """
+        pointer = pointer_of(record, self.config.function_name)
+        if pointer is not None:
+            return self._resume(pointer, record)
         failed = parse(record, self.config.function_name)
         recorded = self._record(failed)
-        run = recorded.run
-        match run.state:
-            case RunState.SKIPPED:
-                self._park(record)
-                again = isinstance(recorded, AlreadyRecorded)
-                return Done(key=run.key, result=Result.DUPLICATE if again else Result.SKIPPED)
-            case RunState.QUEUED:
-                return self._begin(run, record)
-            case RunState.LAUNCHING if run.task_arn is None:
-                return self._launch(run, record, began=False)
-            case _:
-                return Done(key=run.key, result=Result.DUPLICATE, task_arn=run.task_arn)
+        if recorded.run.state is RunState.SKIPPED:
+            self._park(record)
+            again = isinstance(recorded, AlreadyRecorded)
+            return Done(key=recorded.run.key, result=Result.DUPLICATE if again else Result.SKIPPED)
+        return self._go_on(recorded.run, record)
+
+    def _resume(self, pointer: Pointer, record: SQSRecord) -> Done:
+        run = self.ledger.get(pointer.key)
+        if run is None:
+            raise UnreadableRecordError(
+                f"the message {record.message_id!r} points at the run {pointer.key}, which the ledger does not know: "
+                "it has expired, or was never recorded. It stays on the queue and is parked."
+            )
+        if (pointer.attempt, pointer.turn) < (run.attempt, run.turn):
+            return Done(key=run.key, result=Result.DUPLICATE, task_arn=run.task_arn)
+        return self._go_on(run, record)
+
+    def _go_on(self, run: Run, record: SQSRecord) -> Done:
+        launched = run.state is RunState.LAUNCHING and run.task_arn is None
+        if run.state is not RunState.QUEUED and not launched:
+            return Done(key=run.key, result=Result.DUPLICATE, task_arn=run.task_arn)
+        most = self.config.max_concurrent_runs
+        if self.slots is not None and most is not None and not self.slots.take(run.key, run.attempt, most=most):
+            return self._hold(run, f"all {most} places of the function are taken")
+        return self._launch(run, record, began=False) if launched else self._begin(run, record)
 
     def _record(self, failed: FailureRecord) -> Recorded | AlreadyRecorded:
         decision = decide(failed, rules=self.config.rescue, attempts=self.config.attempts)
@@ -105,6 +146,7 @@ class Dispatcher:
                 error_code=failed.error_code,
                 error_message=failed.error_message,
                 invoke_count=failed.invoke_count,
+                failed_at=failed.failed_at,
             ),
             runs_days=self.config.runs_days,
             state=RunState.SKIPPED if isinstance(decision, Skip) else RunState.QUEUED,
@@ -115,16 +157,17 @@ class Dispatcher:
         moved = self.ledger.launching(run.key, run.attempt, remember=len(run.history) < _LONG_HISTORY)
         if isinstance(moved, Moved):
             return self._launch(moved.run, record, began=True)
-        if moved.run is None or moved.run.state is RunState.QUEUED:
+        now = moved.run
+        if now is None or now.state is RunState.QUEUED:
             raise NotDispatchedError(
                 f"the run {run.key} changed while it was to be launched; the queue delivers the record again."
             )
-        if moved.run.state is RunState.LAUNCHING and moved.run.task_arn is None:
-            return self._launch(moved.run, record, began=False)
-        return Done(key=run.key, result=Result.DUPLICATE, task_arn=moved.run.task_arn)
+        if now.state is RunState.LAUNCHING and now.task_arn is None and now.attempt == run.attempt:
+            return self._launch(now, record, began=False)
+        return Done(key=run.key, result=Result.DUPLICATE, task_arn=now.task_arn)
 
     def _launch(self, run: Run, record: SQSRecord, *, began: bool) -> Done:
-        outcome = launch.launch(self.ecs, launch.plan(self.config, run.key, run.attempt))
+        outcome = self._started(run)
         match outcome:
             case Launched(task_arn):
                 written = self.ledger.launched(run.key, run.attempt, task_arn)
@@ -132,25 +175,54 @@ class Dispatcher:
                 started = began or isinstance(written, Moved)
                 return Done(key=run.key, result=Result.STARTED if started else Result.DUPLICATE, task_arn=task_arn)
             case NotLaunched(reason):
-                told = self._told(reason, record)
-                self.ledger.release(run.key, run.attempt, told, remember=len(run.history) < _LONG_HISTORY)
+                waits = isinstance(outcome, Throttled | NothingStarted) and self.config.queue_url is not None
+                told, parked = (reason, False) if waits else self._told(reason, record)
+                remember = len(run.history) < _LONG_HISTORY
+                self.ledger.release(run.key, run.attempt, told, remember=remember, parked=parked)
+                if waits:
+                    return self._hold(run, reason)
                 raise NotDispatchedError(
                     f"no task started for the run {run.key} ({told}), so it is queued again. The queue delivers the "
-                    "record again; if it does not pass, mend what ECS names and move the parked records back."
+                    "record again; if it does not pass, mend what ECS names and move the parked records back.",
+                    parked=parked,
                 )
             case Unclear(reason):
-                told = self._told(reason, record)
-                self.ledger.note(run.key, run.attempt, told)
+                if self.config.queue_url is not None:
+                    return self._hold(run, reason)
+                told, parked = self._told(reason, record)
+                self.ledger.note(run.key, run.attempt, told, parked=parked)
                 raise NotDispatchedError(
                     f"whether a task started for the run {run.key} is not known ({told}), so it stays launching. The "
-                    "queue delivers the record again, and the same client token then names the same task."
+                    "queue delivers the record again, and the same client token then names the same task.",
+                    parked=parked,
                 )
 
-    def _told(self, reason: str, record: SQSRecord) -> str:
+    def _started(self, run: Run) -> Outcome:
+        planned = launch.plan(self.config, run.key, run.attempt, on_demand=run.on_demand)
+        outcome = launch.launch(self.ecs, planned)
+        if not (planned.spot and isinstance(outcome, NothingStarted)):
+            return outcome
+        # Written before the call, so that whoever repeats it does not ask for a second task on Spot.
+        reason = f"Spot has no place ({outcome.reason}), so the task is asked for on demand"
+        if not isinstance(self.ledger.fall_back(run.key, run.attempt, reason), Moved):
+            return outcome
+        return launch.launch(self.ecs, launch.plan(self.config, run.key, run.attempt, on_demand=True))
+
+    def _hold(self, run: Run, reason: str) -> Done:
+        if self.config.queue_url is None:
+            raise NotDispatchedError(f"the run {run.key} cannot be held ({reason}): OVERTIME_QUEUE_URL is not set.")
+        delay = min(_LONGEST_DELAY, _FIRST_DELAY * 2 ** min(run.turn, 10)) * random.uniform(0.5, 1)  # noqa: S311 -- no secret
+        pointer = Pointer(key=run.key, attempt=run.attempt, turn=run.turn + 1)
+        pointers.send(self.sqs, self.config.queue_url, pointer, delay=delay)
+        # Refused means that the run went on meanwhile, or that another delivery holds it: one of the pointers is stale.
+        self.ledger.hold(run.key, run.attempt, turn=pointer.turn, delay=delay, reason=reason)
+        return Done(key=run.key, result=Result.HELD, reason=reason)
+
+    def _told(self, reason: str, record: SQSRecord) -> tuple[str, bool]:
         receives = int(record.attributes.approximate_receive_count or 1)
         if receives < self.config.max_receive_count:
-            return reason
-        return f"parked after {receives} receives: {reason}"
+            return reason, False
+        return f"parked after {receives} receives: {reason}", True
 
     def _park(self, record: SQSRecord) -> None:
         attributes: dict[str, MessageAttributeValueTypeDef] = {}

@@ -1,9 +1,13 @@
 """What Lambda puts on the failure queue when it gives up on an asynchronous event, read into one value.
 
-Two forms exist. A dead-letter message is the event itself, untouched, and tells of the failure in the message
-attributes RequestID, ErrorCode and ErrorMessage (https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html).
-An on-failure destination's record wraps the event as `requestPayload`. An event may look like such a record, so the
-attributes decide: where one of them is there, the body is the event.
+Two forms come from Lambda. A dead-letter message is the event itself, untouched, and tells of the failure in the
+message attributes RequestID, ErrorCode and ErrorMessage
+(https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html). An on-failure destination's record
+wraps the event as `requestPayload`. An event may look like such a record, so the attributes decide: where one of them
+is there, the body is the event.
+
+A third form comes from overtime itself: a pointer record (see `overtime.ledger.pointers`), which an attribute of its
+own tells from events that look like it.
 """
 
 from __future__ import annotations
@@ -11,11 +15,14 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from lambdas.dispatcher import json_slice
 from overtime.errors import OvertimeError
+from overtime.ledger import pointers
 from overtime.ledger.model import InvalidRunKeyError, RunKey
+from overtime.ledger.pointers import InvalidPointerError, Pointer
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
@@ -47,6 +54,8 @@ class FailureRecord:
     error_message: str | None
     invoke_count: int | None
     """Lambda attempts, where the record counts them."""
+    failed_at: datetime | None = None
+    """When Lambda put the record on the queue."""
 
 
 def parse(record: SQSRecord, function_name: str) -> FailureRecord:
@@ -63,6 +72,24 @@ def parse(record: SQSRecord, function_name: str) -> FailureRecord:
     return _dead_letter(record, body, function_name)
 
 
+def pointer_of(record: SQSRecord, function_name: str) -> Pointer | None:
+    """Read the third form, or None where the message is one of Lambda's; raises UnreadableRecordError."""
+    if pointers.ATTRIBUTE not in record.message_attributes:
+        return None
+    try:
+        pointer = pointers.parse(record.body)
+    except InvalidPointerError as error:
+        raise UnreadableRecordError(
+            f"the message {record.message_id!r} cannot be used: {error} It stays on the queue and is parked."
+        ) from error
+    if pointer.key.function_name != function_name:
+        raise UnreadableRecordError(
+            f"the message {record.message_id!r} points at the run {pointer.key}, but this queue is that of "
+            f"{function_name!r}, and running it would run the wrong code. It stays on the queue and is parked."
+        )
+    return pointer
+
+
 def _dead_letter(record: SQSRecord, body: str, function_name: str) -> FailureRecord:
     if not json_slice.is_json(body):
         raise UnreadableRecordError(
@@ -71,6 +98,7 @@ def _dead_letter(record: SQSRecord, body: str, function_name: str) -> FailureRec
             "sends to the queue besides Lambda."
         )
     return FailureRecord(
+        failed_at=_sent_at(record),
         key=_key(record, function_name, _attribute(record, "RequestID")),
         event=json_slice.encode(body),
         form=DEAD_LETTER,
@@ -104,6 +132,7 @@ def _destination(record: SQSRecord, wrapped: dict[str, json_slice.Member], funct
         )
     count = _field(context, "approximateInvokeCount")
     return FailureRecord(
+        failed_at=_sent_at(record),
         key=_key(record, function_name, _field(context, "requestId")),
         event=json_slice.encode(wrapped["requestPayload"].text),
         form=DESTINATION,
@@ -112,6 +141,11 @@ def _destination(record: SQSRecord, wrapped: dict[str, json_slice.Member], funct
         error_message=_field(response, "errorMessage"),
         invoke_count=int(count) if count is not None and count.isascii() and count.isdigit() else None,
     )
+
+
+def _sent_at(record: SQSRecord) -> datetime | None:
+    milliseconds = record.attributes.sent_timestamp or ""
+    return datetime.fromtimestamp(int(milliseconds) / 1000, tz=UTC) if milliseconds.isdigit() else None
 
 
 def _key(record: SQSRecord, function_name: str, request_id: str | None) -> RunKey:

@@ -19,6 +19,7 @@ from lambdas.dispatcher.config import Config
 from lambdas.dispatcher.dispatch import Dispatcher, Done, NotDispatchedError, Result
 from lambdas.dispatcher.failure_record import UnreadableRecordError
 from overtime.errors import OvertimeError
+from overtime.ledger.slots import Slots
 from overtime.ledger.store import RunLedger
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ _COUNTED = {
     Result.STARTED: "RunsStarted",
     Result.SKIPPED: "RunsSkipped",
     Result.DUPLICATE: "DuplicateRecords",
+    Result.HELD: "RunsHeld",
 }
 
 
@@ -46,13 +48,15 @@ _COUNTED = {
 def dispatcher() -> Dispatcher:
     """Read the environment and make the clients, once for each execution environment."""
     config = Config.from_environ(os.environ)
-    metrics.set_default_dimensions(function=config.function_name)
+    metrics.set_default_dimensions(function_name=config.function_name)
+    dynamodb = boto3.client("dynamodb", config=_CLIENTS)
     return Dispatcher(
         config=config,
+        slots=None if config.max_concurrent_runs is None else Slots(table=config.ledger_table, dynamodb=dynamodb),
         ledger=RunLedger(
             table=config.ledger_table,
             bucket=config.ledger_bucket,
-            dynamodb=boto3.client("dynamodb", config=_CLIENTS),
+            dynamodb=dynamodb,
             s3=boto3.client("s3", config=_CLIENTS),
         ),
         ecs=boto3.client("ecs", config=_CLIENTS),
@@ -69,13 +73,22 @@ def dispatch(record: SQSRecord) -> Done:
             metrics.add_metric("RecordsUnreadable", MetricUnit.Count, 1)
         elif isinstance(error, NotDispatchedError):
             metrics.add_metric("LaunchFailed", MetricUnit.Count, 1)
+            if error.parked:
+                metrics.add_metric("RunsParked", MetricUnit.Count, 1)
         logger.warning(str(error), message_id=record.message_id)
         raise
     except Exception:
         logger.exception("a record could not be dispatched", message_id=record.message_id)
         raise
     metrics.add_metric(_COUNTED[done.result], MetricUnit.Count, 1)
-    logger.info("record %s", done.result, run_key=str(done.key), task_arn=done.task_arn, message_id=record.message_id)
+    logger.info(
+        "record %s",
+        done.result,
+        run_key=str(done.key),
+        task_arn=done.task_arn,
+        message_id=record.message_id,
+        reason=done.reason,
+    )
     return done
 
 

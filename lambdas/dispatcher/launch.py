@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from lambdas.dispatcher.config import Capacity
+
 if TYPE_CHECKING:
     from mypy_boto3_ecs import ECSClient
     from mypy_boto3_ecs.type_defs import FailureTypeDef, RunTaskRequestTypeDef, RunTaskResponseTypeDef
@@ -55,18 +57,19 @@ class LaunchPlan:
     subnet_ids: tuple[str, ...]
     security_group_ids: tuple[str, ...]
     assign_public_ip: str
+    spot: bool = False
 
     @property
     def client_token(self) -> str:
-        """64 characters that only this run's attempt has."""
-        return hashlib.sha256(f"{self.key}#{self.attempt}".encode()).hexdigest()
+        """64 characters that only this run's attempt has, and another for Spot: its parameters differ."""
+        capacity = "#spot" if self.spot else ""
+        return hashlib.sha256(f"{self.key}#{self.attempt}{capacity}".encode()).hexdigest()
 
     def request(self) -> RunTaskRequestTypeDef:
         """Write the request; its overrides name the run and nothing else, for ECS shows them in events and logs."""
-        return {
+        request: RunTaskRequestTypeDef = {
             "cluster": self.cluster_arn,
             "taskDefinition": self.task_family,
-            "launchType": "FARGATE",
             "count": 1,
             "clientToken": self.client_token,
             "startedBy": STARTED_BY,
@@ -90,6 +93,11 @@ class LaunchPlan:
                 ]
             },
         }
+        if self.spot:
+            request["capacityProviderStrategy"] = [{"capacityProvider": "FARGATE_SPOT", "weight": 1}]
+        else:
+            request["launchType"] = "FARGATE"
+        return request
 
 
 @dataclass(frozen=True)
@@ -136,8 +144,12 @@ class Unclear:
 Outcome = Launched | NothingStarted | Throttled | Denied | Rejected | Unclear
 
 
-def plan(config: Config, key: RunKey, attempt: int) -> LaunchPlan:
-    """Plan the launch of one attempt of a run."""
+def plan(config: Config, key: RunKey, attempt: int, *, on_demand: bool = False) -> LaunchPlan:
+    """Plan the launch of one attempt of a run.
+
+    Spot is for the first attempt only: a run that lost its place once goes on where none is taken away. `on_demand`
+    is for an attempt that Spot had no place for; the ledger remembers it, so that a repeated call stays the same.
+    """
     return LaunchPlan(
         key=key,
         attempt=attempt,
@@ -147,6 +159,7 @@ def plan(config: Config, key: RunKey, attempt: int) -> LaunchPlan:
         subnet_ids=config.subnet_ids,
         security_group_ids=config.security_group_ids,
         assign_public_ip=config.assign_public_ip,
+        spot=config.capacity is Capacity.SPOT and attempt == 1 and not on_demand,
     )
 
 

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from overtime.ledger.model import RunKey, RunState, timestamp
+from overtime.ledger.model import ANY_TASK, RunKey, RunState, timestamp
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -54,12 +54,18 @@ class Update:
             f"{self._name('attempt')} = :fence",
         ]
 
-    def require(self, condition: str, attribute: str, value: Value | None = None) -> None:
-        """Add a condition over `#attribute` and, where a value is given, `:attribute`."""
+    def require(self, condition: str, attribute: str, **values: Value) -> None:
+        """Add a condition over `#attribute` and the values that it names."""
         self._conditions.append(condition)
         self._name(attribute)
-        if value is not None:
-            self._values[f":{attribute}"] = value
+        self._values.update({f":{name}": value for name, value in values.items()})
+
+    def require_task(self, task_arn: str | None) -> None:
+        """Go on only where the run has exactly this task, or none; ANY_TASK lets every task pass."""
+        if task_arn is None:
+            self.require("attribute_not_exists(#task_arn)", "task_arn")
+        elif task_arn != ANY_TASK:
+            self.require("#task_arn = :holder", "task_arn", holder={"S": task_arn})
 
     def set(self, attribute: str, value: Value) -> None:
         """Write an attribute."""

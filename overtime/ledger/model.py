@@ -77,6 +77,11 @@ class RunKey(tuple[str, str]):
         return f"RunKey({self[0]!r}, {self[1]!r})"
 
     @property
+    def slots(self) -> str:
+        """Key of the item that counts this function's tasks; no request id can look like it."""
+        return slots_key(self[0])
+
+    @property
     def event_object(self) -> str:
         """S3 key of the event's bytes, exactly as Lambda got them."""
         return f"events/{self}.json"
@@ -84,6 +89,19 @@ class RunKey(tuple[str, str]):
     def result_object(self, attempt: int) -> str:
         """S3 key of what the handler returned in this task attempt, or of Lambda's error document."""
         return f"results/{self}/{attempt}.json"
+
+
+_SLOTS = "/:slots"
+
+
+def slots_key(function_name: str) -> str:
+    """Name the item that counts a function's tasks; it begins like the function's runs, as their permissions do."""
+    return f"{function_name}{_SLOTS}"
+
+
+def slots_of(key: str) -> str | None:
+    """Tell whose tasks an item counts, or None where it is a run."""
+    return key.removesuffix(_SLOTS) if key.endswith(_SLOTS) else None
 
 
 class RunState(StrEnum):
@@ -105,7 +123,7 @@ FIRST_STATES = frozenset({RunState.QUEUED, RunState.SKIPPED})
 TRANSITIONS: Mapping[RunState, frozenset[RunState]] = MappingProxyType(
     {
         # A task can claim before its launch is written down: it was quicker, or RunTask's answer was lost.
-        RunState.QUEUED: frozenset({RunState.LAUNCHING, RunState.RUNNING, RunState.CANCELLED}),
+        RunState.QUEUED: frozenset({RunState.LAUNCHING, RunState.RUNNING, RunState.FAILED, RunState.CANCELLED}),
         RunState.LAUNCHING: frozenset({RunState.QUEUED, RunState.RUNNING, RunState.FAILED, RunState.CANCELLED}),
         RunState.RUNNING: frozenset(
             {RunState.QUEUED, RunState.SUCCEEDED, RunState.FAILED, RunState.TIMED_OUT, RunState.CANCELLED}
@@ -113,14 +131,20 @@ TRANSITIONS: Mapping[RunState, frozenset[RunState]] = MappingProxyType(
         RunState.SUCCEEDED: frozenset(),
         RunState.FAILED: frozenset(),
         RunState.TIMED_OUT: frozenset(),
-        RunState.CANCELLED: frozenset(),
+        # Only what the runner wrote when its task was stopped, and only while nobody has been told: see `reopen`.
+        RunState.CANCELLED: frozenset({RunState.QUEUED, RunState.FAILED}),
         RunState.SKIPPED: frozenset(),
     }
 )
 """Every change of state that a run may make, by the state that it leaves."""
 
-TERMINAL_STATES = frozenset(state for state, following in TRANSITIONS.items() if not following)
-"""The states that nothing leaves."""
+TERMINAL_STATES = frozenset(
+    {RunState.SUCCEEDED, RunState.FAILED, RunState.TIMED_OUT, RunState.CANCELLED, RunState.SKIPPED}
+)
+"""The states in which no task has work to do; `settled_at` says that nothing will change any more."""
+
+ANY_TASK = ""
+"""In place of a task's ARN: whichever task the run has, or none."""
 
 
 def timestamp(now: float) -> str:

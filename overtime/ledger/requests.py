@@ -14,17 +14,16 @@ from types import MappingProxyType
 
 from overtime.errors import OvertimeError
 from overtime.ledger.expressions import Update, bounded, entry
-from overtime.ledger.model import FIRST_STATES, RunKey, RunState, timestamp
+from overtime.ledger.model import ANY_TASK, FIRST_STATES, TERMINAL_STATES, RunKey, RunState, timestamp
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from mypy_boto3_dynamodb.type_defs import (
         AttributeValueTypeDef,
         GetItemInputTypeDef,
         PutItemInputTypeDef,
-        ScanInputTypeDef,
         UpdateItemInputTypeDef,
     )
 
@@ -38,8 +37,12 @@ SOURCES: Mapping[str, frozenset[RunState]] = MappingProxyType(
         "release": frozenset({RunState.LAUNCHING}),
         "claim": frozenset({RunState.QUEUED, RunState.LAUNCHING}),
         "finish": frozenset({RunState.RUNNING}),
-        "abandon": frozenset({RunState.LAUNCHING}),
-        "relaunch": frozenset({RunState.LAUNCHING, RunState.RUNNING}),
+        "hold": frozenset({RunState.QUEUED, RunState.LAUNCHING}),
+        "fall_back": frozenset({RunState.LAUNCHING}),
+        "abandon": frozenset({RunState.QUEUED, RunState.LAUNCHING, RunState.RUNNING}),
+        "relaunch": frozenset({RunState.QUEUED, RunState.LAUNCHING, RunState.RUNNING}),
+        "reopen": frozenset({RunState.CANCELLED}),
+        "settle": TERMINAL_STATES,
         "cancel": frozenset({RunState.QUEUED, RunState.LAUNCHING, RunState.RUNNING}),
     }
 )
@@ -47,6 +50,9 @@ SOURCES: Mapping[str, frozenset[RunState]] = MappingProxyType(
 
 ENDS = frozenset({RunState.SUCCEEDED, RunState.FAILED, RunState.TIMED_OUT, RunState.CANCELLED})
 """The states in which a task's run may finish."""
+
+ON_DEMAND = "on_demand"
+"""What `capacity` says of an attempt for which Spot had no place."""
 
 
 class ImpossibleStateError(OvertimeError):
@@ -67,6 +73,7 @@ def record(
     reason: str | None,
     now: float,
     expires_at: int,
+    failed_at: float | None = None,
 ) -> PutItemInputTypeDef:
     """Write a run down for the first time, `queued` or `skipped`, task attempt 1; only where it is not yet known."""
     if state not in FIRST_STATES:
@@ -78,6 +85,8 @@ def record(
         failure["error_message"] = {"S": bounded(error_message)}
     if invoke_count is not None:
         failure["invoke_count"] = {"N": str(invoke_count)}
+    if failed_at is not None:
+        failure["failed_at"] = {"S": timestamp(failed_at)}
     item: dict[str, Value] = {
         "run_key": {"S": str(key)},
         "function_name": {"S": key.function_name},
@@ -86,6 +95,8 @@ def record(
         "attempt": {"N": "1"},
         "created_at": {"S": timestamp(now)},
         "updated_at": {"S": timestamp(now)},
+        "queued_at": {"S": timestamp(now)},
+        "open": {"S": key.function_name},
         "event_size": {"N": str(event_size)},
         "event_sha256": {"S": event_sha256},
         "failure": {"M": failure},
@@ -107,23 +118,6 @@ def get(table: str, key: RunKey) -> GetItemInputTypeDef:
     return {"TableName": table, "Key": {"run_key": {"S": str(key)}}, "ConsistentRead": True}
 
 
-def scan(
-    table: str, states: Iterable[RunState], *, after: Mapping[str, AttributeValueTypeDef] | None = None
-) -> ScanInputTypeDef:
-    """Read the runs that are in one of these states, a page at a time; `after` is the last page's LastEvaluatedKey."""
-    values = {f":s{index}": state.value for index, state in enumerate(sorted(states))}
-    request: ScanInputTypeDef = {
-        "TableName": table,
-        "FilterExpression": f"#state IN ({', '.join(values)})",
-        "ExpressionAttributeNames": {"#state": "state"},
-        "ExpressionAttributeValues": {name: {"S": value} for name, value in values.items()},
-        "ConsistentRead": True,
-    }
-    if after is not None:
-        request["ExclusiveStartKey"] = dict(after)
-    return request
-
-
 def launching(table: str, key: RunKey, *, attempt: int, now: float, remember: bool = True) -> UpdateItemInputTypeDef:
     """Say that RunTask is about to be called: `queued` → `launching`.
 
@@ -133,7 +127,7 @@ def launching(table: str, key: RunKey, *, attempt: int, now: float, remember: bo
     update = Update(table, key, attempt, SOURCES["launching"])
     update.enter(RunState.LAUNCHING, None, None, now, remember=remember)
     update.set_once("launching_at", {"S": timestamp(now)})
-    update.remove("reason")
+    update.remove("reason", "parked_at")
     return update.request()
 
 
@@ -143,7 +137,7 @@ def launched(table: str, key: RunKey, *, attempt: int, task_arn: str, now: float
     Also from `queued`: a second delivery of the same record may have given up while this one succeeded.
     """
     update = Update(table, key, attempt, SOURCES["launched"])
-    update.require("attribute_not_exists(#task_arn)", "task_arn")
+    update.require_task(None)
     update.enter(RunState.LAUNCHING, task_arn, None, now)
     update.set("task_arn", {"S": task_arn})
     update.set_once("launching_at", {"S": timestamp(now)})
@@ -151,22 +145,65 @@ def launched(table: str, key: RunKey, *, attempt: int, task_arn: str, now: float
     return update.request()
 
 
-def note(table: str, key: RunKey, *, attempt: int, reason: str, now: float) -> UpdateItemInputTypeDef:
+def note(
+    table: str, key: RunKey, *, attempt: int, reason: str, now: float, parked: bool = False
+) -> UpdateItemInputTypeDef:
     """Say why a `launching` run has no task written down yet; it stays `launching`, because one may have started."""
     update = Update(table, key, attempt, SOURCES["note"])
-    update.require("attribute_not_exists(#task_arn)", "task_arn")
+    update.require_task(None)
+    update.set("reason", {"S": bounded(reason)})
+    update.set("updated_at", {"S": timestamp(now)})
+    if parked:
+        update.set("parked_at", {"S": timestamp(now)})
+    return update.request()
+
+
+def fall_back(table: str, key: RunKey, *, attempt: int, reason: str, now: float) -> UpdateItemInputTypeDef:
+    """Say that Spot started nothing for this attempt, so that every later call asks for on-demand capacity."""
+    update = Update(table, key, attempt, SOURCES["fall_back"])
+    update.require_task(None)
+    update.set("capacity", {"S": ON_DEMAND})
+    update.set("reason", {"S": bounded(reason)})
+    update.set("updated_at", {"S": timestamp(now)})
+    return update.request()
+
+
+def hold(
+    table: str, key: RunKey, *, attempt: int, turn: int, due: float, reason: str, now: float
+) -> UpdateItemInputTypeDef:
+    """Say that a pointer record with this turn is on the queue, due then; those with lower turns no longer count.
+
+    It is sent before this is written: a turn that the ledger does not know yet is good, one that it has passed is not.
+    """
+    update = Update(table, key, attempt, SOURCES["hold"])
+    update.require_task(None)
+    if turn > 1:
+        update.require("#turn = :before", "turn", before={"N": str(turn - 1)})
+    else:
+        update.require("attribute_not_exists(#turn)", "turn")
+    update.set("turn", {"N": str(turn)})
+    update.set("due_at", {"S": timestamp(due)})
     update.set("reason", {"S": bounded(reason)})
     update.set("updated_at", {"S": timestamp(now)})
     return update.request()
 
 
 def release(
-    table: str, key: RunKey, *, attempt: int, reason: str, now: float, remember: bool = True
+    table: str,
+    key: RunKey,
+    *,
+    attempt: int,
+    reason: str,
+    now: float,
+    remember: bool = True,
+    parked: bool = False,
 ) -> UpdateItemInputTypeDef:
     """Go back to `queued` with the same attempt, because RunTask said that nothing started."""
     update = Update(table, key, attempt, SOURCES["release"])
-    update.require("attribute_not_exists(#task_arn)", "task_arn")
+    update.require_task(None)
     update.enter(RunState.QUEUED, None, reason, now, remember=remember)
+    if parked:
+        update.set("parked_at", {"S": timestamp(now)})
     return update.request()
 
 
@@ -203,7 +240,7 @@ def finish(
     if state not in ENDS:
         raise ImpossibleStateError(f"a run cannot finish as {state!r}: finish it as one of {sorted(ENDS)}.")
     update = Update(table, key, attempt, SOURCES["finish"])
-    update.require("#task_arn = :task_arn", "task_arn", {"S": task_arn})
+    update.require_task(task_arn)
     update.enter(state, task_arn, reason, now)
     update.set("finished_at", {"S": timestamp(now)})
     if error_type is not None:
@@ -215,23 +252,83 @@ def finish(
     return update.request()
 
 
-def abandon(table: str, key: RunKey, *, attempt: int, reason: str, now: float) -> UpdateItemInputTypeDef:
-    """Close a `launching` run as `failed`: its task ended before it claimed the run, and no other will be started."""
-    update = Update(table, key, attempt, SOURCES["abandon"])
-    update.enter(RunState.FAILED, None, reason, now)
+def abandon(
+    table: str,
+    key: RunKey,
+    *,
+    attempt: int,
+    reason: str,
+    now: float,
+    held_by: str | None = ANY_TASK,
+    state: RunState = RunState.FAILED,
+    error_type: str | None = None,
+    exit_code: int | None = None,
+    reopened: bool = False,
+) -> UpdateItemInputTypeDef:
+    """Close a run whose task ended without closing it, and for which no other will be started.
+
+    `held_by` is the task that it had when that was decided: another one that has claimed it since keeps it.
+    """
+    if state not in ENDS:
+        raise ImpossibleStateError(f"a run cannot be closed as {state!r}: close it as one of {sorted(ENDS)}.")
+    update = _without_task(table, key, attempt, "abandon", held_by, reopened=reopened)
+    update.enter(state, None, reason, now)
     update.set("finished_at", {"S": timestamp(now)})
+    if error_type is not None:
+        update.set("error_type", {"S": bounded(error_type)})
+    if exit_code is not None:
+        update.set("exit_code", {"N": str(exit_code)})
     return update.request()
 
 
-def relaunch(table: str, key: RunKey, *, attempt: int, reason: str, now: float) -> UpdateItemInputTypeDef:
+def relaunch(
+    table: str,
+    key: RunKey,
+    *,
+    attempt: int,
+    reason: str,
+    now: float,
+    held_by: str | None = ANY_TASK,
+    expires_at: int | None = None,
+    reopened: bool = False,
+) -> UpdateItemInputTypeDef:
     """Give up on this attempt's task and go back to `queued` as the next attempt.
 
     From here on the older task can neither claim nor finish the run, should it still be alive.
     """
-    update = Update(table, key, attempt, SOURCES["relaunch"])
+    update = _without_task(table, key, attempt, "relaunch", held_by, reopened=reopened)
     update.enter(RunState.QUEUED, None, reason, now, attempt=attempt + 1)
     update.set("attempt", {"N": str(attempt + 1)})
-    update.remove("task_arn", "claim_id", "launching_at", "started_at")
+    update.set("queued_at", {"S": timestamp(now)})
+    if expires_at is not None:
+        update.set("expires_at", {"N": str(expires_at)})
+    update.remove("task_arn", "claim_id", "launching_at", "started_at", "turn", "due_at", "capacity", "parked_at")
+    update.remove("finished_at", "exit_code", "error_type", "result_size")
+    return update.request()
+
+
+def _without_task(table: str, key: RunKey, attempt: int, name: str, held_by: str | None, *, reopened: bool) -> Update:
+    """Begin a change that somebody other than the task makes; `reopened` makes it `reopen`.
+
+    A task that AWS stops for its own ends, such as Spot, gets the same SIGTERM as one that somebody cancelled, and its
+    runner closes the run as `cancelled`. The runner's end has an exit code, a person's has none; and once the run is
+    settled its owner knows of it.
+    """
+    update = Update(table, key, attempt, SOURCES["reopen" if reopened else name])
+    if reopened:
+        update.require("attribute_exists(#exit_code)", "exit_code")
+        update.require("attribute_not_exists(#settled_at)", "settled_at")
+    update.require_task(held_by)
+    return update
+
+
+def settle(table: str, key: RunKey, *, attempt: int, notified: str, now: float) -> UpdateItemInputTypeDef:
+    """Say that a finished run's owner has been told (`notified` says how), and that nothing is left to do; once."""
+    update = Update(table, key, attempt, SOURCES["settle"])
+    update.require("attribute_not_exists(#settled_at)", "settled_at")
+    update.set("settled_at", {"S": timestamp(now)})
+    update.set("notified", {"S": notified})
+    update.remove("open")
     return update.request()
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from overtime.errors import OvertimeError
 from overtime.ledger.model import TERMINAL_STATES, RunKey, RunState
+from overtime.ledger.requests import ON_DEMAND
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,6 +34,8 @@ class Failure:
     error_message: str | None = None
     invoke_count: int | None = None
     """Lambda attempts, where the record counts them."""
+    failed_at: datetime | None = None
+    """When Lambda put the record on the queue."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,6 +78,20 @@ class Run:
     history: tuple[Step, ...]
     expires_at: int
     """Seconds since the epoch, after which DynamoDB may delete the item."""
+    queued_at: datetime
+    """When this attempt began to wait for a task."""
+    turn: int = 0
+    """Of the pointer record that counts; 0 where only the failure record itself is on the queue."""
+    due_at: datetime | None = None
+    """When that pointer record is to be delivered."""
+    on_demand: bool = False
+    """Whether Spot had no place for this attempt."""
+    parked_at: datetime | None = None
+    """When the queue gave up on the record, which a person has to move back."""
+    settled_at: datetime | None = None
+    """When the owner of a finished run had been told and nothing was left to do."""
+    notified: str | None = None
+    """How the owner was told: the destination's ARN, or why none was."""
 
     @property
     def finished(self) -> bool:
@@ -113,6 +130,13 @@ def _run(item: Item) -> Run:
         failure=_failure(item["failure"]["M"]),
         history=tuple(_step(step["M"]) for step in item["history"]["L"]),
         expires_at=int(item["expires_at"]["N"]),
+        queued_at=_time(item, "queued_at") or datetime.fromisoformat(item["created_at"]["S"]),
+        turn=_number(item, "turn") or 0,
+        due_at=_time(item, "due_at"),
+        on_demand=_text(item, "capacity") == ON_DEMAND,
+        parked_at=_time(item, "parked_at"),
+        settled_at=_time(item, "settled_at"),
+        notified=_text(item, "notified"),
     )
 
 
@@ -122,6 +146,7 @@ def _failure(item: Item) -> Failure:
         error_code=_text(item, "error_code"),
         error_message=_text(item, "error_message"),
         invoke_count=_number(item, "invoke_count"),
+        failed_at=_time(item, "failed_at"),
     )
 
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, cast
 from botocore.exceptions import BotoCoreError, ClientError
 
 from overtime.errors import OvertimeError
-from overtime.ledger import requests
-from overtime.ledger.model import RunKey, RunState, expiry
+from overtime.ledger import reads, requests
+from overtime.ledger.model import ANY_TASK, RunKey, RunState, expiry
 from overtime.ledger.run import Failure, Run
 
 if TYPE_CHECKING:
@@ -106,6 +106,7 @@ class RunLedger:
             reason=reason,
             now=now,
             expires_at=expiry(now, runs_days),
+            failed_at=None if failure.failed_at is None else failure.failed_at.timestamp(),
         )
         return self._put(key, request)
 
@@ -122,10 +123,25 @@ class RunLedger:
         wanted, after, more = tuple(states), None, True
         while more:
             try:
-                page = self._dynamodb.scan(**requests.scan(self._table, wanted, after=after))
+                page = self._dynamodb.scan(**reads.scan(self._table, wanted, after=after))
             except (ClientError, BotoCoreError) as error:
                 raise self._unavailable("list", "the runs", error) from error
             yield from map(Run.from_item, page["Items"])
+            after = page.get("LastEvaluatedKey")
+            more = bool(after)
+
+    def open_keys(self, index: str | None = None) -> Iterator[str]:
+        """Read the keys of the runs that are not settled, and of functions whose tasks are counted.
+
+        `index` is the sparse index over `open`; without it this goes through the whole table.
+        """
+        after, more = None, True
+        while more:
+            try:
+                page = self._dynamodb.scan(**reads.scan_open(self._table, index=index, after=after))
+            except (ClientError, BotoCoreError) as error:
+                raise self._unavailable("list", "the open runs", error) from error
+            yield from (item["run_key"]["S"] for item in page["Items"])
             after = page.get("LastEvaluatedKey")
             more = bool(after)
 
@@ -148,14 +164,29 @@ class RunLedger:
             key, requests.launched(self._table, key, attempt=attempt, task_arn=task_arn, now=self._clock())
         )
 
-    def note(self, key: RunKey, attempt: int, reason: str) -> Moved | Refused:
+    def note(self, key: RunKey, attempt: int, reason: str, *, parked: bool = False) -> Moved | Refused:
         """See `requests.note`."""
-        return self._update(key, requests.note(self._table, key, attempt=attempt, reason=reason, now=self._clock()))
+        request = requests.note(self._table, key, attempt=attempt, reason=reason, now=self._clock(), parked=parked)
+        return self._update(key, request)
 
-    def release(self, key: RunKey, attempt: int, reason: str, *, remember: bool = True) -> Moved | Refused:
+    def fall_back(self, key: RunKey, attempt: int, reason: str) -> Moved | Refused:
+        """See `requests.fall_back`."""
+        return self._update(
+            key, requests.fall_back(self._table, key, attempt=attempt, reason=reason, now=self._clock())
+        )
+
+    def hold(self, key: RunKey, attempt: int, *, turn: int, delay: float, reason: str) -> Moved | Refused:
+        """See `requests.hold`; `delay` is in seconds from now."""
+        now = self._clock()
+        request = requests.hold(self._table, key, attempt=attempt, turn=turn, due=now + delay, reason=reason, now=now)
+        return self._update(key, request)
+
+    def release(
+        self, key: RunKey, attempt: int, reason: str, *, remember: bool = True, parked: bool = False
+    ) -> Moved | Refused:
         """See `requests.release`."""
         request = requests.release(
-            self._table, key, attempt=attempt, reason=reason, now=self._clock(), remember=remember
+            self._table, key, attempt=attempt, reason=reason, now=self._clock(), remember=remember, parked=parked
         )
         return self._update(key, request)
 
@@ -193,13 +224,61 @@ class RunLedger:
         )
         return self._update(key, request)
 
-    def abandon(self, key: RunKey, attempt: int, reason: str) -> Moved | Refused:
+    def abandon(  # noqa: PLR0913 -- likewise
+        self,
+        key: RunKey,
+        attempt: int,
+        reason: str,
+        *,
+        held_by: str | None = ANY_TASK,
+        state: RunState = RunState.FAILED,
+        error_type: str | None = None,
+        exit_code: int | None = None,
+        reopened: bool = False,
+    ) -> Moved | Refused:
         """See `requests.abandon`."""
-        return self._update(key, requests.abandon(self._table, key, attempt=attempt, reason=reason, now=self._clock()))
+        request = requests.abandon(
+            self._table,
+            key,
+            attempt=attempt,
+            reason=reason,
+            now=self._clock(),
+            held_by=held_by,
+            state=state,
+            error_type=error_type,
+            exit_code=exit_code,
+            reopened=reopened,
+        )
+        return self._update(key, request)
 
-    def relaunch(self, key: RunKey, attempt: int, reason: str) -> Moved | Refused:
-        """See `requests.relaunch`."""
-        return self._update(key, requests.relaunch(self._table, key, attempt=attempt, reason=reason, now=self._clock()))
+    def relaunch(  # noqa: PLR0913 -- likewise
+        self,
+        key: RunKey,
+        attempt: int,
+        reason: str,
+        *,
+        held_by: str | None = ANY_TASK,
+        expires_at: int = 0,
+        reopened: bool = False,
+    ) -> Moved | Refused:
+        """See `requests.relaunch`; the item is kept until `expires_at` at least, and while the attempt may last."""
+        now = self._clock()
+        request = requests.relaunch(
+            self._table,
+            key,
+            attempt=attempt,
+            reason=reason,
+            now=now,
+            held_by=held_by,
+            expires_at=max(expires_at, expiry(now, 1)),
+            reopened=reopened,
+        )
+        return self._update(key, request)
+
+    def settle(self, key: RunKey, attempt: int, notified: str) -> Moved | Refused:
+        """See `requests.settle`."""
+        request = requests.settle(self._table, key, attempt=attempt, notified=notified, now=self._clock())
+        return self._update(key, request)
 
     def cancel(self, key: RunKey, attempt: int, reason: str) -> Moved | Refused:
         """See `requests.cancel`."""

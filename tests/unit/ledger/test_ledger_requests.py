@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 TABLE, KEY, NOW = "runs", RunKey("report", "r-1"), 1_700_000_000.0
 TASK, OTHER_TASK = "arn:aws:ecs:eu-west-1:1:task/c/a", "arn:aws:ecs:eu-west-1:1:task/c/b"
 Item = dict[str, "AttributeValueTypeDef"]
+QUIET = {"note", "hold", "fall_back", "settle"}
+"""Requests that add to what is known of a run and leave its state."""
 
 
 def first(state: RunState = RunState.QUEUED) -> PutItemInputTypeDef:
@@ -62,6 +64,27 @@ def operations(attempt: int, task: str) -> dict[str, tuple[str, UpdateItemInputT
         ),
         "abandon": ("abandon", requests.abandon(TABLE, KEY, reason="r", attempt=attempt, now=now), RunState.FAILED),
         "relaunch": ("relaunch", requests.relaunch(TABLE, KEY, reason="r", attempt=attempt, now=now), RunState.QUEUED),
+        "hold": (
+            "hold",
+            requests.hold(TABLE, KEY, turn=1, due=now, reason="r", attempt=attempt, now=now),
+            RunState.QUEUED,
+        ),
+        "fall_back": (
+            "fall_back",
+            requests.fall_back(TABLE, KEY, reason="r", attempt=attempt, now=now),
+            RunState.LAUNCHING,
+        ),
+        "settle": ("settle", requests.settle(TABLE, KEY, notified="n", attempt=attempt, now=now), RunState.SKIPPED),
+        "reopen": (
+            "reopen",
+            requests.relaunch(TABLE, KEY, reason="r", attempt=attempt, now=now, held_by=task, reopened=True),
+            RunState.QUEUED,
+        ),
+        "reopen as failed": (
+            "reopen",
+            requests.abandon(TABLE, KEY, reason="r", attempt=attempt, now=now, held_by=task, reopened=True),
+            RunState.FAILED,
+        ),
         "cancel": ("cancel", requests.cancel(TABLE, KEY, reason="r", attempt=attempt, now=now), RunState.CANCELLED),
     }
     for end in requests.ENDS:
@@ -77,6 +100,8 @@ def put(dynamodb: DynamoDBClient, state: RunState, *, task: str | None, attempt:
     item["state"], item["attempt"] = {"S": state}, {"N": str(attempt)}
     if task is not None:
         item["task_arn"] = {"S": task}
+    if state is RunState.CANCELLED:
+        item["exit_code"] = {"N": "1"}
     dynamodb.put_item(TableName=TABLE, Item=item)
     return item
 
@@ -96,15 +121,15 @@ def test_each_operation_does_what_the_table_allows_in_each_state(dynamodb: Dynam
         for label, (name, request, end) in operations(1, TASK).items():
             before = put(dynamodb, state, task=task)
             after = sent(dynamodb, request)
-            unassigned = name in {"launched", "note", "release"}
-            fits = (task is None) if unassigned else (task == TASK or name != "finish")
+            unassigned = name in {"launched", "note", "release", "hold", "fall_back"}
+            fits = (task is None) if unassigned else (task == TASK or name not in {"finish", "reopen"})
             assert (after is not None) == (state in requests.SOURCES[name] and fits), (label, state, task)
             if after is None:
                 assert dynamodb.get_item(**requests.get(TABLE, KEY))["Item"] == before
             else:
-                assert after["state"]["S"] == end
-                assert end == state or end in TRANSITIONS[state]
-                assert len(after["history"]["L"]) == (1 if name == "note" else 2)
+                assert after["state"]["S"] == (state if name in QUIET else end)
+                assert state == after["state"]["S"] or end in TRANSITIONS[state]
+                assert len(after["history"]["L"]) == (1 if name in QUIET else 2)
 
 
 def test_the_table_holds_no_change_that_no_operation_makes() -> None:
@@ -113,7 +138,7 @@ def test_the_table_holds_no_change_that_no_operation_makes() -> None:
         (source, end)
         for name, _, end in operations(1, TASK).values()
         for source in requests.SOURCES[name]
-        if source != end
+        if source != end and name not in QUIET
     }
     assert made == {(source, end) for source, ends in TRANSITIONS.items() for end in ends}
 
@@ -176,6 +201,44 @@ def test_a_relaunch_forgets_the_older_task(dynamodb: DynamoDBClient) -> None:
     assert not {"task_arn", "claim_id", "launching_at", "started_at"} & item.keys()
 
 
+def test_only_what_a_stopped_runner_closed_is_opened_again(dynamodb: DynamoDBClient) -> None:
+    """A run that a person cancelled has no exit code and stays; one that is settled has been told of."""
+    item = put(dynamodb, RunState.CANCELLED, task=TASK)
+    for change in ({"settled_at": {"S": "x"}}, {}):
+        kept = item | change if change else {name: value for name, value in item.items() if name != "exit_code"}
+        dynamodb.put_item(TableName=TABLE, Item=cast("Item", kept))
+        assert sent(dynamodb, operations(1, TASK)["reopen"][1]) is None
+        assert sent(dynamodb, operations(1, TASK)["reopen as failed"][1]) is None
+
+
+def test_a_watcher_that_decided_about_another_task_changes_nothing(dynamodb: DynamoDBClient) -> None:
+    """Between its look and its write another task of the attempt may have claimed the run."""
+    for state in (RunState.LAUNCHING, RunState.RUNNING):
+        for held_by in (None, OTHER_TASK):
+            put(dynamodb, state, task=TASK)
+            closed = requests.abandon(TABLE, KEY, attempt=1, reason="r", now=NOW, held_by=held_by)
+            again = requests.relaunch(TABLE, KEY, attempt=1, reason="r", now=NOW, held_by=held_by)
+            assert (sent(dynamodb, closed), sent(dynamodb, again)) == (None, None)
+
+
+def test_turns_of_pointer_records_go_up_one_by_one(dynamodb: DynamoDBClient) -> None:
+    """Two that hold the same run at once cannot both count: one of the two records is stale."""
+    put(dynamodb, RunState.QUEUED, task=None)
+    for turn, good in ((2, False), (1, True), (1, False), (2, True)):
+        request = requests.hold(TABLE, KEY, attempt=1, turn=turn, due=NOW, reason="full", now=NOW)
+        assert (sent(dynamodb, request) is not None) is good
+
+
+def test_a_run_is_settled_once_and_leaves_the_sparse_index(dynamodb: DynamoDBClient) -> None:
+    """`open` is there from the first write to the last."""
+    assert first()["Item"]["open"] == {"S": "report"}
+    put(dynamodb, RunState.FAILED, task=TASK)
+    item = sent(dynamodb, operations(1, TASK)["settle"][1])
+    assert item is not None
+    assert "open" not in item
+    assert sent(dynamodb, operations(1, TASK)["settle"][1]) is None
+
+
 def test_launching_keeps_the_time_of_the_first_call(dynamodb: DynamoDBClient) -> None:
     """The age of RunTask's client token can be told after any number of releases."""
     put(dynamodb, RunState.QUEUED, task=None)
@@ -200,6 +263,7 @@ def test_a_run_that_is_tried_for_ever_does_not_outgrow_its_item(dynamodb: Dynamo
     [
         lambda: first(RunState.RUNNING),
         lambda: requests.finish(TABLE, KEY, attempt=1, task_arn=TASK, state=RunState.QUEUED, now=NOW),
+        lambda: requests.abandon(TABLE, KEY, attempt=1, reason="r", state=RunState.SKIPPED, now=NOW),
     ],
 )
 def test_a_request_for_an_impossible_state_is_not_written(ask: Callable[[], object]) -> None:

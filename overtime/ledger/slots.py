@@ -1,0 +1,123 @@
+"""How many tasks of a function may be alive at once: one item that holds the name of each, counted by a condition.
+
+| the item `<function>/:slots` | |
+|---|---|
+| `held` | map: `<request id>/<task attempt>` → when it was taken, in milliseconds since the epoch |
+| `open` | the function's name, so that the watcher finds the item beside the open runs |
+
+A slot is taken before RunTask and given back when its task has stopped, or when RunTask said that nothing started.
+Taking one that is held refreshes its time; who clears up gives back only what has the time that it saw, so a slot
+that was taken again meanwhile stays.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from overtime.ledger.model import RunKey, slots_key
+from overtime.ledger.store import LedgerUnavailableError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import UpdateItemInputTypeDef
+
+_REFUSED = "ConditionalCheckFailedException"
+
+
+class Slots:
+    """The tasks that functions have. Every method raises LedgerUnavailableError, and can then be called again."""
+
+    def __init__(self, *, table: str, dynamodb: DynamoDBClient, clock: Callable[[], float] = time.time) -> None:
+        self._table, self._dynamodb, self._clock = table, dynamodb, clock
+        self._made: set[str] = set()
+
+    def take(self, key: RunKey, attempt: int, *, most: int) -> bool:
+        """Take a slot for this attempt, which may hold it already; False where `most` others are held."""
+        request = self._request(key.function_name)
+        request["UpdateExpression"] = "SET #held.#slot = :now, #open = :function"
+        request["ConditionExpression"] = "attribute_exists(#held.#slot) OR size(#held) < :most"
+        request["ExpressionAttributeNames"] = {"#held": "held", "#slot": _slot(key, attempt), "#open": "open"}
+        request["ExpressionAttributeValues"] = {
+            ":now": {"N": str(int(self._clock() * 1000))},
+            ":most": {"N": str(most)},
+            ":function": {"S": key.function_name},
+        }
+        self._make(key.function_name)
+        return self._sent(request, key.function_name)
+
+    def give_back(self, key: RunKey, attempt: int, *, taken: int | None = None) -> bool:
+        """Free the slot of this attempt, if it is held and, where `taken` is given, was taken just then."""
+        request = self._request(key.function_name)
+        request["UpdateExpression"] = "REMOVE #held.#slot"
+        request["ConditionExpression"] = "attribute_exists(#held.#slot)" if taken is None else "#held.#slot = :taken"
+        request["ExpressionAttributeNames"] = {"#held": "held", "#slot": _slot(key, attempt)}
+        if taken is not None:
+            request["ExpressionAttributeValues"] = {":taken": {"N": str(taken)}}
+        return self._sent(request, key.function_name)
+
+    def held(self, function_name: str) -> Mapping[tuple[RunKey, int], int]:
+        """List the slots of a function and when each was taken, in milliseconds."""
+        try:
+            answer = self._dynamodb.get_item(
+                TableName=self._table, Key={"run_key": {"S": slots_key(function_name)}}, ConsistentRead=True
+            )
+        except (ClientError, BotoCoreError) as error:
+            raise self._unavailable(function_name, error) from error
+        found = {}
+        for name, taken in answer.get("Item", {}).get("held", {}).get("M", {}).items():
+            request_id, _, attempt = name.rpartition("/")
+            found[RunKey(function_name, request_id), int(attempt)] = int(taken["N"])
+        return found
+
+    def close(self, function_name: str) -> None:
+        """Take the item out of the watcher's sight while it holds nothing; the next slot brings it back."""
+        request = self._request(function_name)
+        request["UpdateExpression"] = "REMOVE #open"
+        request["ConditionExpression"] = "size(#held) < :one"
+        request["ExpressionAttributeNames"] = {"#held": "held", "#open": "open"}
+        request["ExpressionAttributeValues"] = {":one": {"N": "1"}}
+        self._sent(request, function_name)
+
+    def _make(self, function_name: str) -> None:
+        # A condition on a map that is not there reads as a full house; it is never taken away again, so once is enough.
+        if function_name in self._made:
+            return
+        request = self._request(function_name)
+        request["UpdateExpression"] = "SET #held = if_not_exists(#held, :none)"
+        request["ExpressionAttributeNames"] = {"#held": "held"}
+        request["ExpressionAttributeValues"] = {":none": {"M": {}}}
+        self._sent(request, function_name)
+        self._made.add(function_name)
+
+    def _request(self, function_name: str) -> UpdateItemInputTypeDef:
+        return {"TableName": self._table, "Key": {"run_key": {"S": slots_key(function_name)}}}
+
+    def _sent(self, request: UpdateItemInputTypeDef, function_name: str) -> bool:
+        try:
+            self._dynamodb.update_item(**request)
+        except ClientError as error:
+            if _code(error) == _REFUSED:
+                return False
+            raise self._unavailable(function_name, error) from error
+        except BotoCoreError as error:
+            raise self._unavailable(function_name, error) from error
+        return True
+
+    def _unavailable(self, function_name: str, error: Exception) -> LedgerUnavailableError:
+        return LedgerUnavailableError(
+            f"the tasks of {function_name!r} could not be counted in the table {self._table!r}: {error}. Nothing is "
+            "started without; trying again is safe. If it lasts, check the table and the role's permissions."
+        )
+
+
+def _slot(key: RunKey, attempt: int) -> str:
+    return f"{key.request_id}/{attempt}"
+
+
+def _code(error: ClientError) -> str:
+    return error.response.get("Error", {}).get("Code", "")
