@@ -35,15 +35,18 @@ class RunnerImage(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: RunnerImageArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("overtime:index:RunnerImage", name, {}, opts)
+        tag = content_tag(args.base_image, args.architecture)
         image = awsx.ecr.Image(
             f"{name}-image",
             repository_url=args.repository_url,
             context=args.sources,
             dockerfile=f"{args.sources}/{DOCKERFILE}",
-            args={"BASE_IMAGE": args.base_image},
+            # The tag is also in the image: other content must not have the same digest, because the image that is
+            # replaced is deleted by its digest, after the new one was pushed.
+            args={"BASE_IMAGE": args.base_image, "CONTENT_TAG": tag},
             platform=_PLATFORMS[args.architecture],
             # Tags in the repository never move: other content needs another tag, the same content the same.
-            image_tag=content_tag(args.base_image, args.architecture),
+            image_tag=tag,
             opts=pulumi.ResourceOptions(parent=self),
         )
         self.uri = image.image_uri

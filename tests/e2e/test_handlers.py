@@ -35,7 +35,7 @@ class Case:
 FAILED = {"state": RunState.FAILED, "exit_code": 1}
 CASES = (
     Case(key="echo", event=[1, {"a": None}], result=[1, {"a": None}]),
-    Case(key="slash", event=1, result={"module": "pkg/mod", "event": 1}),
+    Case(key="slash", event=1, result={"module": "pkg.mod", "event": 1}),
     Case(key="dots", event=1, result={"module": "pkg.mod", "event": 1}),
     Case(key="at-import", result="hello from at-import"),
     Case(key="layered", result={"shared": "upper", "only_lower": "lower"}),

@@ -157,13 +157,14 @@ def test_image(deploy: Deploy, recorder: Recorder) -> None:
     deploy({"report": {"runtime": "python3.12"}})
 
     image = recorder.inputs("ecr:Image", "overtime-runner-python3-12-x86-64-image")
+    tag = content_tag("public.ecr.aws/lambda/python:3.12", "x86_64")
     assert image == {
         "repositoryUrl": "123456789012.dkr.ecr.eu-west-1.amazonaws.com/overtime-images-0a1b2c3",
         "context": str(SOURCES),
         "dockerfile": f"{SOURCES}/runner/Dockerfile",
-        "args": {"BASE_IMAGE": "public.ecr.aws/lambda/python:3.12"},
+        "args": {"BASE_IMAGE": "public.ecr.aws/lambda/python:3.12", "CONTENT_TAG": tag},
         "platform": "linux/amd64",
-        "imageTag": content_tag("public.ecr.aws/lambda/python:3.12", "x86_64"),
+        "imageTag": tag,
     }
 
 
@@ -172,7 +173,7 @@ def test_base_image_of_a_mirror(deploy: Deploy, recorder: Recorder) -> None:
     deploy(image={"base_images": {"python3.13": "registry.example.com/python:3.13"}})
 
     image = recorder.inputs("ecr:Image", "overtime-runner-python3-13-x86-64-image")
-    assert image["args"] == {"BASE_IMAGE": "registry.example.com/python:3.13"}
+    assert image["args"]["BASE_IMAGE"] == "registry.example.com/python:3.13"
 
 
 def test_an_image_for_each_version_and_architecture(deploy: Deploy, recorder: Recorder) -> None:

@@ -10,6 +10,7 @@ import pulumi
 import pulumi_aws as aws
 
 SECRET = "do-not-tell"
+ON = True
 Form = TypeVar("Form")
 
 
@@ -100,7 +101,6 @@ class Program:
     def _queues(self, tags: dict[str, str]) -> tuple[aws.sqs.Queue, aws.sqs.Queue]:
         wish = self.wishes
         parking = aws.sqs.Queue("parking", message_retention_seconds=1_209_600, max_message_size=1_048_576)
-        refused: dict[str, bool] = {"fifo_queue": True} if wish.refused else {}
         queue = aws.sqs.Queue(
             "queue",
             sqs_managed_sse_enabled=True,
@@ -110,7 +110,7 @@ class Program:
                 lambda arn: json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": wish.update(5, 6)})
             ),
             tags=tags,
-            **refused,
+            fifo_queue=ON if wish.refused else None,
         )
         aws.sqs.RedriveAllowPolicy(
             "allowed",
@@ -200,7 +200,7 @@ class Program:
         rule = aws.s3.BucketServerSideEncryptionConfigurationRuleArgs(apply_server_side_encryption_by_default=default)
         aws.s3.BucketServerSideEncryptionConfiguration("encrypted", bucket=bucket.bucket, rules=[rule])
         block = aws.s3.BucketPublicAccessBlock(
-            "private", bucket=bucket.bucket, block_public_acls=True, block_public_policy=wish.update(None, True)
+            "private", bucket=bucket.bucket, block_public_acls=True, block_public_policy=wish.update(None, ON)
         )
         aws.s3.BucketPolicy(
             "bucket-tls",
@@ -269,14 +269,14 @@ class Program:
     def _network(self, tags: dict[str, str]) -> None:
         wish = self.wishes
         zone = aws.get_availability_zones_output(state="available").names[0]
-        vpc = aws.ec2.Vpc("vpc", cidr_block="10.0.0.0/16", enable_dns_hostnames=wish.update(True, None), tags=tags)
+        vpc = aws.ec2.Vpc("vpc", cidr_block="10.0.0.0/16", enable_dns_hostnames=wish.update(ON, None), tags=tags)
         gateway, other = (aws.ec2.InternetGateway(name, vpc_id=vpc.id, tags=tags) for name in ("gateway", "other"))
         subnet = aws.ec2.Subnet(
             "subnet",
             vpc_id=vpc.id,
             cidr_block="10.0.0.0/24",
             availability_zone=zone,
-            map_public_ip_on_launch=wish.update(True, None),
+            map_public_ip_on_launch=wish.update(ON, None),
         )
         table = aws.ec2.RouteTable("table", vpc_id=vpc.id, tags=tags)
         aws.ec2.Route(

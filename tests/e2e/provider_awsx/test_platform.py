@@ -76,10 +76,15 @@ def test_the_platform_is_made_changed_and_removed(place: Place, new_stack: NewSt
     second = str(stack.up().outputs["image"].value)
     assert second != first
     pull(place, second)
-    repository = second.partition("/")[2].partition("@")[0]
+    # A comment in the recipe makes no other layer, but another tag: the digest must be another too.
+    with (sources / "runner" / "Dockerfile").open("a") as file:
+        file.write("# changed\n")
+    third = str(stack.up().outputs["image"].value)
+    pull(place, third)
+    repository = third.partition("/")[2].partition("@")[0]
     stored = place.ecr.describe_images(repositoryName=repository)["imageDetails"]
     # The image of the old sources went with its resource, as it does with the genuine plugin.
-    assert [image["imageDigest"] for image in stored] == [second.partition("@")[2]]
+    assert [image["imageDigest"] for image in stored] == [third.partition("@")[2]]
 
     stack.destroy()
     assert ids(place) == before
