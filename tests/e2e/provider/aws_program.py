@@ -83,7 +83,7 @@ class Program:
         role = aws.iam.Role(
             "role",
             assume_role_policy=wish.update(trust("lambda", "ecs-tasks"), trust("lambda", "ecs-tasks", "events")),
-            description=wish.update("Before", None),
+            description=wish.update("Before", "After"),
             max_session_duration=wish.update(None, 7200),
             tags=tags,
         )

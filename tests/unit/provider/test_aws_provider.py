@@ -9,6 +9,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 from local.errors import LocalError
 from local.provider.aws import provider as module
 from local.provider.aws.provider import Named, Provider, UnfinishedError
+from local.provider.aws.registry import type_of
 from local.provider.aws.schema import Change, ResourceType, integer, text
 from local.provider.aws.session import Aws, refused_with, told, unless_gone
 from local.provider.aws.settings import setting_failures
@@ -34,6 +35,7 @@ class Things:
 
     @property
     def type(self) -> ResourceType:
+        """Declare the type."""
         return ResourceType(
             token=THING.token,
             properties={"name": text(replaces=True), "size": integer(default=1)},
@@ -42,16 +44,18 @@ class Things:
             finish=self.finish,
             read=lambda _aws, name, _known: self.things.get(name),
             update=lambda _aws, change: self.updates.append(change),
-            delete=lambda _aws, name, _known: None if self.things.pop(name, None) else None,
+            delete=lambda _aws, name, _known: self.things.__delitem__(name),
         )
 
     def create(self, _aws: Aws, given: Values) -> str:
+        """Make a thing, unless there is one of that name."""
         if given["name"] in self.things:
             raise refusal("ThingExists", "There is one.")
         self.things[given["name"]] = {**given, "arn": f"arn:{given['name']}"}
         return str(given["name"])
 
     def finish(self, _aws: Aws, _name: str, _given: Values) -> None:
+        """Succeed, unless told otherwise."""
         if self.finish_error:
             raise self.finish_error
 
@@ -86,14 +90,14 @@ def test_what_is_made_but_not_finished_is_kept(aws: Aws, things: Things) -> None
 def test_mending_what_was_not_finished_sets_everything(aws: Aws, things: Things) -> None:
     things.things["n"] = {"name": "n", "size": 1, "arn": "arn:n"}
     Provider(aws).update(THING, "n", {"name": "n"}, {"name": "n"}, {"name": "n"})
-    assert [(each.names, each.outputs["arn"]) for each in things.updates] == [({"name", "size"}, "arn:n")]
+    assert [({*each.names}, each.outputs["arn"]) for each in things.updates] == [({"name", "size"}, "arn:n")]
 
 
 def test_an_update_says_what_changed_and_gives_defaults(aws: Aws, things: Things) -> None:
     things.things["n"] = {"name": "n", "size": 1, "arn": "arn:n"}
     before, old = {"name": "n", "size": 5, "arn": "arn:n"}, {"name": "n", "size": 5}
     state = Provider(aws).update(THING, "n", before, old, {"name": "n"})
-    assert [(each.names, each.new) for each in things.updates] == [({"size"}, {"name": "n", "size": 1})]
+    assert [({*each.names}, each.new) for each in things.updates] == [({"size"}, {"name": "n", "size": 1})]
     assert state["size"] == 1
 
 
@@ -104,7 +108,7 @@ def test_what_is_gone_is_read_as_gone(aws: Aws, things: Things) -> None:
 
 def test_code_that_was_replaced_in_aws_is_no_input_any_more(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
     """Else the next update would see nothing to bring back."""
-    original = module.type_of("aws:lambda/function:Function")
+    original = type_of("aws:lambda/function:Function")
     answer: dict[str, Any] = {"name": "f", "codeSha256": "other"}
     monkeypatch.setattr(module, "type_of", lambda _token: replace(original, read=lambda *_: answer))
     inputs, before = {"name": "f", "code": "archive"}, {"name": "f", "code": "archive", "codeSha256": "ours"}

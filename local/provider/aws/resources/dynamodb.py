@@ -75,6 +75,7 @@ def _read(aws: Aws, name: str, _known: Values) -> Values | None:
     table = found["Table"]
     keys = {key["KeyType"]: key["AttributeName"] for key in table.get("KeySchema", [])}
     ttl = aws.dynamodb.describe_time_to_live(TableName=name)["TimeToLiveDescription"]
+    expires = ttl.get("TimeToLiveStatus") in ("ENABLED", "ENABLING")
     backups = aws.dynamodb.describe_continuous_backups(TableName=name)["ContinuousBackupsDescription"]
     recovery = backups.get("PointInTimeRecoveryDescription", {}).get("PointInTimeRecoveryStatus")
     return {
@@ -86,10 +87,8 @@ def _read(aws: Aws, name: str, _known: Values) -> Values | None:
             {"name": each["AttributeName"], "type": each["AttributeType"]}
             for each in table.get("AttributeDefinitions", [])
         ],
-        "ttl": {
-            "enabled": ttl.get("TimeToLiveStatus") in ("ENABLED", "ENABLING"),
-            "attributeName": ttl.get("AttributeName"),
-        },
+        # The attribute of an expiry that is switched off may be told still, and means nothing.
+        "ttl": {"enabled": expires, "attributeName": ttl.get("AttributeName") if expires else None},
         "pointInTimeRecovery": {"enabled": recovery == "ENABLED"},
         "serverSideEncryption": {"enabled": table.get("SSEDescription", {}).get("Status") in ("ENABLED", "ENABLING")},
         "deletionProtectionEnabled": table.get("DeletionProtectionEnabled", False),

@@ -229,8 +229,8 @@ def _read_layer(aws: Aws, arn: str, _known: Values) -> Values | None:
 
 
 def _delete_layer(aws: Aws, arn: str, _known: Values) -> None:
-    layer, _, version = arn.rpartition(":")
-    unless_gone(lambda: aws.functions.delete_layer_version(LayerName=layer, VersionNumber=int(version)), GONE)
+    *_, name, version = arn.split(":")
+    unless_gone(lambda: aws.functions.delete_layer_version(LayerName=name, VersionNumber=int(version)), GONE)
 
 
 LAYER_VERSION = ResourceType(
