@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from pulumi.automation import Stack
 
+    from local.emulator.faults import Fault
     from local.inventory import Inventory
 
 pytestmark = pytest.mark.e2e
@@ -67,6 +68,7 @@ class Life:
 
     stack: Stack
     program: Program
+    emulator: Emulator
     aws: Session
     before: Inventory
     state: Path
@@ -86,7 +88,7 @@ class Life:
         return {name: (before[name], now.get(name)) for name in names}
 
     def _states(self) -> dict[str, tuple[dict[str, Any], dict[str, Any]]]:
-        found = self.stack.export_stack().deployment["resources"]
+        found = (self.stack.export_stack().deployment or {})["resources"]
         return {
             each["urn"].rpartition("::")[2]: (_without_code(each["inputs"]), _without_code(each["outputs"]))
             for each in found
@@ -138,7 +140,7 @@ def life(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Life]:
         session = Session(emulator)
         before = inventory(session)
         try:
-            yield Life(stack, program, session, before, folder / "state")
+            yield Life(stack, program, emulator, session, before, folder / "state")
         finally:
             stack.destroy()
 
@@ -247,6 +249,42 @@ def test_a_refusal_of_aws_names_the_resource_and_the_action(life: Life) -> None:
     with pytest.raises(automation.CommandError, match=words):
         life.up(updated=True, replaced=True)
     iam.delete_role(RoleName="renamed")
+
+
+def fault(service: str, action: str, error: str, message: str, times: int) -> Fault:
+    """Refuse calls of an action."""
+    return {
+        "service": service,
+        "action": action,
+        "times": times,
+        "respond": {"status": 400, "body": {"__type": error, "message": message}},
+    }
+
+
+def test_what_was_made_but_not_finished_is_finished_by_the_next_up(life: Life) -> None:
+    """The log group is there, its retention refused: it is not forgotten, nor made twice."""
+    life.aws.client("logs").delete_log_group(logGroupName="/aws/lambda/every-type")
+    life.stack.refresh()
+    life.emulator.set_faults([fault("logs", "PutRetentionPolicy", "InvalidParameterException", "Not now.", 1)])
+    words = (
+        "'logs' was created, but not finished: AWS refused PutRetentionPolicy with InvalidParameterException: Not now"
+    )
+    with pytest.raises(automation.CommandError, match=words):
+        life.up(replaced=True)
+    steps = life.up(replaced=True)
+    assert ("aws:cloudwatch/logGroup:LogGroup", "logs") in steps["update"]
+    groups = life.aws.client("logs").describe_log_groups(logGroupNamePrefix="/aws/lambda/every-type")["logGroups"]
+    assert [group["retentionInDays"] for group in groups] == [30]
+    assert life.up(replaced=True) == {}
+
+
+def test_a_role_that_lambda_does_not_know_yet_is_waited_for(life: Life) -> None:
+    text = "The role defined for the function cannot be assumed by Lambda."
+    life.emulator.set_faults(
+        [fault("lambda", "UpdateFunctionConfiguration", "InvalidParameterValueException", text, 2)]
+    )
+    life.up(updated=True, replaced=True)
+    assert life.up(updated=True, replaced=True) == {}
 
 
 def test_destroy_leaves_nothing(life: Life) -> None:

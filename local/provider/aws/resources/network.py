@@ -167,7 +167,11 @@ def _create_gateway(aws: Aws, given: Values) -> str:
 
 def _finish_gateway(aws: Aws, gateway: str, given: Values) -> None:
     if given["vpcId"]:
-        aws.ec2.attach_internet_gateway(InternetGatewayId=gateway, VpcId=given["vpcId"])
+        # It is attached already when an earlier update got no further than this.
+        unless_gone(
+            lambda: aws.ec2.attach_internet_gateway(InternetGatewayId=gateway, VpcId=given["vpcId"]),
+            "Resource.AlreadyAssociated",
+        )
 
 
 def _detach(aws: Aws, gateway: str, vpc: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from typing import TYPE_CHECKING
 
+from local.errors import LocalError
 from local.provider.aws.resources.network import STILL_USED, network_arn, retag_network, tagged
 from local.provider.aws.resources.shapes import tags_of
 from local.provider.aws.schema import Change, ResourceType, mapping, text
@@ -24,6 +25,14 @@ _NO_ASSOCIATION = "InvalidAssociationID.NotFound"
 def _table(aws: Aws, identity: str) -> RouteTableTypeDef | None:
     answer = unless_gone(lambda: aws.ec2.describe_route_tables(RouteTableIds=[identity]), *_NO_TABLE)
     return answer["RouteTables"][0] if answer and answer["RouteTables"] else None
+
+
+def _known_table(known: Values) -> str:
+    if "routeTableId" not in known:
+        raise LocalError(
+            "Its id does not tell its route table, so the local provider cannot import it. Let it be made."
+        )
+    return str(known["routeTableId"])
 
 
 def _create_table(aws: Aws, given: Values) -> str:
@@ -75,7 +84,7 @@ def _create_route(aws: Aws, given: Values) -> str:
 
 
 def _read_route(aws: Aws, _identity: str, known: Values) -> Values | None:
-    found = _table(aws, known["routeTableId"])
+    found = _table(aws, _known_table(known))
     routes = found.get("Routes", []) if found else []
     for route in routes:
         if route.get("DestinationCidrBlock") == known["destinationCidrBlock"]:
@@ -122,7 +131,7 @@ def _associate(aws: Aws, given: Values) -> str:
 
 
 def _read_association(aws: Aws, identity: str, known: Values) -> Values | None:
-    found = _table(aws, known["routeTableId"])
+    found = _table(aws, _known_table(known))
     for association in found.get("Associations", []) if found else []:
         if association.get("RouteTableAssociationId") == identity:
             return {"routeTableId": known["routeTableId"], "subnetId": association.get("SubnetId")}
