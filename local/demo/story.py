@@ -95,7 +95,7 @@ def happenings(seen: Snapshot) -> list[Happening]:
     if seen.run is not None:
         told += [_step(step) for step in seen.run.history]
     if seen.task is not None:
-        told += _task(seen.task)
+        told += _task(seen.task, seen.run)
     told += [happening for line in seen.log if line.stream.startswith(TASK_STREAMS) for happening in _handler(line)]
     return sorted(told)
 
@@ -143,11 +143,13 @@ def _step(step: Step) -> Happening:
     return Happening(step.at.timestamp(), text + (f" ({step.reason})" if step.reason else ""))
 
 
-def _task(task: Task) -> Iterator[Happening]:
+def _task(task: Task, run: Run | None) -> Iterator[Happening]:
     if task.started_at:
         yield Happening(task.started_at, "Fargate: container started")
     if task.stopped_at:
-        yield Happening(task.stopped_at, f"Fargate: container ended, exit code {task.exit_code}")
+        # ECS may tell whole seconds; the container cannot have ended before the runner's last word.
+        last = run.finished_at.timestamp() if run is not None and run.finished_at else 0
+        yield Happening(max(task.stopped_at, last), f"Fargate: container ended, exit code {task.exit_code}")
 
 
 def _handler(line: LogLine) -> Iterator[Happening]:

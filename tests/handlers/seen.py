@@ -16,7 +16,8 @@ class Context(Protocol):
 
 
 def handler(event: object, context: Context) -> dict[str, object]:
-    attributes = {name: plain(value) for name, value in vars(context).items() if not name.startswith("_")}
+    names = [name for name in dir(context) if not name.startswith("_") and not callable(getattr(context, name))]
+    attributes = {name: plain(getattr(context, name)) for name in names}
     return {
         "event": event,
         "context": attributes | {"get_remaining_time_in_millis()": context.get_remaining_time_in_millis()},

@@ -34,6 +34,7 @@ def aws(engine: ContainerEngine, tmp_path_factory: pytest.TempPathFactory) -> It
         enforce_iam=True,
         retry_base_seconds=0.1,
         record_calls=True,
+        schedule_seconds_per_minute=1,
     )
     with Emulator(settings) as emulator:
         aws = Aws(emulator)
@@ -50,7 +51,12 @@ def run(aws: Aws) -> Callable[..., str]:
     """Register a task definition for a Python script and start it."""
 
     def start(
-        script: str, *, image: str = base_image.LOCAL_TAG, task: dict[str, Any] | None = None, **more: Any
+        script: str,
+        *,
+        image: str = base_image.LOCAL_TAG,
+        task: dict[str, Any] | None = None,
+        call: dict[str, Any] | None = None,
+        **more: Any,
     ) -> str:
         container = {
             "name": "main",
@@ -70,6 +76,7 @@ def run(aws: Aws) -> Callable[..., str]:
         roles = {"taskRoleArn": aws.role_arn("task"), "executionRoleArn": aws.role_arn("execution")}
         sizes = {"requiresCompatibilities": ["FARGATE"], "networkMode": "awsvpc", "cpu": "256", "memory": "512"}
         aws.ecs.register_task_definition(family="t", containerDefinitions=[container], **sizes, **roles, **(task or {}))
-        return str(aws.ecs.run_task(cluster="c", taskDefinition="t", launchType="FARGATE")["tasks"][0]["taskArn"])
+        started = aws.ecs.run_task(cluster="c", taskDefinition="t", **(call or {"launchType": "FARGATE"}))
+        return str(started["tasks"][0]["taskArn"])
 
     return start
