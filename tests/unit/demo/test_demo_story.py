@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import fields
 from datetime import UTC, datetime
+from typing import Any
 
 from local.demo.story import LogLine, Snapshot, Task, attempts, happenings
 from local.demo.table import table
 from overtime.ledger.model import RunKey, RunState
-from overtime.ledger.run import Failure, Run, Step
+from overtime.ledger.run import Run, Step
 
 ID = "0c3e1b5a-1111-4222-8333-444455556666"
 SHA = "ab" * 32
@@ -27,28 +29,10 @@ def run_with(*states: tuple[RunState, float]) -> Run:
     def at(second: float) -> datetime:
         return datetime.fromtimestamp(second, tz=UTC)
 
-    return Run(
-        key=RunKey("report", ID),
-        state=states[-1][0],
-        attempt=1,
-        created_at=at(states[0][1]),
-        updated_at=at(states[-1][1]),
-        launching_at=None,
-        started_at=None,
-        finished_at=None,
-        task_arn=None,
-        reason=None,
-        error_type=None,
-        exit_code=None,
-        event_size=2,
-        event_sha256=SHA,
-        result_size=None,
-        failure=Failure(form="dead_letter"),
-        history=tuple(
-            Step(state=state, at=at(second), attempt=1, task_arn=None, reason=None) for state, second in states
-        ),
-        expires_at=0,
-    )
+    known: dict[str, Any] = dict.fromkeys(field.name for field in fields(Run))
+    known |= {"key": RunKey("report", ID), "state": states[-1][0], "attempt": 1}
+    steps = [Step(state=state, at=at(second), attempt=1, task_arn=None, reason=None) for state, second in states]
+    return Run(**known | {"history": tuple(steps)})
 
 
 def test_attempts_are_counted_apart_on_lambda_and_on_fargate_in_order_of_time() -> None:
