@@ -17,6 +17,7 @@ ROOT_ACCESS_KEY = "test"
 FAULTS_VARIABLE = "OVERTIME_EMULATOR_FAULTS"
 CALLS_VARIABLE = "OVERTIME_EMULATOR_CALLS"
 PARENT_VARIABLE = "OVERTIME_EMULATOR_PARENT"
+MINUTE_VARIABLE = "OVERTIME_EMULATOR_MINUTE"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +34,10 @@ class EmulatorSettings:
     """Refuse what the caller's policies do not allow, as AWS does."""
     retry_base_seconds: float = 60
     """Wait before the second attempt of an asynchronous invocation; the third waits twice as long. AWS: 60."""
+    schedule_seconds_per_minute: float = 60
+    """How long a minute of a rule's `rate(…)` lasts here. AWS: 60."""
+    persist: bool = False
+    """Keep the state when the emulator stops, and its containers running, so that a restart finds all again."""
     record_calls: bool = False
     """Keep a line for each call: who did what to which resource."""
     outlive_parent: bool = False
@@ -77,6 +82,7 @@ class EmulatorSettings:
             "IOT_MTLS_ENABLED": "0",
             "DOCKER_HOST": self.docker_host or "unix:///no-container-engine",
             FAULTS_VARIABLE: str(self.faults_file),
+            MINUTE_VARIABLE: f"{self.schedule_seconds_per_minute:g}",
         }
         if self.record_calls:
             environment[CALLS_VARIABLE] = str(self.calls_file)

@@ -37,7 +37,8 @@ class Aws:
         self._client: Callable[[str], Any] = lambda name: session.client(name, endpoint_url=emulator.endpoint)  # type: ignore[call-overload]
         self.iam, self.sqs, self.ecs = self._client("iam"), self._client("sqs"), self._client("ecs")
         self.functions, self.logs, self.ecr = self._client("lambda"), self._client("logs"), self._client("ecr")
-        self.s3 = self._client("s3")
+        self.s3, self.events, self.sns = self._client("s3"), self._client("events"), self._client("sns")
+        self.metrics = self._client("cloudwatch")
 
     def role(self, name: str, *actions: str) -> str:
         """Make a role that may do `actions` on everything."""

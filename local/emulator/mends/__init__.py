@@ -54,11 +54,15 @@ def apply() -> Mended:
         authorization,
         containers,
         credentials,
+        deliveries,
         dispatch,
+        interruptions,
         invocations,
+        metrics,
         queue_access,
         registry,
         run_task,
+        task_events,
         task_logs,
         workers,
     )
@@ -74,6 +78,10 @@ def apply() -> Mended:
         *run_task.MENDS,
         *containers.MENDS,
         *task_logs.MENDS,
+        *interruptions.MENDS,
+        *task_events.MENDS,
+        *deliveries.MENDS,
+        *metrics.MENDS,
     ):
         mend()
     return Mended(application=module("app").app, clean_up=(workers.stop_all, registry.forget_images))

@@ -60,6 +60,42 @@ def tell_the_size_of_images() -> None:
     replace(ecr, "_describe_images", describe)
 
 
+def forget_deleted_images() -> None:
+    """BatchDeleteImage takes a tag off, and an image without tags or named by its digest out of the registry.
+
+    ECR API reference, BatchDeleteImage. What is deleted cannot be pulled by its digest any more.
+    """
+    ecr = module("services.ecr")
+    inner = original(ecr, "_batch_delete_image")
+
+    def delete(data: Record) -> Answer:
+        name, untagged, others = data.get("repositoryName", ""), [], []
+        for identity in data.get("imageIds", []):
+            image = None if identity.get("imageDigest") else ecr._find_image(name, identity)  # noqa: SLF001
+            if image and len(image.get("imageTags", [])) > 1:
+                untagged.append(_take_tag_off(image, identity["imageTag"]))
+            else:
+                others.append(identity)
+        status, headers, body = inner({**data, "imageIds": others})
+        answer = json.loads(body)
+        if "imageIds" in answer:
+            answer["imageIds"] += untagged
+            kept = {image["imageDigest"] for image in ecr._images.get(name, [])}  # noqa: SLF001
+            manifests = ecr._manifest_blobs.get(name, {})  # noqa: SLF001
+            for identity in answer["imageIds"]:
+                if identity["imageDigest"] not in kept:
+                    manifests.pop(identity["imageDigest"], None)
+        return status, headers, json.dumps(answer).encode()
+
+    replace(ecr, "_batch_delete_image", delete)
+
+
+def _take_tag_off(image: Record, tag: str) -> Record:
+    image["imageTags"].remove(tag)
+    image["imageId"] = {"imageDigest": image["imageDigest"], "imageTag": image["imageTags"][0]}
+    return {"imageDigest": image["imageDigest"], "imageTag": tag}
+
+
 def forget_images() -> None:
     """Take this registry's names out of the container engine: nobody can pull from it any more."""
     client = module("services.ecs")._docker  # noqa: SLF001 - there when a task was started, and only then
@@ -74,4 +110,4 @@ def forget_images() -> None:
                     client.images.remove(name)
 
 
-MENDS = (serve_the_registry_here, log_in_here, tell_the_size_of_images)
+MENDS = (serve_the_registry_here, log_in_here, tell_the_size_of_images, forget_deleted_images)

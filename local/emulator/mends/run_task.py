@@ -26,8 +26,8 @@ def refuse_what_ecs_refuses() -> None:
     """Check a RunTask call as ECS does, before anything starts.
 
     RunTask's errors: ClusterNotFoundException; InvalidParameterException (overrides over 8,192 characters or for an
-    unknown container); ClientException (inactive task definition, a role that ECS cannot assume);
-    AccessDeniedException (`iam:PassRole` on the task's roles is the caller's to have).
+    unknown container, a capacity provider that the cluster does not have); ClientException (inactive task definition,
+    a role that ECS cannot assume); AccessDeniedException (`iam:PassRole` on the task's roles is the caller's to have).
     """
 
     def checked(data: Record, go_on: Callable[[Record], Answer]) -> Answer:
@@ -100,13 +100,7 @@ def stop_tasks_with_a_chance_to_end() -> None:
         task = ecs._resolve_task(data.get("task", ""), cluster)  # noqa: SLF001
         if task is None or not task.get("_docker_ids") or task["lastStatus"] == "STOPPED":
             return at_once(data)  # type: ignore[no-any-return]
-        if "_stopped_by" not in task:
-            task["_stopped_by"] = (data.get("reason") or "Task stopped by user", "UserInitiated")
-            task["desiredStatus"] = "STOPPED"
-            task["stoppingAt"] = ecs._iso()  # noqa: SLF001
-            ecs._bump_task_version(task)  # noqa: SLF001
-            for identity, seconds in zip(task["_docker_ids"], _stop_seconds(ecs, task), strict=False):
-                threading.Thread(target=_stop_container, args=(identity, seconds), daemon=True).start()
+        begin_to_stop(task, data.get("reason") or "Task stopped by user", "UserInitiated")
         return 200, {"Content-Type": "application/x-amz-json-1.1"}, _body(ecs, task)
 
     replace(ecs, "_task_is_active", active)
@@ -114,12 +108,49 @@ def stop_tasks_with_a_chance_to_end() -> None:
     ecs._ACTION_MAP["StopTask"] = stop  # noqa: SLF001
 
 
+def name_the_group_after_the_family() -> None:
+    """Put a task that is given no group into `family:<its task definition's family>` (RunTask, `group`)."""
+
+    def grouped(data: Record, go_on: Callable[[Record], Answer]) -> Answer:
+        ecs = module("services.ecs")
+        definition = ecs._task_defs.get(ecs._resolve_td_key(data.get("taskDefinition", "")))  # noqa: SLF001
+        group = f"family:{definition['family']}" if definition else ""
+        return go_on({**data, "group": data.get("group") or group})
+
+    _wrap_run_task(grouped)
+
+
+def begin_to_stop(task: Record, reason: str, code: str, *, kill: bool = False) -> bool:
+    """Decide that a task stops, for this reason, and tell its containers; False when that was decided before."""
+    ecs = module("services.ecs")
+    with ecs.resource_lock("ecs-task", task["taskArn"]):
+        if "_stopped_by" in task or task["lastStatus"] == "STOPPED":
+            return False
+        task["_stopped_by"] = (reason, code)
+        task["stoppedReason"], task["stopCode"] = reason, code
+        task["desiredStatus"] = "STOPPED"
+        task["stoppingAt"] = ecs._iso()  # noqa: SLF001
+        ecs._bump_task_version(task)  # noqa: SLF001
+    for identity, seconds in zip(task["_docker_ids"], _stop_seconds(ecs, task), strict=False):
+        threading.Thread(target=_stop_container, args=(identity, 0 if kill else seconds), daemon=True).start()
+    return True
+
+
 def _bad_request(data: Record, definition: Record) -> tuple[str, str] | None:
+    ecs = module("services.ecs")
     if definition["status"] != "ACTIVE":
         return "ClientException", "TaskDefinition is inactive"
     overrides = data.get("overrides") or {}
     if len(json.dumps(overrides)) > OVERRIDES_CHARACTERS:
         return "InvalidParameterException", f"Container Overrides length must be at most {OVERRIDES_CHARACTERS}"
+    cluster = ecs._clusters[ecs._resolve_cluster_name(data.get("cluster", "default"))]  # noqa: SLF001
+    associated = cluster.get("capacityProviders") or []
+    if any(each["capacityProvider"] not in associated for each in data.get("capacityProviderStrategy") or []):
+        text = (
+            "The specified capacity provider strategy cannot contain a capacity provider that is not associated with "
+            "the cluster. Associate the capacity provider with the cluster and try again."
+        )
+        return "InvalidParameterException", text
     known = {container["name"] for container in definition["containerDefinitions"]}
     for override in overrides.get("containerOverrides", []):
         if override.get("name") not in known:
@@ -186,4 +217,9 @@ def _error(kind: str, message: str, **more: object) -> Answer:
     return 400, {"Content-Type": "application/x-amz-json-1.1", "x-amzn-errortype": kind}, body
 
 
-MENDS = (refuse_what_ecs_refuses, answer_a_repeated_token_with_the_same_task, stop_tasks_with_a_chance_to_end)
+MENDS = (
+    refuse_what_ecs_refuses,
+    name_the_group_after_the_family,
+    answer_a_repeated_token_with_the_same_task,
+    stop_tasks_with_a_chance_to_end,
+)
