@@ -51,6 +51,7 @@ def apply() -> Mended:
     check_version(importlib.metadata.version("ministack"))
 
     from local.emulator.mends import (  # noqa: PLC0415 - these load ministack
+        alarms,
         authorization,
         containers,
         credentials,
@@ -82,6 +83,7 @@ def apply() -> Mended:
         *task_events.MENDS,
         *deliveries.MENDS,
         *metrics.MENDS,
+        *alarms.MENDS,
     ):
         mend()
     return Mended(application=module("app").app, clean_up=(workers.stop_all, registry.forget_images))

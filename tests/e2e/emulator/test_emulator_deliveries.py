@@ -1,4 +1,4 @@
-"""EventBridge reaches Lambda functions as on AWS: permitted, asynchronously, on schedule; what it cannot deliver is kept."""
+"""EventBridge reaches Lambda functions as on AWS: permitted, asynchronously, on schedule; the rest is kept."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_a_function_needs_its_permission(aws: Aws) -> None:
         entry = {"Source": "shop", "DetailType": "order", "Detail": json.dumps({"number": number})}
         assert aws.events.put_events(Entries=[entry])["FailedEntryCount"] == 0
 
-    def refused() -> dict[str, str]:
+    def refused() -> dict[str, Any]:
         [message] = aws.messages(dead_url)
         aws.sqs.delete_message(QueueUrl=dead_url, ReceiptHandle=message["ReceiptHandle"])
         told = {name: value["StringValue"] for name, value in message["MessageAttributes"].items()}
@@ -206,6 +206,6 @@ def test_destinations_take_so_much(aws: Aws, mine: dict[str, str]) -> None:
     assert "Message too long" in answers["sns"]
     assert "ValidationException" in answers["events"]
     assert "RequestTooLargeException" in answers["lambda"]
+    half = {"Source": "s", "DetailType": "d", "Detail": json.dumps({"x": "x" * (MEGABYTE // 2)})}
     with pytest.raises(ClientError, match="over the limit"):
-        half = {"Source": "s", "DetailType": "d", "Detail": json.dumps({"x": "x" * (MEGABYTE // 2)})}
         aws.events.put_events(Entries=[half, half])

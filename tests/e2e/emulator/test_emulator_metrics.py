@@ -28,7 +28,8 @@ EMF = (
     "    metrics = [{'Name': 'Runs', 'Unit': 'Count'}, {'Name': 'Seconds', 'Unit': 'Seconds'}, {'Name': 'Missing'}]\n"
     "    directive = {'Namespace': 'overtime', 'Dimensions': [['Function'], []], 'Metrics': metrics}\n"
     "    meta = {'Timestamp': int(time.time() * 1000), 'CloudWatchMetrics': [directive]}\n"
-    "    print(json.dumps({'_aws': meta, 'Function': 'report', 'Runs': 2, 'Seconds': [1.5, 4.5], **more}), flush=True)\n"
+    "    members = {'Function': 'report', 'Runs': 2, 'Seconds': [1.5, 4.5], **more}\n"
+    "    print(json.dumps({'_aws': meta, **members}), flush=True)\n"
 )
 
 
@@ -101,6 +102,9 @@ def test_an_alarm_looks_at_its_own_metric(aws: Aws) -> None:
     """The alarm of one queue goes off, that of another does not, and the topic hears of it."""
     topic = aws.sns.create_topic(Name="alarms")["TopicArn"]
     heard_url, heard = aws.queue("heard")
+    statement = {"Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"}, "Action": "sqs:SendMessage"}
+    policy = {"Version": "2012-10-17", "Statement": [{**statement, "Resource": heard}]}
+    aws.sqs.set_queue_attributes(QueueUrl=heard_url, Attributes={"Policy": json.dumps(policy)})
     aws.sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=heard)
     url, _ = aws.queue("parking")
     aws.queue("empty")
