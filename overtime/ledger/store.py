@@ -23,10 +23,15 @@ if TYPE_CHECKING:
 
 _CONDITION_FAILED = "ConditionalCheckFailedException"
 _OBJECT_IS_THERE = "PreconditionFailed"
+_OBJECT_IS_GONE = frozenset({"NoSuchKey", "404"})
 
 
 class LedgerUnavailableError(OvertimeError):
     """DynamoDB or S3 did not do what the ledger asked; whether the write happened is not known."""
+
+
+class ObjectGoneError(LedgerUnavailableError):
+    """An event or a result is not in the bucket any more; its time was over."""
 
 
 @dataclass(frozen=True)
@@ -328,6 +333,10 @@ class RunLedger:
         try:
             return self._s3.get_object(Bucket=self._bucket, Key=name)["Body"].read()
         except (ClientError, BotoCoreError) as error:
+            if isinstance(error, ClientError) and _code(error) in _OBJECT_IS_GONE:
+                raise ObjectGoneError(
+                    f"the bucket {self._bucket!r} has no {name!r} of {key}: it was never written, or has expired."
+                ) from error
             raise self._unavailable(f"read {name!r} of", key, error) from error
 
     def _unavailable(self, what: str, which: RunKey | str, error: Exception) -> LedgerUnavailableError:

@@ -1,0 +1,115 @@
+"""What the watcher is told: by its environment, and by one table of all functions of the stack.
+
+The table is JSON, by function name:
+
+    {"report": {"function_arn": "arn:…", "queue_url": "https://…", "attempts": 3, "max_task_attempts": 3,
+                "on_success": "arn:…", "on_failure": "arn:…"}}
+
+Lambda holds 4 KB of variables, which is about ten functions. So it may come as a file of the watcher's own archive
+(OVERTIME_FUNCTIONS_FILE, such as `functions.json`) as well as in OVERTIME_FUNCTIONS.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from overtime.errors import OvertimeError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_T = TypeVar("_T", str, int)
+_LAMBDA_ATTEMPTS, _TASK_ATTEMPTS = 3, 3
+
+
+class ConfigError(OvertimeError):
+    """The watcher's environment, or its table of functions, cannot be used."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FunctionSettings:
+    """What the watcher has to know of one function; the defaults are for one that the stack no longer has."""
+
+    function_arn: str | None = None
+    queue_url: str | None = None
+    """Its failure queue, where runs that are relaunched go; without, none is."""
+    attempts: int = _LAMBDA_ATTEMPTS
+    """Lambda attempts, for records that do not count them."""
+    max_task_attempts: int = _TASK_ATTEMPTS
+    on_success: str | None = None
+    """ARN of the queue, topic, event bus or function that gets the records of runs that succeeded."""
+    on_failure: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """Where the ledger and the cluster are, and the functions."""
+
+    ledger_table: str
+    ledger_bucket: str
+    cluster_arn: str
+    functions: Mapping[str, FunctionSettings]
+    open_index: str | None = None
+    """The table's sparse index over `open`; without, reconciling reads the whole table."""
+
+    @classmethod
+    def from_environ(cls, environ: Mapping[str, str]) -> Config:
+        """Read the variables that the program sets; raises ConfigError, which names the first that cannot be used."""
+        return cls(
+            ledger_table=_text(environ, "OVERTIME_LEDGER_TABLE"),
+            ledger_bucket=_text(environ, "OVERTIME_LEDGER_BUCKET"),
+            cluster_arn=_text(environ, "OVERTIME_CLUSTER_ARN"),
+            functions=_functions(environ),
+            open_index=environ.get("OVERTIME_OPEN_INDEX", "").strip() or None,
+        )
+
+
+def _text(environ: Mapping[str, str], name: str) -> str:
+    value = environ.get(name, "").strip()
+    if not value:
+        raise ConfigError(
+            f"the environment variable {name} is not set: the watcher cannot look after runs without it. "
+            "`pulumi up` sets it again."
+        )
+    return value
+
+
+def _functions(environ: Mapping[str, str]) -> Mapping[str, FunctionSettings]:
+    inline, file = environ.get("OVERTIME_FUNCTIONS", "").strip(), environ.get("OVERTIME_FUNCTIONS_FILE", "").strip()
+    if bool(inline) == bool(file):
+        raise ConfigError(
+            "either OVERTIME_FUNCTIONS or OVERTIME_FUNCTIONS_FILE has to be set, and not both: the one holds the "
+            "table of functions, the other names the file that does. `pulumi up` sets it again."
+        )
+    where = "OVERTIME_FUNCTIONS" if inline else f"the file {file!r}"
+    try:
+        table = json.loads(inline or Path(environ.get("LAMBDA_TASK_ROOT", "."), file).read_text(encoding="utf-8"))
+        return {str(name): _settings(values) for name, values in table.items()}
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise ConfigError(
+            f"the table of functions in {where} cannot be used ({error}): it is an object of objects, by function "
+            "name, as the watcher's `config` says. `pulumi up` writes it again."
+        ) from error
+
+
+def _settings(values: Mapping[str, object]) -> FunctionSettings:
+    texts = {name: _optional(values, name, str) for name in ("function_arn", "queue_url", "on_success", "on_failure")}
+    attempts = _optional(values, "attempts", int)
+    task_attempts = _optional(values, "max_task_attempts", int)
+    return FunctionSettings(
+        **texts,
+        attempts=_LAMBDA_ATTEMPTS if attempts is None else attempts,
+        max_task_attempts=_TASK_ATTEMPTS if task_attempts is None else task_attempts,
+    )
+
+
+def _optional(values: Mapping[str, object], name: str, kind: type[_T]) -> _T | None:
+    value = values.get(name)
+    if value is None or value == "":
+        return None
+    if not isinstance(value, kind):
+        raise TypeError(f"{name} is {value!r} and must be {kind.__name__}")
+    return value

@@ -1,0 +1,119 @@
+"""What EventBridge calls: with each ECS Task State Change of the cluster, and on a schedule to reconcile.
+
+What is raised makes Lambda try the event again, and then put it on the watcher's dead-letter queue. Logs and metrics
+name runs and tasks; never an event or a result.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+from typing import TYPE_CHECKING
+
+import boto3
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
+from botocore.config import Config as ClientConfig
+
+from lambdas.watcher.config import Config
+from lambdas.watcher.destinations import Destinations
+from lambdas.watcher.reconcile import reconcile
+from lambdas.watcher.tasks import Tasks
+from lambdas.watcher.watch import Watcher
+from overtime.errors import OvertimeError
+from overtime.ledger.slots import Slots
+from overtime.ledger.store import RunLedger
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+logger = Logger()
+
+_CLIENTS = ClientConfig(
+    connect_timeout=3, read_timeout=10, retries={"mode": "standard", "total_max_attempts": 3}, tcp_keepalive=True
+)
+
+
+class Emf:
+    """Figures by function, written to the log in CloudWatch's embedded format at the end of an invocation."""
+
+    def __init__(self) -> None:
+        self._by_function: dict[str, EphemeralMetrics] = {}
+
+    def count(self, function_name: str, name: str) -> None:
+        """Count one."""
+        self._of(function_name).add_metric(name, MetricUnit.Count, 1)
+
+    def seconds(self, function_name: str, name: str, value: float) -> None:
+        """Note a duration."""
+        self._of(function_name).add_metric(name, MetricUnit.Seconds, value)
+
+    def flush(self) -> None:
+        """Write them down and begin anew."""
+        written, self._by_function = self._by_function, {}
+        for metrics in written.values():
+            metrics.flush_metrics()
+
+    def _of(self, function_name: str) -> EphemeralMetrics:
+        if function_name not in self._by_function:
+            metrics = EphemeralMetrics()
+            metrics.add_dimension("function_name", function_name)
+            self._by_function[function_name] = metrics
+        return self._by_function[function_name]
+
+
+meter = Emf()
+
+
+@cache
+def config() -> Config:
+    """Read the environment, once for each execution environment."""
+    return Config.from_environ(os.environ)
+
+
+@cache
+def watcher() -> Watcher:
+    """Make the clients, once for each execution environment."""
+    dynamodb, sqs = boto3.client("dynamodb", config=_CLIENTS), boto3.client("sqs", config=_CLIENTS)
+    table = config().ledger_table
+    return Watcher(
+        functions=config().functions,
+        ledger=RunLedger(
+            table=table,
+            bucket=config().ledger_bucket,
+            dynamodb=dynamodb,
+            s3=boto3.client("s3", config=_CLIENTS),
+        ),
+        slots=Slots(table=table, dynamodb=dynamodb),
+        tasks=Tasks(boto3.client("ecs", config=_CLIENTS), config().cluster_arn),
+        sqs=sqs,
+        destinations=Destinations(
+            sqs=sqs,
+            sns=boto3.client("sns", config=_CLIENTS),
+            events=boto3.client("events", config=_CLIENTS),
+            lambdas=boto3.client("lambda", config=_CLIENTS),
+        ),
+        meter=meter,
+    )
+
+
+@logger.inject_lambda_context(log_event=False, clear_state=True)
+def handler(event: dict[str, object], context: LambdaContext) -> None:  # noqa: ARG001 -- Lambda hands both over
+    """Handle one event; anything but a task's state change means that it is time to reconcile."""
+    try:
+        if event.get("detail-type") == "ECS Task State Change":
+            detail = event.get("detail")
+            key = watcher().on_event(detail if isinstance(detail, dict) else {})
+            logger.info("task stopped" if key else "not a run's stopped task", run_key=str(key))
+        else:
+            looked_at = reconcile(watcher(), config().open_index, _failed)
+            logger.info("reconciled", open_runs=looked_at)
+    except OvertimeError as error:
+        logger.error(str(error))  # noqa: TRY400 -- the text says it; a trace would say no more
+        raise
+    finally:
+        meter.flush()
+
+
+def _failed(key: str, error: Exception) -> None:
+    logger.error(str(error), run_key=key)

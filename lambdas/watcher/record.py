@@ -1,0 +1,77 @@
+"""The record that Lambda would have sent to a destination, for a run that ended on Fargate. Pure.
+
+Fields and order are those of https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html.
+Event and result are put in as they are, character by character.
+
+Over the target's size Lambda drops the payloads (https://docs.aws.amazon.com/lambda/latest/api/API_OnFailure.html); so
+does this: the record then has neither `requestPayload` nor `responsePayload`, and names the run all the same.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from overtime.ledger.model import RunState, timestamp
+
+if TYPE_CHECKING:
+    from overtime.ledger.run import Run
+
+_UNHANDLED = "Unhandled"
+
+
+def record(  # noqa: PLR0913 -- a record says all of this
+    run: Run,
+    *,
+    function_arn: str,
+    lambda_attempts: int,
+    event: bytes | None,
+    result: bytes | None,
+    payloads: bool = True,
+) -> str:
+    """Write the record; an `event` or `result` that is not there any more is left out, as are both if not wanted."""
+    succeeded = run.state is RunState.SUCCEEDED
+    response: dict[str, object] = {"statusCode": 200, "executedVersion": "$LATEST"}
+    if not succeeded:
+        response["functionError"] = _UNHANDLED
+    counted = run.failure.invoke_count if run.failure.invoke_count is not None else lambda_attempts
+    tasks = 0 if run.state is RunState.SKIPPED else run.attempt
+    members = {
+        "version": json.dumps("1.0"),
+        "timestamp": json.dumps(timestamp((run.finished_at or run.updated_at).timestamp())),
+        "requestContext": json.dumps(
+            {
+                "requestId": run.key.request_id,
+                "functionArn": f"{function_arn}:$LATEST",
+                "condition": "Success" if succeeded else "RetriesExhausted",
+                "approximateInvokeCount": counted + tasks,
+            }
+        ),
+    }
+    if payloads and event is not None:
+        members["requestPayload"] = _json(event)
+    members["responseContext"] = json.dumps(response)
+    if payloads:
+        members["responsePayload"] = _json(result) if result is not None else error_document(run)
+    return "{" + ",".join(f"{json.dumps(name)}:{text}" for name, text in members.items()) + "}"
+
+
+def error_document(run: Run) -> str:
+    """Say why a run ended that left no result, in the form of Lambda's errors."""
+    if run.state is RunState.SUCCEEDED:
+        return "null"
+    if run.state is RunState.SKIPPED:
+        return json.dumps({"errorMessage": run.failure.error_message or ""})
+    message = f"RequestId: {run.key.request_id} Error: {run.reason or 'the run ended without a reason'}"
+    return json.dumps({"errorMessage": message, "errorType": run.error_type or f"Overtime.{run.state.value}"})
+
+
+def _json(content: bytes) -> str:
+    text = content.decode("utf-8", "replace")
+    try:
+        json.loads(text, parse_int=str, parse_float=str)
+    except RecursionError:
+        return text
+    except ValueError:
+        return json.dumps(text)
+    return text

@@ -1,0 +1,173 @@
+"""A task that has stopped, as ECS tells of it, and what that was. Pure.
+
+| ECS says | cause | the fault of |
+|---|---|---|
+| `SpotInterruption`; "Your Spot Task was interrupted." | Spot took the host | infrastructure |
+| `TerminationNotice`, `ServiceSchedulerInitiated`; host terminated, maintenance | host failure | infrastructure |
+| `CannotPull…Error` | the image could not be pulled | infrastructure |
+| "Capacity is unavailable …", `RESOURCE:…` | no capacity | infrastructure |
+| `TaskFailedToStart` or `ResourceInitializationError` otherwise | did not start | infrastructure |
+| `OutOfMemoryError` of the container | out of memory | the handler |
+| `UserInitiated`, with a reason of the watcher's own | never claimed its run | infrastructure |
+| `UserInitiated`, exit code 137 | cancelled, and killed at the end of the stop timeout | a person |
+| `UserInitiated` | cancelled | a person |
+| exit code 2 | had nothing to do | nobody |
+| exit code 64, 65, 66, 70 | the runner could not work, and never will | the set-up |
+| exit code 67 | the runner did not reach the ledger | infrastructure |
+| exit code 137 | killed | the handler |
+| anything else | ended without a word | the handler |
+
+`https://docs.aws.amazon.com/AmazonECS/latest/developerguide/stopped-task-error-codes.html` has the words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from overtime.ledger.model import InvalidRunKeyError, RunKey
+
+OUR_STOP = "overtime: "
+"""How the reasons begin that the watcher itself gives to StopTask."""
+_SIGKILL = 137
+_DUPLICATE = 2
+_LEDGER = 67
+_RUNNER = {
+    64: ("Overtime.BadEnvironment", "the task's environment is incomplete"),
+    65: ("Overtime.Code", "the function's code could not be fetched, verified or unpacked"),
+    66: ("Overtime.PermissionMissing", "the task's role lacks a permission"),
+    70: ("Overtime.Internal", "a defect in the runner"),
+}
+_HOST_WORDS = ("host ec2", "underlying infrastructure", "host terminated", "retire", "maintenance", "fargate platform")
+_ENDS_WITH_CODE = frozenset({None, "EssentialContainerExited", "UserInitiated"})
+
+
+class Fault(StrEnum):
+    """Who is to blame, which decides what becomes of the run."""
+
+    INFRASTRUCTURE = "infrastructure"
+    HANDLER = "handler"
+    SETUP = "setup"
+    PERSON = "person"
+    NOBODY = "nobody"
+
+
+@dataclass(frozen=True)
+class Cause:
+    """Why a task stopped."""
+
+    fault: Fault
+    error_type: str
+    """In the style of Lambda's own, for records and the ledger."""
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoppedTask:
+    """What an event or DescribeTasks tells of a task that has stopped."""
+
+    arn: str
+    key: RunKey
+    attempt: int
+    stop_code: str | None
+    reason: str
+    container_reason: str
+    exit_code: int | None
+
+    @property
+    def lacks_exit_code(self) -> bool:
+        """Whether a second look may tell more."""
+        return self.exit_code is None and self.stop_code in _ENDS_WITH_CODE
+
+
+def read(task: Mapping[str, object]) -> StoppedTask | None:
+    """Read an event's `detail` or a task of DescribeTasks; None where it has not stopped or is no run's."""
+    arn = _text(task, "taskArn")
+    if _text(task, "lastStatus") != "STOPPED" or not arn:
+        return None
+    name, environment = _override(task)
+    try:
+        key, attempt = RunKey.parse(environment["OVERTIME_RUN_KEY"]), int(environment["OVERTIME_TASK_ATTEMPT"])
+    except (KeyError, ValueError, InvalidRunKeyError):
+        return None
+    container: Mapping[str, object] = next((each for each in _list(task, "containers") if each.get("name") == name), {})
+    code = container.get("exitCode")
+    return StoppedTask(
+        arn=arn,
+        key=key,
+        attempt=attempt,
+        stop_code=_text(task, "stopCode") or None,
+        reason=_text(task, "stoppedReason"),
+        container_reason=_text(container, "reason"),
+        exit_code=int(code) if isinstance(code, int | float) else None,
+    )
+
+
+def lost(arn: str, key: RunKey, attempt: int) -> StoppedTask:
+    """Stand in for a task that ECS no longer knows, about an hour after it stopped."""
+    reason = "ECS no longer knows the task, so why it stopped cannot be told"
+    return StoppedTask(
+        arn=arn, key=key, attempt=attempt, stop_code="Lost", reason=reason, container_reason="", exit_code=None
+    )
+
+
+def classify(task: StoppedTask) -> Cause:  # noqa: PLR0911 -- one line for each of the table's
+    """Tell why it stopped; see the table."""
+    said = f"{task.reason} {task.container_reason}".strip()
+    words = said.lower()
+    if task.stop_code == "SpotInterruption" or "spot task was interrupted" in words:
+        return Cause(Fault.INFRASTRUCTURE, "Overtime.SpotInterruption", f"Spot took the host: {said}")
+    if task.stop_code == "Lost":
+        return Cause(Fault.INFRASTRUCTURE, "Overtime.TaskLost", said)
+    if task.stop_code == "UserInitiated":  # first of those that go by words, for the reason is what a person wrote
+        if task.reason.startswith(OUR_STOP):
+            return Cause(Fault.INFRASTRUCTURE, "Overtime.NeverClaimed", said)
+        late = " and killed, for it had not ended within the stop timeout" if task.exit_code == _SIGKILL else ""
+        return Cause(Fault.PERSON, "Overtime.Cancelled", f"the task was stopped{late}: {said}")
+    if "outofmemory" in words:
+        return Cause(Fault.HANDLER, "Runtime.OutOfMemory", f"the task ran out of memory: {said}")
+    if "cannotpull" in words:
+        return Cause(Fault.INFRASTRUCTURE, "Overtime.ImagePull", f"the runner image could not be pulled: {said}")
+    if "capacity is unavailable" in words or "resource:" in words:
+        return Cause(Fault.INFRASTRUCTURE, "Overtime.NoCapacity", f"ECS has no place for the task: {said}")
+    if task.stop_code in {"TerminationNotice", "ServiceSchedulerInitiated"} or any(w in words for w in _HOST_WORDS):
+        return Cause(Fault.INFRASTRUCTURE, "Overtime.HostFailure", f"AWS took the host away: {said}")
+    if task.stop_code == "TaskFailedToStart" or "resourceinitializationerror" in words:
+        return Cause(Fault.INFRASTRUCTURE, "Overtime.TaskFailedToStart", f"the task did not start: {said}")
+    return _by_exit_code(task.exit_code, said)
+
+
+def _by_exit_code(code: int | None, said: str) -> Cause:
+    told = f" ({said})" if said else ""
+    if code == _DUPLICATE:
+        return Cause(Fault.NOBODY, "Overtime.NotOurs", f"the task found its run taken or ended{told}")
+    if code in _RUNNER:
+        error_type, text = _RUNNER[code]
+        return Cause(Fault.SETUP, error_type, f"exit code {code}, {text}; the task's log says which{told}")
+    if code == _LEDGER:
+        text = "exit code 67, the runner did not reach the ledger for as long as it tried"
+        return Cause(Fault.INFRASTRUCTURE, "Overtime.LedgerUnavailable", text + told)
+    if code == _SIGKILL:
+        return Cause(Fault.HANDLER, "Runtime.ExitError", f"Runtime exited with error: signal: killed{told}")
+    how = "an exit code that ECS does not tell" if code is None else f"exit status {code}"
+    return Cause(Fault.HANDLER, "Runtime.ExitError", f"the container ended without closing its run, with {how}{told}")
+
+
+def _override(task: Mapping[str, object]) -> tuple[object, Mapping[str, str]]:
+    overrides = task.get("overrides")
+    for each in _list(overrides if isinstance(overrides, Mapping) else {}, "containerOverrides"):
+        environment = {_text(pair, "name"): _text(pair, "value") for pair in _list(each, "environment")}
+        if "OVERTIME_RUN_KEY" in environment:
+            return each.get("name"), environment
+    return None, {}
+
+
+def _list(value: Mapping[str, object], name: str) -> list[Mapping[str, object]]:
+    found = value.get(name)
+    return [each for each in found if isinstance(each, Mapping)] if isinstance(found, list) else []
+
+
+def _text(value: Mapping[str, object], name: str) -> str:
+    found = value.get(name)
+    return found if isinstance(found, str) else ""

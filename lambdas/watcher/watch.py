@@ -1,0 +1,245 @@
+"""What one stopped task means for its run: an end, a relaunch, or nothing; and the end of a run for its owner.
+
+    stopped ─► the run closed or relaunched in the ledger ─► its slot given back ─► pointer record, or owner told
+                                                                                    └► settled
+
+Every step can be done again. An event that comes twice, late or out of order meets a run that has gone on: one that is
+at a newer attempt, has another task, or is settled is left as it is. What a crash leaves undone, the event's next try
+or `reconcile` does.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Protocol
+
+from lambdas.watcher import record
+from lambdas.watcher.config import FunctionSettings
+from lambdas.watcher.destinations import DeliveryError, Letter
+from lambdas.watcher.stopped_task import Fault, StoppedTask, classify, read
+from lambdas.watcher.verdict import Close, backoff, decide
+from overtime.errors import OvertimeError
+from overtime.ledger import pointers
+from overtime.ledger.model import RunState
+from overtime.ledger.pointers import Pointer
+from overtime.ledger.store import Moved, ObjectGoneError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from mypy_boto3_sqs import SQSClient
+
+    from lambdas.watcher.destinations import Destinations
+    from lambdas.watcher.stopped_task import Cause
+    from lambdas.watcher.tasks import Tasks
+    from overtime.ledger.model import RunKey
+    from overtime.ledger.run import Run
+    from overtime.ledger.slots import Slots
+    from overtime.ledger.store import RunLedger
+
+_MOST_LOOKS = 5
+_GIVE_UP_SECONDS = 86_400
+"""After so long a destination that takes nothing is given up on, as Lambda gives up."""
+NO_DESTINATION, UNDELIVERABLE = "no destination", "undeliverable"
+_ENDED = {
+    RunState.SUCCEEDED: "RunsSucceeded",
+    RunState.FAILED: "RunsFailed",
+    RunState.TIMED_OUT: "RunsTimedOut",
+    RunState.CANCELLED: "RunsCancelled",
+}
+
+
+class UnsettledError(OvertimeError):
+    """A run kept changing while the watcher looked; the event is to be tried again."""
+
+
+class Meter(Protocol):
+    """Where figures go."""
+
+    def count(self, function_name: str, name: str) -> None:
+        """Count one."""
+        ...
+
+    def seconds(self, function_name: str, name: str, value: float) -> None:
+        """Note a duration."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Watcher:
+    """Looks after the runs of all functions of a stack; safe to call again with the same event at any point."""
+
+    functions: Mapping[str, FunctionSettings]
+    ledger: RunLedger
+    slots: Slots
+    tasks: Tasks
+    sqs: SQSClient
+    destinations: Destinations
+    meter: Meter
+    clock: Callable[[], float] = time.time
+
+    def on_event(self, detail: Mapping[str, object]) -> RunKey | None:
+        """Handle the `detail` of an ECS Task State Change; returns the run's key, or None where it is about none."""
+        stopped = read(detail)
+        if stopped is None:
+            return None
+        if stopped.lacks_exit_code:
+            stopped = read(self.tasks.describe([stopped.arn]).get(stopped.arn, {})) or stopped
+        self.stopped(stopped)
+        return stopped.key
+
+    def stopped(self, task: StoppedTask) -> None:
+        """Bring the task's run to where it belongs now that the task has stopped."""
+        cause = classify(task)
+        for _ in range(_MOST_LOOKS):
+            run = self.ledger.get(task.key)
+            if run is None or run.attempt != task.attempt:
+                self._late(task, run)
+                return
+            if run.task_arn not in {None, task.arn}:
+                return  # another task has the run, and the slot with it
+            changed = self._reopened(run, task, cause) if run.finished else self._ended(run, task, cause)
+            if changed is None:
+                self.slots.give_back(run.key, run.attempt)
+                self.settle(run)
+                return
+            if isinstance(changed, Moved):
+                self._follow(task, changed.run)
+                return
+        raise UnsettledError(
+            f"the run {task.key} changed {_MOST_LOOKS} times while the watcher looked at its stopped task {task.arn}. "
+            "Lambda tries the event again, and reconciling finds what is left."
+        )
+
+    def settle(self, run: Run) -> None:
+        """Tell the owner of a finished run how it ended, once it is told, write that down."""
+        if run.settled_at is not None:
+            return
+        function = self.functions.get(run.key.function_name, FunctionSettings())
+        succeeded = run.state is RunState.SUCCEEDED
+        arn = function.on_success if succeeded else function.on_failure
+        notified = NO_DESTINATION
+        if arn is not None:
+            notified = self._told(run, arn, function)
+        if isinstance(self.ledger.settle(run.key, run.attempt, notified), Moved):
+            self._measure(run)
+
+    def point(self, run: Run, *, turn: int, delay: float) -> bool:
+        """Put a pointer record for a waiting run on its function's queue; False where the stack has no such queue."""
+        function = self.functions.get(run.key.function_name)
+        if function is None or function.queue_url is None:
+            return False
+        pointer = Pointer(key=run.key, attempt=run.attempt, turn=turn)
+        pointers.send(self.sqs, function.queue_url, pointer, delay=delay)
+        return True
+
+    def _ended(self, run: Run, task: StoppedTask, cause: Cause) -> object:
+        function = self.functions.get(run.key.function_name, FunctionSettings())
+        verdict = decide(
+            cause,
+            state=run.state,
+            attempt=run.attempt,
+            most_attempts=function.max_task_attempts,
+            can_relaunch=function.queue_url is not None,
+        )
+        if isinstance(verdict, Close):
+            return self.ledger.abandon(
+                run.key,
+                run.attempt,
+                verdict.reason,
+                held_by=run.task_arn,
+                state=verdict.state,
+                error_type=cause.error_type,
+                exit_code=task.exit_code,
+            )
+        return self.ledger.relaunch(
+            run.key, run.attempt, verdict.reason, held_by=run.task_arn, expires_at=run.expires_at
+        )
+
+    def _reopened(self, run: Run, task: StoppedTask, cause: Cause) -> object:
+        """Take back a runner's `cancelled` where it was AWS that stopped the task; None leaves the run as it ended."""
+        by_runner = run.state is RunState.CANCELLED and run.exit_code is not None and run.task_arn == task.arn
+        if not by_runner or cause.fault is not Fault.INFRASTRUCTURE or run.settled_at is not None:
+            return None
+        function = self.functions.get(run.key.function_name, FunctionSettings())
+        verdict = decide(
+            cause,
+            state=RunState.RUNNING,
+            attempt=run.attempt,
+            most_attempts=function.max_task_attempts,
+            can_relaunch=function.queue_url is not None,
+        )
+        if isinstance(verdict, Close):
+            return self.ledger.abandon(
+                run.key,
+                run.attempt,
+                verdict.reason,
+                held_by=task.arn,
+                error_type=cause.error_type,
+                exit_code=task.exit_code,
+                reopened=True,
+            )
+        return self.ledger.relaunch(
+            run.key, run.attempt, verdict.reason, held_by=task.arn, expires_at=run.expires_at, reopened=True
+        )
+
+    def _follow(self, task: StoppedTask, run: Run) -> None:
+        self.slots.give_back(task.key, task.attempt)
+        if run.finished:
+            self.settle(run)
+            return
+        self.meter.count(run.key.function_name, "RunsRelaunched")
+        self.point(run, turn=0, delay=backoff(task.attempt))
+
+    def _late(self, task: StoppedTask, run: Run | None) -> None:
+        """Finish what an earlier try of the same event may have left: the slot, and the pointer of the next attempt."""
+        if run is not None and run.attempt < task.attempt:
+            return
+        self.slots.give_back(task.key, task.attempt)
+        follows = run is not None and run.attempt == task.attempt + 1
+        if run is not None and follows and run.state is RunState.QUEUED and run.turn == 0:
+            self.point(run, turn=0, delay=backoff(task.attempt))
+
+    def _told(self, run: Run, arn: str, function: FunctionSettings) -> str:
+        event, result = self._payload(run, "event"), self._payload(run, "result")
+
+        function_arn = function.function_arn or run.key.function_name
+        write = partial(record.record, run, function_arn=function_arn, lambda_attempts=function.attempts)
+        letter = Letter(
+            key=run.key,
+            function_arn=function_arn,
+            succeeded=run.state is RunState.SUCCEEDED,
+            record=write(event=event, result=result),
+            without_payloads=write(event=None, result=None, payloads=False),
+        )
+        try:
+            self.destinations.send(arn, letter)
+        except DeliveryError:
+            ended = (run.finished_at or run.updated_at).timestamp()
+            if self.clock() - ended < _GIVE_UP_SECONDS:
+                raise
+            self.meter.count(run.key.function_name, "DestinationDeliveryFailures")
+            return UNDELIVERABLE
+        return arn
+
+    def _payload(self, run: Run, which: str) -> bytes | None:
+        if which == "result" and run.result_size is None:
+            return None
+        try:
+            return self.ledger.event(run.key) if which == "event" else self.ledger.result(run)
+        except ObjectGoneError:
+            return None
+
+    def _measure(self, run: Run) -> None:
+        name = run.key.function_name
+        if run.state in _ENDED:
+            self.meter.count(name, _ENDED[run.state])
+        if run.started_at is None:
+            return
+        if run.finished_at is not None:
+            self.meter.seconds(name, "RunDuration", (run.finished_at - run.started_at).total_seconds())
+        if run.attempt == 1:
+            failed = run.failure.failed_at or run.created_at
+            self.meter.seconds(name, "FailureToHandlerStart", (run.started_at - failed).total_seconds())

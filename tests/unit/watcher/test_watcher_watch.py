@@ -1,0 +1,257 @@
+from __future__ import annotations
+
+import itertools
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from lambdas.watcher.watch import NO_DESTINATION, UNDELIVERABLE
+from overtime.ledger.model import RunState
+from tests.unit.watcher.world import EVENT, FAILURE, FUNCTION_ARN, QUEUE, STOPS, SUCCESS, Fuse
+
+if TYPE_CHECKING:
+    from tests.unit.watcher.world import World
+
+CALLS = {"relaunch": 4, "close": 7, "settle": 7}
+"""External calls of the watcher in each story."""
+RELAUNCHED, CANCELLED, FAILED = RunState.QUEUED, RunState.CANCELLED, RunState.FAILED
+
+
+WAYS_TO_DIE = {
+    "spot": (RELAUNCHED, RELAUNCHED),
+    "image": (RELAUNCHED, RELAUNCHED),
+    "capacity": (RELAUNCHED, RELAUNCHED),
+    "host": (RELAUNCHED, RELAUNCHED),
+    "memory": (RELAUNCHED, FAILED),
+    "killed": (RELAUNCHED, FAILED),
+    "cancelled": (CANCELLED, CANCELLED),
+    "returned": (RELAUNCHED, FAILED),
+    "duplicate": (RELAUNCHED, FAILED),
+}
+"""What becomes of a run whose task had not claimed it, and of one whose task had."""
+
+
+@pytest.mark.parametrize("exit_code", [True, False], ids=["with exit code", "without exit code"])
+def test_a_task_that_dies_without_a_word_ends_or_relaunches_its_run(world: World, *, exit_code: bool) -> None:
+    """Each way to die, before and after the claim, told with and without exit code, once and three times: same end."""
+    assert set(WAYS_TO_DIE) == set(STOPS)
+    for (how, ends), claims in itertools.product(WAYS_TO_DIE.items(), (False, True)):
+        key, task = world.start(f"{how}-{claims}")
+        assert not claims or world.claim(task)
+        world.stop(task, how)
+        for _ in range(3):
+            world.tell(task, exit_code=exit_code)
+        run = world.run(key)
+        assert run.state is ends[claims], (how, claims)
+        assert run.attempt == (2 if run.state is RELAUNCHED else 1)
+        assert run.reason
+        assert (run.settled_at is not None) is run.finished
+    assert world.figures.counted["RunsRelaunched"] == list(itertools.chain(*WAYS_TO_DIE.values())).count(RELAUNCHED)
+
+
+def test_a_relaunched_run_gets_a_second_task_and_its_first_is_fenced_off(world: World) -> None:
+    """A late claim and a late finish of the older task change nothing; the newer one's result is the run's."""
+    key, first = world.start()
+    assert world.claim(first)
+    world.stop(first, "spot")
+    world.tell(first)
+    (pointer,) = world.waiting()
+    assert 0 < int(str(pointer["DelaySeconds"])) <= 900
+    world.deliver()
+    (second,) = world.cluster.alive()
+    assert not world.claim(first)
+    assert world.claim(second)
+    assert not world.finish(first, RunState.FAILED, b"old")
+    assert world.finish(second, RunState.SUCCEEDED, b"new")
+    world.stop(second, "returned")
+    world.tell(second)
+    assert (world.run(key).state, world.ledger().result(world.run(key))) == (RunState.SUCCEEDED, b"new")
+    assert world.executed == {(key, 1): 1, (key, 2): 1}
+
+
+def test_attempts_end_and_the_reason_says_so(world: World) -> None:
+    """The third task that cannot start is the last."""
+    key, task = world.start()
+    for attempt in (1, 2, 3):
+        world.stop(task, "image")
+        world.tell(task)
+        assert len(world.waiting()) == (0 if attempt == 3 else 1)
+        if attempt < 3:
+            world.deliver()
+            (task,) = world.cluster.alive()
+    run = world.run(key)
+    assert (run.state, run.error_type) == (FAILED, "Overtime.ImagePull")
+    assert "CannotPullContainerError" in (run.reason or "")
+    assert "task attempt 3 of 3" in (run.reason or "")
+    assert len(world.told(FAILURE)) == 1
+
+
+def test_a_runner_that_spot_stopped_is_relaunched_though_it_said_cancelled(world: World) -> None:
+    """SIGTERM looks the same to the runner whoever sends it; ECS tells the two apart."""
+    for request_id, how, end in (("r-1", "spot", RELAUNCHED), ("r-2", "cancelled", CANCELLED)):
+        key, task = world.start(request_id)
+        world.claim(task)
+        world.finish(task, CANCELLED)
+        world.stop(task, how)
+        world.tell(task)
+        assert world.run(key).state is end
+    (sent,) = world.told(FAILURE)
+    assert "r-2" in str(sent["requestContext"])
+
+
+def test_a_run_that_a_person_cancelled_stays_so_when_spot_takes_its_task(world: World) -> None:
+    """Nobody's cancel is undone."""
+    key, task = world.start()
+    world.claim(task)
+    world.ledger().cancel(key, 1, "by hand")
+    world.stop(task, "spot")
+    world.tell(task)
+    assert (world.run(key).state, world.waiting()) == (CANCELLED, [])
+
+
+@pytest.mark.parametrize("state", [RunState.SUCCEEDED, RunState.FAILED, RunState.TIMED_OUT])
+def test_what_the_runner_closed_stays_as_it_is(world: World, state: RunState) -> None:
+    """However the task then ended, and however often that is told."""
+    key, task = world.start()
+    world.claim(task)
+    world.finish(task, state)
+    for how in STOPS:
+        world.stop(task, how)
+        world.tell(task)
+    assert (world.run(key).state, world.run(key).attempt) == (state, 1)
+    assert len(world.told(SUCCESS)) + len(world.told(FAILURE)) == 1
+
+
+def test_an_event_about_a_newer_time_or_another_task_changes_nothing(world: World) -> None:
+    """Late: the run is at attempt 2 already. Another: a second task of the attempt lost the race for the claim."""
+    key, task = world.start()
+    world.stop(task, "image")
+    world.tell(task)
+    world.deliver()
+    (second,) = world.cluster.alive()
+    world.claim(second)
+    before = world.run(key)
+    world.tell(task)
+    other = f"{second}-other"
+    world.cluster.tasks[other] = world.cluster.tasks[second] | {"taskArn": other}
+    world.stop(other, "duplicate")
+    world.tell(other)
+    assert world.run(key) == before
+
+
+def test_a_task_that_is_no_runs_is_ignored(world: World) -> None:
+    """Other tasks may live in the cluster, and ours still move."""
+    _, task = world.start()
+    assert world.watcher().on_event({"taskArn": "t", "lastStatus": "STOPPED"}) is None
+    assert world.watcher().on_event(world.cluster.tasks[task]) is None
+
+
+def test_the_owner_gets_what_lambda_would_have_sent(world: World) -> None:
+    """Success: event and result character by character, in Lambda's fields."""
+    key, task = world.start()
+    world.claim(task)
+    world.finish(task, RunState.SUCCEEDED, b'{"n": 1.0,  "n": 12345678901234567890}')
+    world.stop(task, "returned")
+    world.tell(task)
+    (message,) = world.queues.sent["done"]
+    body = str(message["Body"])
+    assert EVENT.decode() in body
+    assert '{"n": 1.0,  "n": 12345678901234567890}' in body
+    (sent,) = world.told(SUCCESS)
+    assert list(sent) == [
+        "version",
+        "timestamp",
+        "requestContext",
+        "requestPayload",
+        "responseContext",
+        "responsePayload",
+    ]
+    assert sent["requestContext"] == {
+        "requestId": "r-1",
+        "functionArn": f"{FUNCTION_ARN}:$LATEST",
+        "condition": "Success",
+        "approximateInvokeCount": 4,
+    }
+    assert sent["responseContext"] == {"statusCode": 200, "executedVersion": "$LATEST"}
+    assert message["MessageAttributes"] == {"OvertimeRunKey": {"DataType": "String", "StringValue": str(key)}}
+    assert (world.run(key).notified, world.figures.counted["RunsSucceeded"]) == (SUCCESS, 1)
+    assert set(world.figures.durations) == {"RunDuration", "FailureToHandlerStart"}
+
+
+def test_a_killed_run_is_told_of_as_a_crashed_function_is(world: World) -> None:
+    """No result was left, so the error says what ECS said."""
+    _, task = world.start()
+    world.claim(task)
+    world.stop(task, "killed")
+    world.tell(task)
+    (sent,) = world.told(FAILURE)
+    assert sent["responseContext"] == {"statusCode": 200, "executedVersion": "$LATEST", "functionError": "Unhandled"}
+    assert sent["requestPayload"] == json.loads(EVENT)
+    assert sent["responsePayload"] == {
+        "errorMessage": "RequestId: r-1 Error: Runtime exited with error: signal: killed (Essential container in task "
+        "exited)",
+        "errorType": "Runtime.ExitError",
+    }
+
+
+@pytest.mark.parametrize("again", [True, False], ids=["Lambda tries again", "only reconciling is left"])
+@pytest.mark.parametrize("story", ["relaunch", "close", "settle"])
+def test_a_crash_around_any_call_ends_as_if_there_had_been_none(world: World, story: str, *, again: bool) -> None:
+    """The watcher dies before or after each of its calls: the run ends the same, its owner is told, no slot is lost."""
+    crashes = 0
+    for cell in itertools.count():
+        call, after = 1 + cell // 2, bool(cell % 2)
+        key, task = world.start(f"{story}-{call}-{after}")
+        world.claim(task)
+        if story == "settle":
+            world.finish(task, RunState.SUCCEEDED)
+        world.stop(task, "spot" if story == "relaunch" else "killed")
+        if world.tell(task, fuse=Fuse(call, after=after)):
+            break  # so many calls there are
+        crashes += 1
+        if again:
+            world.tell(task)
+        else:
+            world.reconcile()
+        if story == "relaunch":
+            assert any(str(key) in str(message["Body"]) for message in world.waiting())
+            while world.waiting():
+                world.deliver()
+            assert [world.about(arn) for arn in world.cluster.alive()].count((key, 2)) == 1
+            assert (world.run(key).state, world.run(key).attempt) == (RunState.LAUNCHING, 2)
+        else:
+            end, where = (FAILED, FAILURE) if story == "close" else (RunState.SUCCEEDED, SUCCESS)
+            assert (world.run(key).state, world.run(key).notified) == (end, where)
+            assert {str(sent) for sent in world.told(where) if f'"{key.request_id}"' in json.dumps(sent)}
+        assert world.executed[key, 1] == 1
+        world.forget(key)
+    assert crashes == 2 * CALLS[story]
+
+
+def test_a_destination_that_takes_nothing_is_tried_for_a_day(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The run stays open until then, each try fails aloud, and afterwards the ledger says that nobody was told."""
+    key, task = world.start()
+    world.claim(task)
+    world.stop(task, "killed")
+    with monkeypatch.context() as patch:
+        patch.setattr(world, "function", type(world.function)(function_arn=FUNCTION_ARN, on_failure="arn:aws:s3:::b"))
+        with pytest.raises(Exception, match="cannot be sent to 'arn:aws:s3:::b'"):
+            world.tell(task)
+        assert world.run(key).settled_at is None
+        world.now += 86_400
+        world.tell(task)
+    assert world.run(key).notified == UNDELIVERABLE
+    assert world.figures.counted["DestinationDeliveryFailures"] == 1
+
+
+def test_a_function_that_left_the_stack_ends_its_runs(world: World) -> None:
+    """There is no queue to relaunch through and nobody to tell, and that is what the ledger says."""
+    key, task = world.start()
+    world.stop(task, "spot")
+    world.function = type(world.function)()
+    world.tell(task)
+    run = world.run(key)
+    assert (run.state, run.notified) == (FAILED, NO_DESTINATION)
+    assert "no longer in the stack" in (run.reason or "")
+    assert QUEUE in world.queues.sent

@@ -1,0 +1,397 @@
+# ruff: noqa: N803 -- the stand-ins take AWS's own names
+"""The whole system in one process: the real dispatcher, watcher and ledger, moto's tables, and a cluster and queues.
+
+A task is what a test lets it be: it claims, finishes and stops when it is told to, as the runner would.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections import Counter
+from typing import TYPE_CHECKING, cast
+
+from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+from botocore.exceptions import ClientError
+
+from lambdas.dispatcher.config import Capacity, Config, RescueRule
+from lambdas.dispatcher.dispatch import Dispatcher, NotDispatchedError, Result
+from lambdas.watcher.config import FunctionSettings
+from lambdas.watcher.destinations import Destinations
+from lambdas.watcher.reconcile import reconcile
+from lambdas.watcher.tasks import Tasks
+from lambdas.watcher.watch import Watcher
+from overtime.ledger.model import RunKey, RunState
+from overtime.ledger.slots import Slots
+from overtime.ledger.store import Moved, RunLedger
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_ecs import ECSClient
+    from mypy_boto3_lambda import LambdaClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sqs import SQSClient
+
+    from lambdas.dispatcher.dispatch import Done
+    from lambdas.watcher.destinations import Buses, Topics
+    from overtime.ledger.run import Run
+
+FUNCTION_ARN = "arn:aws:lambda:eu-west-1:123456789012:function:report"
+QUEUE, PARKING = "https://queue/failures", "https://queue/parking"
+SUCCESS, FAILURE = "arn:aws:sqs:eu-west-1:123456789012:done", "arn:aws:sqs:eu-west-1:123456789012:failed"
+EVENT = b'{"report": "sales",  "rows": 1.0}'
+
+STOPS: Mapping[str, tuple[str, str, str, int | None]] = {
+    "spot": ("SpotInterruption", "Your Spot Task was interrupted.", "", 143),
+    "image": ("TaskFailedToStart", "CannotPullContainerError: pull access denied", "", None),
+    "capacity": ("TaskFailedToStart", "Capacity is unavailable at this time.", "", None),
+    "host": ("TerminationNotice", "ECS is performing maintenance on the underlying infrastructure.", "", None),
+    "memory": ("EssentialContainerExited", "Essential container in task exited", "OutOfMemoryError: killed", 137),
+    "killed": ("EssentialContainerExited", "Essential container in task exited", "", 137),
+    "cancelled": ("UserInitiated", "Task stopped by a person", "", 143),
+    "returned": ("EssentialContainerExited", "Essential container in task exited", "", 0),
+    "duplicate": ("EssentialContainerExited", "Essential container in task exited", "", 2),
+}
+"""How a task may stop: stopCode, stoppedReason, the container's reason and exit code."""
+
+
+class Crash(BaseException):
+    """The process is gone: nothing catches this."""
+
+
+class Fuse:
+    """Ends the process just before or just after the n-th external call; 0 lets it live."""
+
+    def __init__(self, at: int = 0, *, after: bool = False) -> None:
+        self.at, self.after, self.calls = at, after, 0
+
+    def wrap(self, client: object) -> object:
+        """Give a client whose calls count."""
+        fuse = self
+
+        class Wrapped:
+            def __getattr__(self, name: str) -> Callable[..., object]:
+                def call(**request: object) -> object:
+                    fuse.calls += 1
+                    if fuse.calls == fuse.at and not fuse.after:
+                        raise Crash
+                    try:
+                        answer: object = getattr(client, name)(**request)
+                    finally:
+                        if fuse.calls == fuse.at:
+                            raise Crash
+                    return answer
+
+                return call
+
+        return Wrapped()
+
+
+class Cluster:
+    """ECS: a token names its task for as long as that is alive, and a task's end is told until it is forgotten."""
+
+    def __init__(self) -> None:
+        self.tasks: dict[str, dict[str, object]] = {}
+        self.tokens: dict[str, str] = {}
+        self.requests: list[dict[str, object]] = []
+        self.answers: list[Exception | list[dict[str, str]]] = []
+        """What the next calls meet instead: an error, or a list of failures."""
+        self.most_alive = 0
+
+    def run_task(self, *, clientToken: str, **request: object) -> dict[str, object]:
+        """Start a task, or name the one that the token has."""
+        if self.answers:
+            answer = self.answers.pop(0)
+            if isinstance(answer, Exception):
+                raise answer
+            return {"tasks": [], "failures": answer}
+        known = self.tokens.get(clientToken)
+        if known is None or self.tasks[known]["lastStatus"] == "STOPPED":
+            self.requests.append(request)
+            known = f"arn:aws:ecs:eu-west-1:123456789012:task/c/{len(self.tasks)}"
+            task = {"taskArn": known, "lastStatus": "RUNNING", "overrides": request["overrides"]}
+            self.tasks[known] = task | {"containers": [{"name": "runner"}]}
+            self.tokens[clientToken] = known
+            self.most_alive = max(self.most_alive, len(self.alive()))
+        return {"tasks": [{"taskArn": known}], "failures": []}
+
+    def describe_tasks(self, *, cluster: str, tasks: list[str]) -> dict[str, object]:
+        """Tell of those that are not forgotten."""
+        assert cluster
+        known = [self.tasks[arn] for arn in tasks if arn in self.tasks]
+        gone = [{"arn": arn, "reason": "MISSING"} for arn in tasks if arn not in self.tasks]
+        return {"tasks": known, "failures": gone}
+
+    def stop_task(self, *, cluster: str, task: str, reason: str) -> None:
+        """End a task at once."""
+        assert cluster
+        self.stop(task, "UserInitiated", reason, "", 137)
+
+    def alive(self) -> list[str]:
+        """Name the tasks that have not stopped."""
+        return [arn for arn, task in self.tasks.items() if task["lastStatus"] != "STOPPED"]
+
+    def stop(self, arn: str, code: str, reason: str, container_reason: str, exit_code: int | None) -> None:
+        """Let a task have stopped."""
+        container: dict[str, object] = {"name": "runner", "reason": container_reason}
+        if exit_code is not None:
+            container["exitCode"] = exit_code
+        self.tasks[arn] |= {
+            "lastStatus": "STOPPED",
+            "stopCode": code,
+            "stoppedReason": reason,
+            "containers": [container],
+        }
+
+
+class Queues:
+    """SQS: messages in order of sending; delays are only noted."""
+
+    def __init__(self) -> None:
+        self.sent: dict[str, list[dict[str, object]]] = {}
+        self._ids = itertools.count()
+
+    def send_message(self, *, QueueUrl: str, MessageBody: str, **more: object) -> None:
+        """Take a message."""
+        message = {"MessageId": f"m-{next(self._ids)}", "Body": MessageBody, "receives": 0, **more}
+        self.sent.setdefault(QueueUrl, []).append(message)
+
+    def get_queue_url(self, *, QueueName: str, QueueOwnerAWSAccountId: str) -> dict[str, str]:
+        """Name a queue by what an ARN holds."""
+        assert QueueOwnerAWSAccountId
+        return {"QueueUrl": QueueName}
+
+
+def record(message: Mapping[str, object], receives: int = 1) -> SQSRecord:
+    """Hand a message to a Lambda function as an event source does."""
+    given = cast("Mapping[str, Mapping[str, str]]", message.get("MessageAttributes", {}))
+    attributes = {
+        name: {"dataType": value["DataType"], "stringValue": value["StringValue"]} for name, value in given.items()
+    }
+    return SQSRecord(
+        {
+            "messageId": str(message["MessageId"]),
+            "body": str(message["Body"]),
+            "attributes": {"ApproximateReceiveCount": str(receives), "SentTimestamp": "1700000000000"},
+            "messageAttributes": attributes,
+        }
+    )
+
+
+def throttled() -> ClientError:
+    """RunTask's answer to too many calls."""
+    return refused("ThrottlingException", 400)
+
+
+def refused(code: str, status: int) -> ClientError:
+    """Any refusal of RunTask's."""
+    response = {"Error": {"Code": code, "Message": "no"}, "ResponseMetadata": {"HTTPStatusCode": status}}
+    return ClientError(response, "RunTask")  # type: ignore[arg-type]
+
+
+class Figures:
+    """Counts what would be metrics."""
+
+    def __init__(self) -> None:
+        self.counted: Counter[str] = Counter()
+        self.durations: dict[str, list[float]] = {}
+
+    def count(self, function_name: str, name: str) -> None:
+        """Count one."""
+        assert function_name
+        self.counted[name] += 1
+
+    def seconds(self, function_name: str, name: str, value: float) -> None:
+        """Note a duration."""
+        assert function_name
+        self.durations.setdefault(name, []).append(value)
+
+
+class World:
+    """One function's system; a fresh dispatcher or watcher for each call, so that a crash leaves nothing behind."""
+
+    def __init__(  # noqa: PLR0913 -- what a function may be set to
+        self,
+        dynamodb: DynamoDBClient,
+        s3: S3Client,
+        *,
+        most: int | None = None,
+        spot: bool = False,
+        receives: int = 5,
+        name: str = "report",
+    ) -> None:
+        self.dynamodb, self.s3, self.name = dynamodb, s3, name
+        self.cluster, self.queues, self.figures, self.now = Cluster(), Queues(), Figures(), 1_700_000_000.0
+        self.most, self.spot, self.receives = most, spot, receives
+        self.executed: Counter[tuple[RunKey, int]] = Counter()
+        self.function = FunctionSettings(
+            function_arn=FUNCTION_ARN, queue_url=QUEUE, on_success=SUCCESS, on_failure=FAILURE
+        )
+
+    def ledger(self, fuse: Fuse | None = None) -> RunLedger:
+        """Open the ledger."""
+        wrap = (fuse or Fuse()).wrap
+        return RunLedger(
+            table="runs",
+            bucket="runs-objects",
+            dynamodb=cast("DynamoDBClient", wrap(self.dynamodb)),
+            s3=cast("S3Client", wrap(self.s3)),
+            clock=self.clock,
+        )
+
+    def clock(self) -> float:
+        """Tell the time, which goes on by a little with each look."""
+        self.now += 0.001
+        return self.now
+
+    def slots(self, fuse: Fuse | None = None) -> Slots:
+        """Count tasks."""
+        dynamodb = cast("DynamoDBClient", (fuse or Fuse()).wrap(self.dynamodb))
+        return Slots(table="runs", dynamodb=dynamodb, clock=self.clock)
+
+    def dispatcher(self, fuse: Fuse | None = None) -> Dispatcher:
+        """Start a dispatcher."""
+        wrap = (fuse or Fuse()).wrap
+        config = Config(
+            function_name=self.name,
+            function_arn=FUNCTION_ARN,
+            ledger_table="runs",
+            ledger_bucket="runs-objects",
+            runs_days=30,
+            cluster_arn="arn:cluster",
+            task_family="report",
+            container_name="runner",
+            subnet_ids=("subnet-1",),
+            security_group_ids=("sg-1",),
+            assign_public_ip="ENABLED",
+            rescue=frozenset({RescueRule.TIMEOUT}),
+            attempts=3,
+            parking_queue_url=PARKING,
+            max_receive_count=self.receives,
+            queue_url=QUEUE,
+            max_concurrent_runs=self.most,
+            capacity=Capacity.SPOT if self.spot else Capacity.ON_DEMAND,
+        )
+        return Dispatcher(
+            config=config,
+            ledger=self.ledger(fuse),
+            ecs=cast("ECSClient", wrap(self.cluster)),
+            sqs=cast("SQSClient", wrap(self.queues)),
+            slots=None if self.most is None else self.slots(fuse),
+        )
+
+    def watcher(self, fuse: Fuse | None = None) -> Watcher:
+        """Start a watcher."""
+        wrap = (fuse or Fuse()).wrap
+        sqs = cast("SQSClient", wrap(self.queues))
+        nothing = cast("Topics", None), cast("Buses", None), cast("LambdaClient", None)
+        return Watcher(
+            functions={self.name: self.function},
+            ledger=self.ledger(fuse),
+            slots=self.slots(fuse),
+            tasks=Tasks(cast("ECSClient", wrap(self.cluster)), "arn:cluster"),
+            sqs=sqs,
+            destinations=Destinations(sqs=sqs, sns=nothing[0], events=nothing[1], lambdas=nothing[2]),
+            meter=self.figures,
+            clock=self.clock,
+        )
+
+    def fail(self, request_id: str) -> RunKey:
+        """Put a failure record on the queue."""
+        attributes = {"RequestID": request_id, "ErrorCode": "200", "ErrorMessage": "Task timed out after 9.00 seconds"}
+        self.queues.send_message(
+            QueueUrl=QUEUE,
+            MessageBody=EVENT.decode(),
+            MessageAttributes={n: {"DataType": "String", "StringValue": v} for n, v in attributes.items()},
+        )
+        return RunKey(self.name, request_id)
+
+    def waiting(self) -> list[dict[str, object]]:
+        """List what is on the failure queue."""
+        return self.queues.sent.setdefault(QUEUE, [])
+
+    def deliver(self, index: int = 0, *, fuse: Fuse | None = None, keep: bool = False) -> Done | None:
+        """Deliver a message: it goes when it is acknowledged, unless the queue delivers it twice, or is parked."""
+        message = self.waiting()[index]
+        receives = message["receives"] = int(str(message["receives"])) + 1
+        try:
+            done = self.dispatcher(fuse).dispatch(record(message, receives))
+        except (Crash, NotDispatchedError):
+            if receives >= self.receives:
+                self.waiting().remove(message)
+                self.queues.sent.setdefault(PARKING, []).append(message)
+            return None
+        if not keep:
+            self.waiting().remove(message)
+        return done
+
+    def start(self, request_id: str = "r-1") -> tuple[RunKey, str]:
+        """Bring a run as far as its task."""
+        key = self.fail(request_id)
+        done = self.deliver(len(self.waiting()) - 1)
+        assert done is not None
+        assert done.result is Result.STARTED
+        return key, done.task_arn or ""
+
+    def about(self, arn: str) -> tuple[RunKey, int]:
+        """Read what a task was told."""
+        overrides = json.loads(json.dumps(self.cluster.tasks[arn]["overrides"]))
+        told = {each["name"]: each["value"] for each in overrides["containerOverrides"][0]["environment"]}
+        return RunKey.parse(told["OVERTIME_RUN_KEY"]), int(told["OVERTIME_TASK_ATTEMPT"])
+
+    def claim(self, arn: str) -> bool:
+        """Let a task claim its run and, if it may, run the handler."""
+        key, attempt = self.about(arn)
+        if not isinstance(self.ledger().claim(key, attempt, arn, arn), Moved):
+            return False
+        self.executed[key, attempt] += 1
+        return True
+
+    def finish(self, arn: str, state: RunState, result: bytes = b'{"total": 1.0}') -> bool:
+        """Let a task leave a result and close its run."""
+        key, attempt = self.about(arn)
+        self.s3.put_object(Bucket="runs-objects", Key=key.result_object(attempt), Body=result)
+        code = 0 if state is RunState.SUCCEEDED else 1
+        answer = self.ledger().finish(key, attempt, arn, state, exit_code=code, result_size=len(result))
+        return isinstance(answer, Moved)
+
+    def stop(self, arn: str, how: str) -> None:
+        """Let a task have stopped."""
+        self.cluster.stop(arn, *STOPS[how])
+
+    def tell(self, arn: str, *, fuse: Fuse | None = None, exit_code: bool = True) -> bool:
+        """Deliver the event of a stopped task; False where the watcher crashed."""
+        detail = dict(self.cluster.tasks[arn])
+        if not exit_code:
+            detail["containers"] = [{"name": "runner"}]
+        try:
+            self.watcher(fuse).on_event(detail)
+        except Crash:
+            return False
+        return True
+
+    def reconcile(self, *, after: float = 1_200, fuse: Fuse | None = None) -> bool:
+        """Let time pass and reconcile; False where the watcher crashed."""
+        self.now += after
+        faults: list[Exception] = []
+        try:
+            reconcile(self.watcher(fuse), None, lambda _, error: faults.append(error))
+        except Crash:
+            return False
+        return True
+
+    def run(self, key: RunKey) -> Run:
+        """Read a run."""
+        run = self.ledger().get(key)
+        assert run is not None
+        return run
+
+    def forget(self, key: RunKey) -> None:
+        """Take a run out of the world, so that the next is looked at alone."""
+        self.dynamodb.delete_item(TableName="runs", Key={"run_key": {"S": str(key)}})
+
+    def told(self, which: str) -> list[dict[str, object]]:
+        """List the records that a destination got."""
+        return [json.loads(str(each["Body"])) for each in self.queues.sent.get(which.rpartition(":")[2], [])]
