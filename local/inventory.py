@@ -93,6 +93,30 @@ def _security_groups(session: boto3.Session) -> Iterable[str]:
     return [each["GroupId"] for each in session.client("ec2").describe_security_groups()["SecurityGroups"]]
 
 
+def _event_buses(session: boto3.Session) -> Iterable[str]:
+    return [each["Name"] for each in session.client("events").list_event_buses()["EventBuses"]]
+
+
+def _event_rules(session: boto3.Session) -> Iterable[str]:
+    """Name the rules, but not those that AWS's services make for themselves."""
+    client = session.client("events")
+    rules = [rule for bus in _event_buses(session) for rule in client.list_rules(EventBusName=bus)["Rules"]]
+    return [f"{rule['EventBusName']}/{rule['Name']}" for rule in rules if not rule.get("ManagedBy")]
+
+
+def _alarms(session: boto3.Session) -> Iterable[str]:
+    found = session.client("cloudwatch").describe_alarms(AlarmTypes=["MetricAlarm", "CompositeAlarm"])
+    return [each["AlarmName"] for each in (*found["MetricAlarms"], *found["CompositeAlarms"])]
+
+
+def _dashboards(session: boto3.Session) -> Iterable[str]:
+    return [each["DashboardName"] for each in session.client("cloudwatch").list_dashboards()["DashboardEntries"]]
+
+
+def _topics(session: boto3.Session) -> Iterable[str]:
+    return [each["TopicArn"] for each in session.client("sns").list_topics()["Topics"]]
+
+
 KINDS: Mapping[str, Callable[[boto3.Session], Iterable[str]]] = {
     "lambda functions": _functions,
     "lambda event source mappings": _event_sources,
@@ -106,6 +130,11 @@ KINDS: Mapping[str, Callable[[boto3.Session], Iterable[str]]] = {
     "ecs task definitions": _task_definitions,
     "ecs tasks": _tasks,
     "log groups": _log_groups,
+    "event buses": _event_buses,
+    "event rules": _event_rules,
+    "cloudwatch alarms": _alarms,
+    "cloudwatch dashboards": _dashboards,
+    "sns topics": _topics,
     "vpcs": _vpcs,
     "subnets": _subnets,
     "internet gateways": _gateways,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
+from math import isfinite
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -132,6 +133,13 @@ def _is_integer(value: object) -> bool:
         return False
 
 
+def _is_number(value: object) -> bool:
+    try:
+        return not isinstance(value, bool) and isinstance(value, int | float | str) and isfinite(float(value))
+    except ValueError:
+        return False
+
+
 def _is_flag(value: object) -> bool:
     return isinstance(value, bool) or value in ("true", "false")
 
@@ -156,6 +164,7 @@ _KINDS: Mapping[Kind, tuple[Callable[[object], bool], str]] = MappingProxyType(
     {
         Kind.TEXT: (_is_text, "a text"),
         Kind.INTEGER: (_is_integer, "a whole number"),
+        Kind.NUMBER: (_is_number, "a number"),
         Kind.FLAG: (_is_flag, "true or false"),
         Kind.JSON: (_is_json, "a JSON document as text"),
         Kind.MAP: (_is_map, "texts by name"),

@@ -53,6 +53,8 @@ def coerced(declared: Property, value: Any) -> Any:  # noqa: ANN401 - likewise
             return _text(value)
         case Kind.INTEGER:
             return int(value)
+        case Kind.NUMBER:
+            return float(value)
         case Kind.FLAG:
             return value in (True, "true")
         case _:

@@ -7,19 +7,25 @@ from typing import TYPE_CHECKING
 
 from local.errors import LocalError
 from local.provider.aws.resources import (
+    capacity,
+    cloudwatch,
     dynamodb,
     ecr,
     ecs,
+    event_targets,
+    events,
     iam,
     lambda_,
     lambda_events,
     lambda_layers,
+    lambda_permission,
     logs,
     network,
     routes,
     s3,
     s3_settings,
     security,
+    sns,
     sqs,
 )
 
@@ -57,7 +63,20 @@ _ALL = (
     sqs.QUEUE_POLICY,
     sqs.REDRIVE_ALLOW_POLICY,
 )
-TYPES = MappingProxyType({resource.token: resource for resource in _ALL})
+_WATCHING = (
+    capacity.CLUSTER_CAPACITY_PROVIDERS,
+    cloudwatch.DASHBOARD,
+    cloudwatch.METRIC_ALARM,
+    events.EVENT_BUS,
+    events.EVENT_RULE,
+    event_targets.EVENT_TARGET,
+    lambda_permission.PERMISSION,
+    sns.TOPIC,
+    sns.TOPIC_POLICY,
+)
+TYPES = MappingProxyType({resource.token: resource for resource in (*_ALL, *_WATCHING)})
+WATCHING = frozenset(resource.token for resource in _WATCHING)
+"""The types with which tasks and functions are watched."""
 
 
 def type_of(token: str) -> ResourceType:

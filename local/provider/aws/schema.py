@@ -20,6 +20,7 @@ class Kind(Enum):
 
     TEXT = auto()
     INTEGER = auto()
+    NUMBER = auto()
     FLAG = auto()
     JSON = auto()
     """A JSON document as text, compared by what it says."""
@@ -60,6 +61,7 @@ class Property:
 
 text = partial(Property, kind=Kind.TEXT)
 integer = partial(Property, kind=Kind.INTEGER)
+number = partial(Property, kind=Kind.NUMBER)
 flag = partial(Property, kind=Kind.FLAG)
 json_text = partial(Property, kind=Kind.JSON)
 mapping = partial(Property, kind=Kind.MAP)

@@ -95,6 +95,23 @@ class Aws:
         client: IAMClient = self._client("iam")
         return client
 
+    # For the next three mypy has no types.
+
+    @cached_property
+    def events(self) -> Any:  # noqa: ANN401 - as said
+        """Event buses and rules."""
+        return self._client("events")
+
+    @cached_property
+    def metrics(self) -> Any:  # noqa: ANN401 - as said
+        """Alarms and dashboards."""
+        return self._client("cloudwatch")
+
+    @cached_property
+    def sns(self) -> Any:  # noqa: ANN401 - as said
+        """Topics."""
+        return self._client("sns")
+
     @cached_property
     def functions(self) -> LambdaClient:
         """Lambda functions."""

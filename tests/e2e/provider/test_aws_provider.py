@@ -17,7 +17,8 @@ from pulumi import automation
 from local import engine, provider
 from local.emulator import Emulator, EmulatorSettings
 from local.inventory import inventory
-from local.provider.aws.registry import TYPES
+from local.provider.aws.registry import TYPES as ALL_TYPES
+from local.provider.aws.registry import WATCHING
 from tests.e2e.provider.aws_program import SECRET, Program, Wishes
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.e2e
 
+TYPES = {token: resource for token, resource in ALL_TYPES.items() if token not in WATCHING}
 REPLACED = {
     "aws:dynamodb/table:Table",
     "aws:ec2/route:Route",

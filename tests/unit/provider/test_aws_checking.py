@@ -80,8 +80,8 @@ def test_code_must_be_an_archive() -> None:
 
 
 def test_an_unknown_type_is_refused_by_name() -> None:
-    with pytest.raises(LocalError, match="The local provider makes no aws:sns/topic:Topic; it makes "):
-        check("aws:sns/topic:Topic", {}, {})
+    with pytest.raises(LocalError, match=r"makes no aws:sns/topicSubscription:TopicSubscription; it makes "):
+        check("aws:sns/topicSubscription:TopicSubscription", {}, {})
 
 
 def test_a_resource_without_a_name_is_named_after_the_program() -> None:
