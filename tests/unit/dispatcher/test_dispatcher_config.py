@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from lambdas.dispatcher.config import Config, ConfigError, RescueRule
+from lambdas.dispatcher.config import Capacity, Config, ConfigError, RescueRule
 
 ENVIRON = {
     "OVERTIME_FUNCTION_NAME": "report",
@@ -54,3 +54,34 @@ def test_a_value_that_cannot_work_is_shown_with_its_rule(name: str, value: str, 
     """The error names the variable, the value, and what is allowed."""
     with pytest.raises(ConfigError, match=f"{name} is {value!r}: .*{rule}"):
         Config.from_environ(ENVIRON | {name: value})
+
+
+def test_what_is_not_set_changes_nothing() -> None:
+    """A dispatcher that was deployed before limits and Spot works as it did."""
+    config = Config.from_environ(ENVIRON)
+    assert (config.queue_url, config.max_concurrent_runs, config.capacity) == (None, None, Capacity.ON_DEMAND)
+
+
+def test_limits_and_capacity_are_read() -> None:
+    """A limit needs the queue where records wait."""
+    more = {
+        "OVERTIME_QUEUE_URL": "https://q",
+        "OVERTIME_MAX_CONCURRENT_RUNS": "3",
+        "OVERTIME_CAPACITY": "spot",
+    }
+    config = Config.from_environ(ENVIRON | more)
+    assert (config.queue_url, config.max_concurrent_runs, config.capacity) == ("https://q", 3, Capacity.SPOT)
+
+
+@pytest.mark.parametrize(
+    ("more", "text"),
+    [
+        ({"OVERTIME_MAX_CONCURRENT_RUNS": "3"}, "MAX_CONCURRENT_RUNS is '3': it needs OVERTIME_QUEUE_URL"),
+        ({"OVERTIME_MAX_CONCURRENT_RUNS": "0", "OVERTIME_QUEUE_URL": "q"}, "from 1 to 1000"),
+        ({"OVERTIME_CAPACITY": "cheap"}, "one of on_demand, spot"),
+    ],
+)
+def test_a_limit_that_cannot_work_is_shown_with_its_rule(more: dict[str, str], text: str) -> None:
+    """Before any record is taken."""
+    with pytest.raises(ConfigError, match=text):
+        Config.from_environ(ENVIRON | more)

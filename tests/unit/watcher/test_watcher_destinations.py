@@ -1,0 +1,137 @@
+# ruff: noqa: D102 -- the stand-in's methods are named by what they stand in for
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING, cast
+
+import pytest
+from botocore.exceptions import ClientError
+
+from lambdas.watcher.destinations import LARGEST_RECORD, DeliveryError, Destinations, Letter
+from lambdas.watcher.record import record
+from overtime.ledger.model import RunKey, RunState
+from tests.unit.watcher.world import FUNCTION_ARN
+
+if TYPE_CHECKING:
+    from mypy_boto3_lambda import LambdaClient
+    from mypy_boto3_sqs import SQSClient
+
+    from tests.unit.watcher.world import World
+
+LETTER = Letter(
+    key=RunKey("report", "r-1"), function_arn=FUNCTION_ARN, succeeded=True, record='{"a":1}', without_payloads="{}"
+)
+BUS = "arn:aws:events:eu-west-1:123456789012:event-bus/orders"
+
+
+class Aws:
+    """Stands in for the four services: takes what is not larger than `most`, and remembers it."""
+
+    def __init__(self, most: int = 10**9) -> None:
+        self.most, self.calls = most, list[tuple[str, dict[str, object]]]()
+        self.answer: dict[str, object] = {"FailedEntryCount": 0}
+
+    def _take(self, name: str, body: str, request: dict[str, object]) -> None:
+        if len(body) > self.most:
+            error = {"Code": "InvalidParameter", "Message": "Invalid parameter: Message too long"}
+            raise ClientError({"Error": error}, name)  # type: ignore[typeddict-item]
+        self.calls.append((name, request))
+
+    def get_queue_url(self, **request: object) -> dict[str, str]:
+        return {"QueueUrl": "/".join(map(str, request.values()))}
+
+    def send_message(self, **request: object) -> None:
+        self._take("sqs", str(request["MessageBody"]), request)
+
+    def publish(self, **request: object) -> None:
+        self._take("sns", str(request["Message"]), request)
+
+    def put_events(self, **request: object) -> dict[str, object]:
+        self._take("events", json.dumps(request), request)
+        return self.answer
+
+    def invoke(self, **request: object) -> None:
+        self._take("lambda", str(request["Payload"]), request)
+
+
+def destinations(aws: Aws) -> Destinations:
+    return Destinations(sqs=cast("SQSClient", aws), sns=aws, events=aws, lambdas=cast("LambdaClient", aws))
+
+
+ATTRIBUTE = {"OvertimeRunKey": {"DataType": "String", "StringValue": "report/r-1"}}
+TARGETS = {
+    "arn:aws:sqs:eu-west-1:1:q": (
+        "sqs",
+        {"QueueUrl": "q/1", "MessageBody": '{"a":1}', "MessageAttributes": ATTRIBUTE},
+    ),
+    "arn:aws:sns:eu-west-1:1:t": (
+        "sns",
+        {"TopicArn": "arn:aws:sns:eu-west-1:1:t", "Message": '{"a":1}', "MessageAttributes": ATTRIBUTE},
+    ),
+    BUS: (
+        "events",
+        {
+            "Entries": [
+                {
+                    "EventBusName": BUS,
+                    "Source": "lambda",
+                    "DetailType": "Lambda Function Invocation Result - Success",
+                    "Resources": [BUS, f"{FUNCTION_ARN}:$LATEST"],
+                    "Detail": '{"a":1}',
+                }
+            ]
+        },
+    ),
+    "arn:aws:lambda:eu-west-1:1:function:f": (
+        "lambda",
+        {"FunctionName": "arn:aws:lambda:eu-west-1:1:function:f", "InvocationType": "Event", "Payload": b'{"a":1}'},
+    ),
+}
+
+
+@pytest.mark.parametrize("arn", TARGETS)
+def test_each_kind_of_target_gets_the_record_as_lambda_sends_it(arn: str) -> None:
+    """One call, with the record whole, and the run's key where there is room for it beside."""
+    aws = Aws()
+    destinations(aws).send(arn, LETTER)
+    assert aws.calls == [TARGETS[arn]]
+
+
+@pytest.mark.parametrize("arn", TARGETS)
+@pytest.mark.parametrize("size", [2_000, LARGEST_RECORD + 1], ids=["the target's limit", "any target's limit"])
+def test_over_the_targets_limit_the_payloads_are_dropped(arn: str, size: int) -> None:
+    """A topic may take 256 KB or less, nobody takes more than 1 MB; the record still names the run."""
+    aws = Aws(most=1_000)
+    destinations(aws).send(arn, replace(LETTER, record="x" * size))
+    ((_, request),) = aws.calls
+    assert "xxx" not in str(request)
+    assert "{}" in str(request)
+
+
+def test_a_bus_that_takes_no_entry_is_a_failure() -> None:
+    """PutEvents answers 200 all the same."""
+    aws = Aws()
+    aws.answer = {"FailedEntryCount": 1, "Entries": [{"ErrorCode": "NotAuthorized", "ErrorMessage": "no rights"}]}
+    with pytest.raises(DeliveryError, match=r"NotAuthorized.*no rights.*check that the destination exists"):
+        destinations(aws).send(BUS, LETTER)
+
+
+def test_what_is_no_target_is_said_so() -> None:
+    """The text names the four that are."""
+    with pytest.raises(DeliveryError, match="'nonsense': a destination is the ARN of an SQS queue"):
+        destinations(Aws()).send("nonsense", LETTER)
+
+
+def test_a_record_without_payloads_is_the_same_but_for_them(world: World) -> None:
+    """What Lambda drops over the limit, and nothing else."""
+    key, task = world.start()
+    world.claim(task)
+    world.finish(task, RunState.TIMED_OUT)
+    run = world.run(key)
+    full = json.loads(record(run, function_arn="f", lambda_attempts=3, event=b"1", result=b"not json"))
+    bare = json.loads(record(run, function_arn="f", lambda_attempts=3, event=b"1", result=b"2", payloads=False))
+    assert full.pop("requestPayload") == 1
+    assert full.pop("responsePayload") == "not json"
+    assert full == bare
+    assert full["requestContext"]["condition"] == "RetriesExhausted"

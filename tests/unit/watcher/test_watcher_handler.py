@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+import pytest
+
+from lambdas.watcher import handler as module
+from lambdas.watcher.config import Config
+from lambdas.watcher.watch import UnsettledError
+from overtime.ledger.model import RunState
+from tests.unit.watcher.world import EVENT, World
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_s3 import S3Client
+
+
+@dataclass
+class Context:
+    """What Lambda tells a handler, as far as the logger reads it."""
+
+    function_name: str = "watcher"
+    memory_limit_in_mb: int = 256
+    invoked_function_arn: str = "arn:aws:lambda:eu-west-1:123456789012:function:watcher"
+    aws_request_id: str = "w-1"
+
+
+def handle(event: dict[str, object]) -> None:
+    module.handler(event, cast("LambdaContext", Context()))
+
+
+@pytest.fixture
+def wired(dynamodb: DynamoDBClient, s3: S3Client, monkeypatch: pytest.MonkeyPatch) -> World:
+    """Give the handler a watcher of the world, which counts with the handler's own meter."""
+    world = World(dynamodb, s3)
+    world.figures = module.meter  # type: ignore[assignment]
+    monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", "overtime")
+    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "watcher")
+    monkeypatch.setattr(module, "watcher", world.watcher)
+    config = Config(ledger_table="runs", ledger_bucket="b", cluster_arn="c", functions={})
+    monkeypatch.setattr(module, "config", lambda: config)
+    return world
+
+
+def test_an_event_ends_a_run_and_is_counted_by_function(wired: World, capsys: pytest.CaptureFixture[str]) -> None:
+    """Figures have two dimensions and no run's name; nothing of event or result is printed."""
+    key, task = wired.start()
+    wired.claim(task)
+    wired.finish(task, RunState.SUCCEEDED, b'"a secret result"')
+    wired.stop(task, "returned")
+    handle({"detail-type": "ECS Task State Change", "detail": wired.cluster.tasks[task]})
+    assert wired.run(key).settled_at is not None
+    printed = capsys.readouterr()
+    (emf,) = [json.loads(line) for line in printed.out.splitlines() if "_aws" in line]
+    (directive,) = emf["_aws"]["CloudWatchMetrics"]
+    assert (directive["Namespace"], directive["Dimensions"]) == ("overtime", [["function_name", "service"]])
+    assert {metric["Name"] for metric in directive["Metrics"]} == {
+        "RunsSucceeded",
+        "RunDuration",
+        "FailureToHandlerStart",
+    }
+    assert (emf["function_name"], emf["service"]) == ("report", "watcher")
+    assert "r-1" not in json.dumps(emf)
+    assert "secret" not in printed.out + printed.err
+    assert EVENT.decode() not in printed.out + printed.err
+
+
+def test_any_other_event_is_time_to_reconcile(wired: World) -> None:
+    """The schedule's own event, or one by hand."""
+    key, task = wired.start()
+    wired.claim(task)
+    wired.stop(task, "killed")
+    handle({"overtime": "reconcile"})
+    assert wired.run(key).state is RunState.FAILED
+
+
+def test_what_cannot_be_done_fails_the_invocation(wired: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lambda then tries again, and in the end puts the event on the dead-letter queue."""
+    _, task = wired.start()
+    wired.stop(task, "spot")
+    monkeypatch.setattr("lambdas.watcher.watch._MOST_LOOKS", 0)
+    with pytest.raises(UnsettledError, match="Lambda tries the event again"):
+        handle({"detail-type": "ECS Task State Change", "detail": wired.cluster.tasks[task]})
