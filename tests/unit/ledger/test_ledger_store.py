@@ -8,7 +8,15 @@ import pytest
 
 from overtime.ledger.model import RunKey, RunState
 from overtime.ledger.run import Failure, Run, UnreadableItemError
-from overtime.ledger.store import AlreadyRecorded, LedgerUnavailableError, Moved, Recorded, Refused, RunLedger
+from overtime.ledger.store import (
+    AlreadyRecorded,
+    LedgerUnavailableError,
+    Moved,
+    ObjectGoneError,
+    Recorded,
+    Refused,
+    RunLedger,
+)
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -138,3 +146,46 @@ def test_a_foreign_item_is_told_by_its_key(dynamodb: DynamoDBClient, ledger: Run
     dynamodb.put_item(TableName="runs", Item={"run_key": {"S": str(KEY)}, "state": {"S": "odd"}})
     with pytest.raises(UnreadableItemError, match="'report/r-1' cannot be read"):
         ledger.get(KEY)
+
+
+def test_what_is_open_is_found_with_and_without_the_sparse_index(dynamodb: DynamoDBClient, s3: S3Client) -> None:
+    """The index holds what is not settled and nothing else; who has none reads the whole table and finds the same."""
+    dynamodb.create_table(
+        TableName="indexed",
+        KeySchema=[{"AttributeName": "run_key", "KeyType": "HASH"}],
+        AttributeDefinitions=[
+            {"AttributeName": "run_key", "AttributeType": "S"},
+            {"AttributeName": "open", "AttributeType": "S"},
+        ],
+        GlobalSecondaryIndexes=[
+            {
+                "IndexName": "open",
+                "KeySchema": [{"AttributeName": "open", "KeyType": "HASH"}],
+                "Projection": {"ProjectionType": "KEYS_ONLY"},
+            }
+        ],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    ledger = RunLedger(table="indexed", bucket="runs-objects", dynamodb=dynamodb, s3=s3)
+    done, waiting = RunKey("report", "r-1"), RunKey("report", "r-2")
+    for key in (done, waiting):
+        recorded(ledger, key)
+    moved(ledger.cancel(done, 1, "by hand"))
+    assert set(ledger.open_keys("open")) == {str(done), str(waiting)}
+    moved(ledger.settle(done, 1, "told"))
+    assert list(ledger.open_keys("open")) == list(ledger.open_keys()) == [str(waiting)]
+
+
+def test_an_object_whose_time_is_over_is_told_from_a_bucket_that_does_not_answer(ledger: RunLedger) -> None:
+    """A record for a destination goes without it; everything else is tried again."""
+    with pytest.raises(ObjectGoneError, match="never written, or has expired"):
+        ledger.result(recorded(ledger))
+
+
+def test_a_relaunch_never_shortens_the_life_of_an_item(ledger: RunLedger) -> None:
+    """A run that waits and runs for weeks is not forgotten on its way."""
+    run = recorded(ledger)
+    kept = moved(ledger.relaunch(KEY, 1, "Spot", expires_at=run.expires_at))
+    assert kept.expires_at == run.expires_at
+    longer = moved(ledger.relaunch(KEY, 2, "Spot", expires_at=0))
+    assert longer.expires_at > int(longer.queued_at.timestamp()) + 27 * 86_400
