@@ -40,6 +40,7 @@ class Emulator:
     def __init__(self, settings: EmulatorSettings) -> None:
         self.settings = settings
         self.port = 0
+        self._paused = False
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -80,7 +81,7 @@ class Emulator:
         self.stop()
 
     def start(self) -> Self:
-        """Start the server and wait until it answers.
+        """Start the server and wait until it answers; after `pause`, on the same port and with all that was.
 
         Raises:
             LocalError: it ended or did not answer in time; the text holds the end of its log.
@@ -88,7 +89,7 @@ class Emulator:
         """
         settings = self.settings
         (settings.state_folder / "tmp").mkdir(parents=True, exist_ok=True)
-        with socket.create_server(("127.0.0.1", 0)) as listener:
+        with socket.create_server(("127.0.0.1", self.port if self._paused else 0)) as listener:
             self.port = listener.getsockname()[1]
             # The socket itself is handed over, so that nobody can take the port in between.
             with settings.log_file.open("ab") as log:
@@ -102,11 +103,33 @@ class Emulator:
                     pass_fds=[listener.fileno()],
                     start_new_session=True,
                 )
+        self._paused = False
         self._wait_until_healthy(self._process)
         return self
 
     def stop(self) -> None:
         """Stop the server, its workers and its containers; nothing happens when it is not running."""
+        if self._paused:
+            # Only the server knows its containers.
+            self.start()
+        self._end()
+
+    def pause(self) -> None:
+        """Stop the server as an outage would: its containers go on, and `start` finds everything again.
+
+        Lambda functions that are at work end; events that were not dealt with are tried again after the start.
+        """
+        self.settings.keep_file.touch()
+        self._end()
+        self._paused = True
+
+    def restart(self, down_seconds: float = 0) -> None:
+        """Let AWS be gone for a while: who calls it meanwhile is refused the connection."""
+        self.pause()
+        time.sleep(down_seconds)
+        self.start()
+
+    def _end(self) -> None:
         process, self._process = self._process, None
         if process is None:
             return

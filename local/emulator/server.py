@@ -34,8 +34,7 @@ def main() -> int:
     try:
         asyncio.run(serve(mended.application, config))
     finally:
-        for clean_up in mended.clean_up:
-            clean_up()
+        mended.clean_up()
     return 0
 
 

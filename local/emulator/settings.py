@@ -18,6 +18,7 @@ FAULTS_VARIABLE = "OVERTIME_EMULATOR_FAULTS"
 CALLS_VARIABLE = "OVERTIME_EMULATOR_CALLS"
 PARENT_VARIABLE = "OVERTIME_EMULATOR_PARENT"
 MINUTE_VARIABLE = "OVERTIME_EMULATOR_MINUTE"
+MEMORY_VARIABLE = "OVERTIME_EMULATOR_MEMORY"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,8 +37,6 @@ class EmulatorSettings:
     """Wait before the second attempt of an asynchronous invocation; the third waits twice as long. AWS: 60."""
     schedule_seconds_per_minute: float = 60
     """How long a minute of a rule's `rate(…)` lasts here. AWS: 60."""
-    persist: bool = False
-    """Keep the state when the emulator stops, and its containers running, so that a restart finds all again."""
     record_calls: bool = False
     """Keep a line for each call: who did what to which resource."""
     outlive_parent: bool = False
@@ -57,6 +56,16 @@ class EmulatorSettings:
     def faults_file(self) -> Path:
         """Fault rules, read anew at each call; see `local.emulator.faults`."""
         return self.state_folder / "faults.json"
+
+    @property
+    def memory_file(self) -> Path:
+        """All that a paused emulator knows."""
+        return self.state_folder / "memory.pickle"
+
+    @property
+    def keep_file(self) -> Path:
+        """Says, by being there, that the emulator ends only to be started again."""
+        return self.memory_file.with_suffix(".keep")
 
     def environment(self, port: int, host: Mapping[str, str]) -> dict[str, str]:
         """Say the server's whole environment: nothing of `host` but what a program needs to run at all."""
@@ -82,6 +91,7 @@ class EmulatorSettings:
             "IOT_MTLS_ENABLED": "0",
             "DOCKER_HOST": self.docker_host or "unix:///no-container-engine",
             FAULTS_VARIABLE: str(self.faults_file),
+            MEMORY_VARIABLE: str(self.memory_file),
             MINUTE_VARIABLE: f"{self.schedule_seconds_per_minute:g}",
         }
         if self.record_calls:

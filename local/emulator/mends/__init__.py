@@ -22,8 +22,8 @@ class Mended:
     """The emulator, ready to serve."""
 
     application: ASGIFramework
-    clean_up: tuple[Callable[[], None], ...]
-    """What ends Lambda workers that still run, and takes the registry's images out of the engine."""
+    clean_up: Callable[[], None]
+    """Ends Lambda workers that still run, and takes the registry's images out of the engine or keeps all in mind."""
 
 
 def check_version(installed: str) -> None:
@@ -59,6 +59,7 @@ def apply() -> Mended:
         dispatch,
         interruptions,
         invocations,
+        memory,
         metrics,
         queue_access,
         registry,
@@ -84,6 +85,18 @@ def apply() -> Mended:
         *deliveries.MENDS,
         *metrics.MENDS,
         *alarms.MENDS,
+        *memory.MENDS,
     ):
         mend()
-    return Mended(application=module("app").app, clean_up=(workers.stop_all, registry.forget_images))
+    if not memory.forgotten():
+        memory.remember()
+
+    def clean_up() -> None:
+        if memory.is_to_be_kept():
+            memory.keep()
+            workers.stop_all()
+        else:
+            workers.stop_all()
+            registry.forget_images()
+
+    return Mended(application=module("app").app, clean_up=clean_up)

@@ -8,7 +8,7 @@ import time
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from local.emulator.mends.patching import Record, module, original, replace
+from local.emulator.mends.patching import Answer, Record, module, original, replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -66,6 +66,23 @@ def tell_dimension_sets_apart() -> None:
     replace(metrics, "_dims_from_list", dimensions)
 
 
+def keep_metric_math() -> None:
+    """Keep an alarm's `Metrics`, and tell no statistic and period that were not given (API reference, MetricAlarm)."""
+    metrics = module("services.cloudwatch")
+    inner = original(metrics, "_put_metric_alarm")
+
+    def put(params: Record, data: Record, is_cbor: bool, is_json: bool = False) -> Answer:  # noqa: FBT001, FBT002
+        answer: Answer = inner(params, data, is_cbor, is_json)
+        alarm = metrics._alarms.get((data or {}).get("AlarmName"))  # noqa: SLF001
+        if alarm and data.get("Metrics"):
+            alarm["Metrics"] = data["Metrics"]
+            for name in ("Statistic", "Period", "MetricName", "Namespace"):
+                alarm.pop(name, None)
+        return answer
+
+    replace(metrics, "_put_metric_alarm", put)
+
+
 def evaluate_alarms_by_their_own_metric() -> None:
     """Evaluate an alarm on its own dimensions, M out of N periods, and again as time goes by."""
     metrics = module("services.cloudwatch")
@@ -110,4 +127,4 @@ def _evaluate_again(evaluate: Callable[[Record], None]) -> None:
                 evaluate(alarm)
 
 
-MENDS = (tell_dimension_sets_apart, evaluate_alarms_by_their_own_metric)
+MENDS = (tell_dimension_sets_apart, keep_metric_math, evaluate_alarms_by_their_own_metric)

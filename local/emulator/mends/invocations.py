@@ -45,6 +45,10 @@ class _Invocation:
     started: float
 
 
+pending: dict[str, tuple[_Invocation, int]] = {}
+"""Invocations under way by request id, and how many attempts were made."""
+
+
 def keep_the_event_as_sent() -> None:
     """Keep the event byte by byte for the dead-letter message; refuse at once what Lambda cannot take.
 
@@ -103,17 +107,30 @@ def retry_as_one_invocation() -> None:
             request_id=(dispatch.request_id.get() if body is not None else "") or module("core.responses").new_uuid(),
             started=time.time(),
         )
-        context = contextvars.copy_context()
-        threading.Thread(target=context.run, args=(_carry_through, invocation), daemon=True).start()
+        carry_on(invocation)
 
     replace(module("services.lambda_svc"), "invoke_async_with_retry", invoke)
 
 
-def _carry_through(invocation: _Invocation) -> None:
+def carry_on(invocation: _Invocation, attempts: int = 0) -> None:
+    """Deal with an invocation of which so many attempts were made."""
+    pending[invocation.request_id] = (invocation, attempts)
+    context = contextvars.copy_context()
+    threading.Thread(target=context.run, args=(_carry_through, invocation, attempts), daemon=True).start()
+
+
+def _carry_through(invocation: _Invocation, attempts: int) -> None:
+    try:
+        _try_until_decided(invocation, attempts)
+    finally:
+        pending.pop(invocation.request_id, None)
+
+
+def _try_until_decided(invocation: _Invocation, attempts: int) -> None:
     """Try until it succeeds or Lambda gives up."""
     lambdas = module("services.lambda_svc")
     base = lambdas._LAMBDA_ASYNC_RETRY_BASE_SECONDS  # noqa: SLF001
-    attempts, throttled, error = 0, 0, None
+    throttled, error = 0, None
     while (function := _as_it_is_now(invocation)) is not None:
         settings = lambdas._event_invoke_config(function, invocation.qualifier) or {}  # noqa: SLF001
         if lambdas._reserved_concurrency(function, function["config"]) == 0:  # noqa: SLF001
@@ -132,6 +149,7 @@ def _carry_through(invocation: _Invocation) -> None:
                 _give_up(invocation, function, settings, Condition.RETRIES_EXHAUSTED, attempts, error)
                 return
             delay = base * 2 ** (attempts - 1)
+            pending[invocation.request_id] = (invocation, attempts)
         if time.time() + delay - invocation.started > settings.get("MaximumEventAgeInSeconds", 21600):
             _give_up(invocation, function, settings, Condition.EVENT_AGE_EXCEEDED, attempts, error)
             return

@@ -131,9 +131,15 @@ def begin_to_stop(task: Record, reason: str, code: str, *, kill: bool = False) -
         task["desiredStatus"] = "STOPPED"
         task["stoppingAt"] = ecs._iso()  # noqa: SLF001
         ecs._bump_task_version(task)  # noqa: SLF001
-    for identity, seconds in zip(task["_docker_ids"], _stop_seconds(ecs, task), strict=False):
-        threading.Thread(target=_stop_container, args=(identity, 0 if kill else seconds), daemon=True).start()
+    stop_containers(task, kill=kill)
     return True
+
+
+def stop_containers(task: Record, *, kill: bool = False) -> None:
+    """Send SIGTERM, and after the stop timeout SIGKILL."""
+    seconds = _stop_seconds(module("services.ecs"), task)
+    for identity, patience in zip(task["_docker_ids"], seconds, strict=False):
+        threading.Thread(target=_stop_container, args=(identity, 0 if kill else patience), daemon=True).start()
 
 
 def _bad_request(data: Record, definition: Record) -> tuple[str, str] | None:

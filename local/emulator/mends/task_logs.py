@@ -62,11 +62,39 @@ def forward_whole_lines_with_the_execution_role() -> None:
     replace(ecs, "_start_awslogs_forwarder", start)
 
 
-def _forward_and_remove(container: Any, config: Record, account: str, region: str) -> None:  # noqa: ANN401
+def follow_again(task: Record, definition: Record, docker: Any, since: float) -> None:  # noqa: ANN401
+    """Forward what a task's containers printed from a time on, and print from now on."""
+    from docker.errors import DockerException  # noqa: PLC0415 - only where an engine is
+
+    ecs = module("services.ecs")
+    _, _, _, region, account, *_rest = task["taskArn"].split(":")
+    for identity, container in zip(task["_docker_ids"], definition["containerDefinitions"], strict=False):
+        config = ecs._awslogs_config(container, task["taskArn"].rpartition("/")[2], identity)  # noqa: SLF001
+        if not config:
+            continue
+        with contextlib.suppress(DockerException):
+            module("core.concurrency").spawn_background(
+                _forward_and_remove,
+                docker.containers.get(identity),
+                config,
+                account,
+                config["region"] or region,
+                since,
+                thread_name="overtime-logs-resumed",
+            )
+
+
+def _forward_and_remove(
+    container: Any,  # noqa: ANN401
+    config: Record,
+    account: str,
+    region: str,
+    since: float | None = None,
+) -> None:
     """Forward until the container ends; once the task's end is told, nobody needs the container, which may be large."""
     from docker.errors import DockerException  # type: ignore[import-untyped]  # noqa: PLC0415 - of use only where an engine is
 
-    _forward(container, config, account, region)
+    _forward(container, config, account, region, since)
     task_arn = container.labels["com.amazonaws.ecs.task-arn"]
     deadline = time.monotonic() + TOLD_SECONDS
     with module("core.responses").request_scope(account, task_arn.split(":")[3]):
@@ -77,14 +105,14 @@ def _forward_and_remove(container: Any, config: Record, account: str, region: st
         container.remove(v=True)
 
 
-def _forward(container: Any, config: Record, account: str, region: str) -> None:  # noqa: ANN401
+def _forward(container: Any, config: Record, account: str, region: str, since: float | None) -> None:  # noqa: ANN401
     from docker.errors import DockerException  # noqa: PLC0415 - only where an engine is
 
     logs = module("services.cloudwatch_logs")
     with module("core.responses").request_scope(account, region):
         batch: list[Record] = []
         try:
-            for line in lines(container.logs(stream=True, follow=True, stdout=True, stderr=True)):
+            for line in lines(container.logs(stream=True, follow=True, stdout=True, stderr=True, since=since)):
                 batch.append({"timestamp": int(time.time() * 1000), "message": line})
                 _put(logs, config, batch)
         except DockerException as error:
