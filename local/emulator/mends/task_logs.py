@@ -64,7 +64,7 @@ def forward_whole_lines_with_the_execution_role() -> None:
 
 def follow_again(task: Record, definition: Record, docker: Any, since: float) -> None:  # noqa: ANN401
     """Forward what a task's containers printed from a time on, and print from now on."""
-    from docker.errors import DockerException  # noqa: PLC0415 - only where an engine is
+    from docker.errors import DockerException  # type: ignore[import-untyped]  # noqa: PLC0415 - of use only where an engine is
 
     ecs = module("services.ecs")
     _, _, _, region, account, *_rest = task["taskArn"].split(":")
@@ -92,7 +92,7 @@ def _forward_and_remove(
     since: float | None = None,
 ) -> None:
     """Forward until the container ends; once the task's end is told, nobody needs the container, which may be large."""
-    from docker.errors import DockerException  # type: ignore[import-untyped]  # noqa: PLC0415 - of use only where an engine is
+    from docker.errors import DockerException  # noqa: PLC0415 - of use only where an engine is
 
     _forward(container, config, account, region, since)
     task_arn = container.labels["com.amazonaws.ecs.task-arn"]
