@@ -175,6 +175,8 @@ def hold(
 
     It is sent before this is written: a turn that the ledger does not know yet is good, one that it has passed is not.
     """
+    if turn < 1:
+        raise ImpossibleStateError(f"a run cannot be held for turn {turn}: its own record is turn 0, use one of 1 up.")
     update = Update(table, key, attempt, SOURCES["hold"])
     update.require_task(None)
     if turn > 1:

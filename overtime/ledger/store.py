@@ -335,8 +335,8 @@ class RunLedger:
         except (ClientError, BotoCoreError) as error:
             if isinstance(error, ClientError) and _code(error) in _OBJECT_IS_GONE:
                 raise ObjectGoneError(
-                    f"the ledger could not read {name!r} of {key}: the bucket {self._bucket!r} has no such object. It was "
-                    "never written, or has expired."
+                    f"the ledger could not read {name!r} of {key}: the bucket {self._bucket!r} has no such object. "
+                    "It was never written, or has expired."
                 ) from error
             raise self._unavailable(f"read {name!r} of", key, error) from error
 

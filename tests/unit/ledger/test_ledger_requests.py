@@ -264,6 +264,7 @@ def test_a_run_that_is_tried_for_ever_does_not_outgrow_its_item(dynamodb: Dynamo
         lambda: first(RunState.RUNNING),
         lambda: requests.finish(TABLE, KEY, attempt=1, task_arn=TASK, state=RunState.QUEUED, now=NOW),
         lambda: requests.abandon(TABLE, KEY, attempt=1, reason="r", state=RunState.SKIPPED, now=NOW),
+        lambda: requests.hold(TABLE, KEY, attempt=1, turn=0, due=NOW, reason="r", now=NOW),
     ],
 )
 def test_a_request_for_an_impossible_state_is_not_written(ask: Callable[[], object]) -> None:
