@@ -110,7 +110,7 @@ class Faults:
         self._used: list[int] = []
 
     def take(
-        self, kind: Kind = "respond", *, service: str = "", action: str = "", body: str, caller: str = ""
+        self, kind: Kind = "respond", /, *, service: str = "", action: str = "", body: str, caller: str = ""
     ) -> Fault | None:
         """Use up one matching rule once and return it."""
         with self._lock:
