@@ -141,6 +141,20 @@ def test_what_aws_can_change_is_changed_in_place(life: Life) -> None:
     assert tags == {"owner": "b", "kept": "1", "new": "2"}
 
 
+def test_a_table_gets_and_changes_its_indexes_in_place(life: Life) -> None:
+    """With the attributes that they need: the table and what is in it stay."""
+    tables = life.aws.client("dynamodb")
+    [name] = tables.list_tables()["TableNames"]
+    table = tables.describe_table(TableName=name)["Table"]
+    assert sorted(
+        (each["IndexName"], each["Projection"]["ProjectionType"]) for each in table["GlobalSecondaryIndexes"]
+    ) == [
+        ("function", "ALL"),
+        ("open", "ALL"),
+    ]
+    assert {each["AttributeName"] for each in table["AttributeDefinitions"]} == {"run_key", "open", "function"}
+
+
 def test_after_the_changes_everything_is_as_the_program_says(life: Life) -> None:
     """Also in AWS: a refresh would find what did not arrive."""
     assert life.drift() == 0

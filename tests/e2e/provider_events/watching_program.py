@@ -43,8 +43,23 @@ class Watching:
             capacity_providers=["FARGATE_SPOT", "FARGATE"],
             default_capacity_provider_strategies=self.update([], [strategies(capacity_provider="FARGATE", weight=1)]),
         )
+        self._ledger()
         self._rules(cluster, self._function(), tags)
         self._alarms(self._topic(tags), tags)
+
+    def _ledger(self) -> None:
+        def index(name: str, projection: str) -> aws.dynamodb.TableGlobalSecondaryIndexArgs:
+            key = aws.dynamodb.TableGlobalSecondaryIndexKeySchemaArgs(attribute_name=name, key_type="HASH")
+            return aws.dynamodb.TableGlobalSecondaryIndexArgs(name=name, key_schemas=[key], projection_type=projection)
+
+        names = self.update(["open"], ["open", "function"])
+        aws.dynamodb.Table(
+            "runs",
+            billing_mode="PAY_PER_REQUEST",
+            hash_key="run_key",
+            attributes=[aws.dynamodb.TableAttributeArgs(name=name, type="S") for name in ("run_key", *names)],
+            global_secondary_indexes=[index(name, self.update("KEYS_ONLY", "ALL")) for name in names],
+        )
 
     def _function(self) -> aws.lambda_.Function:
         principal = {"Service": "lambda.amazonaws.com"}

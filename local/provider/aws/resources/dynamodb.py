@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from local.provider.aws.resources import dynamodb_indexes
 from local.provider.aws.resources.shapes import present, retag, tag_list, tags_of
 from local.provider.aws.schema import Change, Naming, ResourceType, block, flag, mapping, text, unordered
 from local.provider.aws.session import refused_with, unless_gone
@@ -22,9 +23,8 @@ def _create(aws: Aws, given: Values) -> str:
         TableName=given["name"],
         BillingMode=given["billingMode"],
         KeySchema=[{"AttributeName": name, "KeyType": kind} for kind, name in keys if name],
-        AttributeDefinitions=[
-            {"AttributeName": each["name"], "AttributeType": each["type"]} for each in given["attributes"]
-        ],
+        AttributeDefinitions=dynamodb_indexes.attribute_definitions(given),
+        GlobalSecondaryIndexes=dynamodb_indexes.indexes(given) or None,
         DeletionProtectionEnabled=given["deletionProtectionEnabled"],
         SSESpecification={"Enabled": True} if _enabled(given, "serverSideEncryption") else None,
         Tags=tag_list(given["tags"]) or None,
@@ -38,18 +38,11 @@ def _enabled(given: Values, block_name: str) -> bool:
 
 
 def _finish(aws: Aws, name: str, given: Values) -> None:
-    _wait(aws, name)
+    dynamodb_indexes.wait(aws, name)
     if _enabled(given, "ttl"):
         _expire(aws, name, given["ttl"])
     if _enabled(given, "pointInTimeRecovery"):
         _keep_backups(aws, name, given)
-
-
-def _wait(aws: Aws, name: str) -> None:
-    aws.wait(
-        lambda: aws.dynamodb.describe_table(TableName=name)["Table"].get("TableStatus") == "ACTIVE",
-        until=f"the table {name!r} became active",
-    )
 
 
 def _expire(aws: Aws, name: str, ttl: Values) -> None:
@@ -92,6 +85,7 @@ def _read(aws: Aws, name: str, _known: Values) -> Values | None:
         "pointInTimeRecovery": {"enabled": recovery == "ENABLED"},
         "serverSideEncryption": {"enabled": table.get("SSEDescription", {}).get("Status") in ("ENABLED", "ENABLING")},
         "deletionProtectionEnabled": table.get("DeletionProtectionEnabled", False),
+        dynamodb_indexes.NAME: dynamodb_indexes.told(table),
         "tags": tags_of(aws.dynamodb.list_tags_of_resource(ResourceArn=table.get("TableArn", "")).get("Tags", [])),
         "arn": table.get("TableArn"),
     }
@@ -99,13 +93,15 @@ def _read(aws: Aws, name: str, _known: Values) -> Values | None:
 
 def _update(aws: Aws, change: Change) -> None:
     name, new, arn = change.id, change.new, change.outputs["arn"]
+    if change.has("attributes", dynamodb_indexes.NAME):
+        dynamodb_indexes.update(aws, change)
     if change.has("serverSideEncryption"):
         encryption = {"Enabled": _enabled(new, "serverSideEncryption")}
         aws.dynamodb.update_table(TableName=name, SSESpecification=encryption)  # type: ignore[arg-type]
-        _wait(aws, name)
+        dynamodb_indexes.wait(aws, name)
     if change.has("deletionProtectionEnabled"):
         aws.dynamodb.update_table(TableName=name, DeletionProtectionEnabled=new["deletionProtectionEnabled"])
-        _wait(aws, name)
+        dynamodb_indexes.wait(aws, name)
     if change.has("ttl"):
         # AWS switches off only what is named.
         before = change.old["ttl"] or {}
@@ -138,8 +134,9 @@ TABLE = ResourceType(
         "hashKey": text(required=True, replaces=True),
         "rangeKey": text(replaces=True),
         "attributes": unordered(
-            block(fields={"name": text(required=True), "type": text(required=True)}), required=True, replaces=True
+            block(fields={"name": text(required=True), "type": text(required=True)}), required=True
         ),
+        dynamodb_indexes.NAME: dynamodb_indexes.PROPERTY,
         "ttl": block(fields={"attributeName": text(), "enabled": flag(default=False)}, default={"enabled": False}),
         "pointInTimeRecovery": block(fields=_SWITCH, default={"enabled": False}),
         "serverSideEncryption": block(fields=_SWITCH, default={"enabled": False}),
