@@ -12,6 +12,7 @@ from local.emulator import Emulator, EmulatorSettings
 from local.errors import LocalError
 from local.kept import Kept
 from local.stack import Machine, with_containers
+from local.telling import say, show
 from overtime.errors import OvertimeError
 
 USAGE = "usage: python -m local up|down"
@@ -51,7 +52,7 @@ def _up() -> None:
             different = changes(base)
             for path, value in different.items():
                 say(f"Pulumi.dev.yaml, changed for this computer: {path} = {json.dumps(value)}")
-            result = here.deployment(changed(dev_settings(), different)).up(lambda event: say(str(event)))
+            result = here.deployment(changed(dev_settings(), different)).up(show)
             bucket.make(here.session)
         except BaseException:
             kept.take_down()
@@ -73,12 +74,6 @@ def how_to_play(emulator: Emulator) -> str:
         "    aws logs tail /aws/lambda/overtime-local-report --follow\n\n"
         "`make down-local` ends it."
     )
-
-
-def say(line: str) -> None:
-    """Show one line of progress."""
-    sys.stdout.write(f"overtime: {line}\n")
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":

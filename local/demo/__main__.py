@@ -19,13 +19,12 @@ from local.demo.settings import changed, changes, dev_settings
 from local.emulator import EmulatorSettings
 from local.inventory import inventory
 from local.stack import machine
-from overtime.automation import ResourceStep
+from local.telling import head, say, show
 from overtime.errors import OvertimeError
 
 if TYPE_CHECKING:
     from local.demo.play import Played
     from local.stack import Machine
-    from overtime.automation import Event
 
 RETRY_SECONDS = 1.0
 
@@ -80,27 +79,6 @@ def _tell(played: Played, left: dict[str, list[str]]) -> bool:
     for kind, names in left.items():
         say(f"     left: {kind}: {', '.join(names)}")
     return all(checks.values())
-
-
-def show(event: Event) -> None:
-    """Show a step of a deployment when it is done, and everything that somebody has to say."""
-    if isinstance(event, ResourceStep):
-        if event.status == "done" and not event.type.startswith("pulumi:providers:"):
-            say(f"{event.operation:7} {event.type}  {event.name}")
-    elif not event.passing:
-        say(str(event))
-
-
-def head(text: str) -> None:
-    """Show the title of a part."""
-    sys.stdout.write(f"\n== {text} ==\n")
-    sys.stdout.flush()
-
-
-def say(line: str) -> None:
-    """Show one line of progress."""
-    sys.stdout.write(f"overtime: {line}\n")
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":
