@@ -7,6 +7,7 @@ import time
 
 from local import base_image, containers, engine
 from local.errors import LocalError
+from local.telling import say
 
 
 def main() -> int:
@@ -25,12 +26,6 @@ def main() -> int:
         return 1
     say(f"ready after {time.monotonic() - began:.0f} s")
     return 0
-
-
-def say(line: str) -> None:
-    """Show one line of progress."""
-    sys.stdout.write(f"overtime: {line}\n")
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":
