@@ -14,6 +14,8 @@ from tests.e2e.chain import until
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from local.demo.invocation import Invocation
+    from overtime.ledger.model import RunKey
     from tests.e2e.chain import Chain
 
 pytestmark = pytest.mark.e2e
@@ -65,6 +67,17 @@ def _left(statements: list[dict[str, Any]], action: str) -> Iterator[dict[str, A
 
 def name_of(arn: str) -> str:
     return arn.rpartition("/")[2]
+
+
+def started(invocation: Invocation, key: RunKey) -> str:
+    """Wait for a run's task."""
+    run = until(
+        lambda: invocation.ledger.get(key),
+        lambda run: run is not None and run.task_arn is not None,
+        f"a task for the run {key}",
+    )
+    assert run is not None
+    return run.task_arn or ""
 
 
 @pytest.fixture(scope="module")
@@ -119,13 +132,8 @@ def test_the_execution_role_may_not_prepare_the_container(chain: Chain, roles: R
     invocation = chain.invocation(KEY)
     with roles.without(roles.execution, action):
         key = invocation.send(b"1")
-        run = until(
-            lambda: invocation.ledger.get(key),
-            lambda run: run is not None and run.task_arn is not None,
-            f"a task for the run {key}",
-        )
-        assert run is not None
-        task = chain.stopped(run.task_arn or "")
+        task_arn = started(invocation, key)
+        task = chain.stopped(task_arn)
     assert action in f"{task['stoppedReason']} {[each.get('reason') for each in task['containers']]}"
     assert "exitCode" not in task["containers"][0]
 
@@ -138,16 +146,11 @@ def test_the_functions_role_may_not_fetch_the_run(chain: Chain, roles: Roles, ac
     invocation = chain.invocation(KEY)
     with roles.without(roles.function, action):
         key = invocation.send(b"1")
-        run = until(
-            lambda: invocation.ledger.get(key),
-            lambda run: run is not None and run.task_arn is not None,
-            f"a task for the run {key}",
-        )
-        assert run is not None
-        task = chain.stopped(run.task_arn or "")
+        task_arn = started(invocation, key)
+        task = chain.stopped(task_arn)
     assert task["containers"][0]["exitCode"] == exit_code
     logs = chain.session.client("logs")
-    stream = f"overtime/runner/{(run.task_arn or '').rpartition('/')[2]}"
+    stream = f"overtime/runner/{name_of(task_arn)}"
     lines = until(
         lambda: [
             event["message"]
