@@ -9,7 +9,7 @@ A crash at any point, and any duplicate, meets the run in the ledger and goes on
 | queued | launches it, where the function may have one more task; else it is held |
 | launching, no task named | calls RunTask again with the same token: same task (see `launch`) |
 | launching, task named; running; finished | is a duplicate and acknowledged |
-| skipped | goes to the parking queue (again), then is acknowledged |
+| skipped | where the rule rescues it by now, revives it; else goes to the parking queue (again) |
 | at a newer attempt or turn than a pointer record says | is stale, and the pointer acknowledged |
 
 Held means: a pointer record goes to the same queue with a delay, and then this record is acknowledged. So waiting, for
@@ -30,7 +30,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from lambdas.dispatcher import launch
 from lambdas.dispatcher.failure_record import FailureRecord, UnreadableRecordError, parse, pointer_of
 from lambdas.dispatcher.launch import Launched, NothingStarted, NotLaunched, Throttled, Unclear
-from lambdas.dispatcher.rescue import Skip, decide
+from lambdas.dispatcher.rescue import Rescue, Skip, decide
 from overtime.errors import OvertimeError
 from overtime.ledger import pointers
 from overtime.ledger.model import RunState
@@ -57,6 +57,9 @@ _LONG_HISTORY = 100
 
 _FIRST_DELAY, _LONGEST_DELAY = 5, 300
 """Seconds that a record is held for: doubled each turn, and cut by up to a half, so that they do not come together."""
+
+
+_REVIVED = "its record was delivered again, and by now the rescue rule takes it"
 
 
 class NotDispatchedError(OvertimeError):
@@ -109,12 +112,15 @@ class Dispatcher:
         if pointer is not None:
             return self._resume(pointer, record)
         failed = parse(record, self.config.function_name)
-        recorded = self._record(failed)
-        if recorded.run.state is RunState.SKIPPED:
-            self._park(record)
-            again = isinstance(recorded, AlreadyRecorded)
-            return Done(key=recorded.run.key, result=Result.DUPLICATE if again else Result.SKIPPED)
-        return self._go_on(recorded.run, record)
+        decision = decide(failed, rules=self.config.rescue, attempts=self.config.attempts)
+        recorded = self._record(failed, decision)
+        if recorded.run.state is not RunState.SKIPPED:
+            return self._go_on(recorded.run, record)
+        if isinstance(decision, Rescue):
+            return self._go_on(self._revived(recorded.run, failed), record)
+        self._park(record)
+        again = isinstance(recorded, AlreadyRecorded)
+        return Done(key=recorded.run.key, result=Result.DUPLICATE if again else Result.SKIPPED)
 
     def _resume(self, pointer: Pointer, record: SQSRecord) -> Done:
         run = self.ledger.get(pointer.key)
@@ -136,8 +142,7 @@ class Dispatcher:
             return self._hold(run, f"all {most} places of the function are taken")
         return self._launch(run, record, began=False) if launched else self._begin(run, record)
 
-    def _record(self, failed: FailureRecord) -> Recorded | AlreadyRecorded:
-        decision = decide(failed, rules=self.config.rescue, attempts=self.config.attempts)
+    def _record(self, failed: FailureRecord, decision: Rescue | Skip) -> Recorded | AlreadyRecorded:
         return self.ledger.record(
             failed.key,
             failed.event,
@@ -152,6 +157,15 @@ class Dispatcher:
             state=RunState.SKIPPED if isinstance(decision, Skip) else RunState.QUEUED,
             reason=decision.reason if isinstance(decision, Skip) else None,
         )
+
+    def _revived(self, run: Run, failed: FailureRecord) -> Run:
+        """Take up a run that an earlier rule skipped, or go on with it where another delivery has just done so."""
+        moved = self.ledger.revive(run, failed.event, _REVIVED, runs_days=self.config.runs_days)
+        if moved.run is None or moved.run.state is RunState.SKIPPED:
+            raise NotDispatchedError(
+                f"the run {run.key} changed while it was to be revived; the queue delivers the record again."
+            )
+        return moved.run
 
     def _begin(self, run: Run, record: SQSRecord) -> Done:
         moved = self.ledger.launching(run.key, run.attempt, remember=len(run.history) < _LONG_HISTORY)

@@ -133,7 +133,8 @@ TRANSITIONS: Mapping[RunState, frozenset[RunState]] = MappingProxyType(
         RunState.TIMED_OUT: frozenset(),
         # Only what the runner wrote when its task was stopped, and only while nobody has been told: see `reopen`.
         RunState.CANCELLED: frozenset({RunState.QUEUED, RunState.FAILED}),
-        RunState.SKIPPED: frozenset(),
+        # Only by a delivery of its record once the rescue rule has been widened: see `revive`.
+        RunState.SKIPPED: frozenset({RunState.QUEUED}),
     }
 )
 """Every change of state that a run may make, by the state that it leaves."""
@@ -141,7 +142,10 @@ TRANSITIONS: Mapping[RunState, frozenset[RunState]] = MappingProxyType(
 TERMINAL_STATES = frozenset(
     {RunState.SUCCEEDED, RunState.FAILED, RunState.TIMED_OUT, RunState.CANCELLED, RunState.SKIPPED}
 )
-"""The states in which no task has work to do; `settled_at` says that nothing will change any more."""
+"""The states in which no task has work to do; `settled_at` says that the owner knows of it.
+
+Then nothing will change any more, but that a `skipped` run may be revived.
+"""
 
 ANY_TASK = ""
 """In place of a task's ARN: whichever task the run has, or none."""

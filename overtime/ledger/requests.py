@@ -39,6 +39,7 @@ SOURCES: Mapping[str, frozenset[RunState]] = MappingProxyType(
         "finish": frozenset({RunState.RUNNING}),
         "hold": frozenset({RunState.QUEUED, RunState.LAUNCHING}),
         "fall_back": frozenset({RunState.LAUNCHING}),
+        "revive": frozenset({RunState.SKIPPED}),
         "abandon": frozenset({RunState.QUEUED, RunState.LAUNCHING, RunState.RUNNING}),
         "relaunch": frozenset({RunState.QUEUED, RunState.LAUNCHING, RunState.RUNNING}),
         "reopen": frozenset({RunState.CANCELLED}),
@@ -116,6 +117,22 @@ def record(
 def get(table: str, key: RunKey) -> GetItemInputTypeDef:
     """Read one run as it is now, not as a replica remembers it."""
     return {"TableName": table, "Key": {"run_key": {"S": str(key)}}, "ConsistentRead": True}
+
+
+def revive(
+    table: str, key: RunKey, *, attempt: int, reason: str, now: float, expires_at: int
+) -> UpdateItemInputTypeDef:
+    """Take up a run that was not rescued: `skipped` → `queued`, because its record came again under a wider rule.
+
+    Its owner may know of it as skipped; the run is open again all the same, so that its end is told as well.
+    """
+    update = Update(table, key, attempt, SOURCES["revive"])
+    update.enter(RunState.QUEUED, None, reason, now)
+    update.set("queued_at", {"S": timestamp(now)})
+    update.set("open", {"S": key.function_name})
+    update.set("expires_at", {"N": str(expires_at)})
+    update.remove("settled_at", "notified")
+    return update.request()
 
 
 def launching(table: str, key: RunKey, *, attempt: int, now: float, remember: bool = True) -> UpdateItemInputTypeDef:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef, PutItemInputTypeDef, UpdateItemInputTypeDef
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import PutObjectRequestTypeDef
 
 _CONDITION_FAILED = "ConditionalCheckFailedException"
 _OBJECT_IS_THERE = "PreconditionFailed"
@@ -158,6 +159,20 @@ class RunLedger:
         """Read what the latest task attempt left: the handler's result, or Lambda's error document."""
         return self._object(run.key, run.key.result_object(run.attempt))
 
+    def revive(self, run: Run, event: bytes, reason: str, *, runs_days: int) -> Moved | Refused:
+        """See `requests.revive`; the event is stored anew first, for the run begins another life, and so must it."""
+        self._put_event(run.key, event, anew=True)
+        now = self._clock()
+        request = requests.revive(
+            self._table,
+            run.key,
+            attempt=run.attempt,
+            reason=reason,
+            now=now,
+            expires_at=max(run.expires_at, expiry(now, runs_days)),
+        )
+        return self._update(run.key, request)
+
     def launching(self, key: RunKey, attempt: int, *, remember: bool = True) -> Moved | Refused:
         """See `requests.launching`."""
         request = requests.launching(self._table, key, attempt=attempt, now=self._clock(), remember=remember)
@@ -289,15 +304,17 @@ class RunLedger:
         """See `requests.cancel`."""
         return self._update(key, requests.cancel(self._table, key, attempt=attempt, reason=reason, now=self._clock()))
 
-    def _put_event(self, key: RunKey, event: bytes) -> None:
+    def _put_event(self, key: RunKey, event: bytes, *, anew: bool = False) -> None:
+        request: PutObjectRequestTypeDef = {
+            "Bucket": self._bucket,
+            "Key": key.event_object,
+            "Body": event,
+            "ContentType": "application/json",
+        }
+        if not anew:
+            request["IfNoneMatch"] = "*"
         try:
-            self._s3.put_object(
-                Bucket=self._bucket,
-                Key=key.event_object,
-                Body=event,
-                ContentType="application/json",
-                IfNoneMatch="*",
-            )
+            self._s3.put_object(**request)
         except ClientError as error:
             # Every delivery of one record carries the same bytes: what is there is this event.
             if _code(error) != _OBJECT_IS_THERE:

@@ -64,6 +64,11 @@ def operations(attempt: int, task: str) -> dict[str, tuple[str, UpdateItemInputT
         ),
         "abandon": ("abandon", requests.abandon(TABLE, KEY, reason="r", attempt=attempt, now=now), RunState.FAILED),
         "relaunch": ("relaunch", requests.relaunch(TABLE, KEY, reason="r", attempt=attempt, now=now), RunState.QUEUED),
+        "revive": (
+            "revive",
+            requests.revive(TABLE, KEY, reason="r", attempt=attempt, now=now, expires_at=expiry(now, 30)),
+            RunState.QUEUED,
+        ),
         "hold": (
             "hold",
             requests.hold(TABLE, KEY, turn=1, due=now, reason="r", attempt=attempt, now=now),
@@ -209,6 +214,17 @@ def test_only_what_a_stopped_runner_closed_is_opened_again(dynamodb: DynamoDBCli
         dynamodb.put_item(TableName=TABLE, Item=cast("Item", kept))
         assert sent(dynamodb, operations(1, TASK)["reopen"][1]) is None
         assert sent(dynamodb, operations(1, TASK)["reopen as failed"][1]) is None
+
+
+def test_a_revived_run_is_open_again(dynamodb: DynamoDBClient) -> None:
+    """Whatever its owner was told of the skip, it is found by the sparse index until its end is told."""
+    put(dynamodb, RunState.SKIPPED, task=None)
+    assert sent(dynamodb, operations(1, TASK)["settle"][1]) is not None
+    item = sent(dynamodb, operations(1, TASK)["revive"][1])
+    assert item is not None
+    assert item["open"] == {"S": "report"}
+    assert not {"settled_at", "notified"} & item.keys()
+    assert sent(dynamodb, operations(1, TASK)["revive"][1]) is None
 
 
 def test_a_watcher_that_decided_about_another_task_changes_nothing(dynamodb: DynamoDBClient) -> None:

@@ -37,12 +37,12 @@ class Interleaved(RuleBasedStateMachine):
 
     ledger: ClassVar[RunLedger]
 
-    @initialize()
-    def record(self) -> None:
+    @initialize(state=st.sampled_from([RunState.QUEUED, RunState.QUEUED, RunState.SKIPPED]))
+    def record(self, state: RunState) -> None:
         self.key = RunKey("report", f"r-{next(_names)}")
         self.claims: dict[int, str] = {}
         self.ends: list[tuple[int, RunState]] = []
-        self.ledger.record(self.key, b"{}", failure=Failure(form="dead_letter"), runs_days=30)
+        self.ledger.record(self.key, b"{}", failure=Failure(form="dead_letter"), runs_days=30, state=state)
         self.run = self.read()
 
     def read(self) -> Run:
@@ -55,7 +55,7 @@ class Interleaved(RuleBasedStateMachine):
         before, self.run = self.run, self.read()
         if isinstance(answer, Moved):
             assert self.run.state == before.state or self.run.state in TRANSITIONS[before.state]
-            assert before.settled_at is None
+            assert before.settled_at is None or before.state is RunState.SKIPPED
             if self.run.finished and self.run.state != before.state:
                 self.ends.append((self.run.attempt, self.run.state))
             return True
@@ -66,6 +66,11 @@ class Interleaved(RuleBasedStateMachine):
     def duplicate_record(self) -> None:
         self.ledger.record(self.key, b"[]", failure=Failure(form="destination"), runs_days=1)
         assert self.read() == self.run
+
+    @rule()
+    def revive(self) -> None:
+        if self.took(self.ledger.revive(self.run, b"{}", "rescued by now", runs_days=30)):
+            assert (self.run.settled_at, len(self.run.history)) == (None, 2)
 
     @rule(off=OFF)
     def launching(self, off: int) -> None:
