@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pulumi
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 SOURCES = Path(__file__).resolve().parents[1]
 """The folder that holds `components/`, `lambdas/`, `overtime/` and `runner/`."""
@@ -22,11 +26,13 @@ def code(path: Path) -> pulumi.Archive:
     return of_files({str(file.relative_to(path)): file for file in files(path, "*")})
 
 
-def of_files(members: dict[str, Path]) -> pulumi.Archive:
-    """Give files as an archive, by the name each has in it."""
-    return pulumi.AssetArchive(
-        {Path(name).as_posix(): pulumi.FileAsset(str(members[name])) for name in sorted(members)}
-    )
+def of_files(members: Mapping[str, Path], texts: Mapping[str, str] | None = None) -> pulumi.Archive:
+    """Give files as an archive, by the name each has in it; `texts` are files that only exist there."""
+    assets: dict[str, pulumi.Asset | pulumi.Archive] = {
+        Path(name).as_posix(): pulumi.FileAsset(str(path)) for name, path in members.items()
+    }
+    assets |= {name: pulumi.StringAsset(text) for name, text in (texts or {}).items()}
+    return pulumi.AssetArchive({name: assets[name] for name in sorted(assets)})
 
 
 def files(folder: Path, *patterns: str) -> list[Path]:

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 import pulumi
 import pulumi_aws as aws
 
-from components import policies
-from components.lambda_archive import dispatcher_archive
+from components import archives, lambda_archive, metrics, policies
 from components.runner_task import CONTAINER_NAME
 from overtime.settings.names import DISPATCHER_SUFFIX
 
@@ -104,7 +103,7 @@ class Dispatcher(pulumi.ComponentResource):
             f"{name}-function",
             name=function_name,
             role=role.arn,
-            code=dispatcher_archive(),
+            code=archives.of_files(lambda_archive.members(metrics.DISPATCHER)),
             handler="lambdas.dispatcher.handler.handler",
             runtime="python3.13",
             architectures=["x86_64"],
@@ -116,6 +115,7 @@ class Dispatcher(pulumi.ComponentResource):
 
     def _environment(self, args: DispatcherArgs) -> dict[str, pulumi.Input[str]]:
         platform, options = args.platform, args.options
+        most = options.max_concurrent_runs
         return {
             "OVERTIME_FUNCTION_NAME": args.function.name,
             "OVERTIME_FUNCTION_ARN": args.function.arn,
@@ -130,10 +130,12 @@ class Dispatcher(pulumi.ComponentResource):
             "OVERTIME_ASSIGN_PUBLIC_IP": "ENABLED" if platform.network.public_ip else "DISABLED",
             "OVERTIME_RESCUE": ",".join(options.rescue),
             "OVERTIME_ATTEMPTS": str(options.attempts),
+            "OVERTIME_CAPACITY": options.task.capacity,
+            **({} if most is None else {"OVERTIME_MAX_CONCURRENT_RUNS": str(most)}),
+            "OVERTIME_QUEUE_URL": args.failures.url,
             "OVERTIME_PARKING_QUEUE_URL": args.failures.parking_url,
             "OVERTIME_MAX_RECEIVE_COUNT": str(options.max_receive_count),
-            "POWERTOOLS_SERVICE_NAME": "dispatcher",
-            "POWERTOOLS_METRICS_NAMESPACE": "overtime",
+            **metrics.emitted_by(metrics.DISPATCHER),
         }
 
     def _source(self, name: str, args: DispatcherArgs, function: aws.lambda_.Function) -> None:

@@ -30,8 +30,10 @@ class FailureQueueArgs:
 class FailureQueue(pulumi.ComponentResource):
     """Holds the events of invocations that failed until the dispatcher takes them."""
 
+    name: pulumi.Output[str]
     arn: pulumi.Output[str]
     url: pulumi.Output[str]
+    parking_name: pulumi.Output[str]
     parking_arn: pulumi.Output[str]
     parking_url: pulumi.Output[str]
 
@@ -57,8 +59,8 @@ class FailureQueue(pulumi.ComponentResource):
         self._encrypted_transport_only(f"{name}-queue-tls-only", queue)
         self._encrypted_transport_only(f"{name}-parking-tls-only", parking)
 
-        self.arn, self.url = queue.arn, queue.url
-        self.parking_arn, self.parking_url = parking.arn, parking.url
+        self.name, self.arn, self.url = queue.name, queue.arn, queue.url
+        self.parking_name, self.parking_arn, self.parking_url = parking.name, parking.arn, parking.url
         self.register_outputs(
             {"arn": self.arn, "url": self.url, "parking_arn": self.parking_arn, "parking_url": self.parking_url}
         )

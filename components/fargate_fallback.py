@@ -34,7 +34,7 @@ class FargateFallbackArgs:
 
 
 class FargateFallback(pulumi.ComponentResource):
-    """Dispatcher and task of one function."""
+    """Dispatcher and task of one function, which it hands on to who looks after all of them."""
 
     task_family: str
     dispatcher_name: pulumi.Output[str]
@@ -61,5 +61,6 @@ class FargateFallback(pulumi.ComponentResource):
             child,
         )
 
+        self.function, self.failures, self.options = args.function, args.failures, args.options
         self.task_family, self.dispatcher_name = task.family, dispatcher.name
         self.register_outputs({"task_family": self.task_family, "dispatcher_name": self.dispatcher_name})

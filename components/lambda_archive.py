@@ -1,4 +1,4 @@
-"""The dispatcher's archive: our sources, and libraries at exactly the versions in `lambdas/requirements.lock`."""
+"""The archives of our own Lambda functions: sources, and libraries at the very versions of `requirements.lock`."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from components.archives import SOURCES, files, of_files
+from components.archives import SOURCES, files
 from overtime.errors import OvertimeError
 
 if TYPE_CHECKING:
-    import pulumi
+    from collections.abc import Iterator
 
 LOCK = SOURCES / "lambdas" / "requirements.lock"
 _PINNED = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*)==([^\s;\\]+)", re.MULTILINE)
@@ -19,31 +19,22 @@ _KEPT_METADATA = ("METADATA", "LICENSE", "LICENCE", "NOTICE")
 
 
 class LambdaArchiveError(OvertimeError):
-    """The dispatcher's archive cannot be made from what is installed."""
+    """An archive cannot be made from what is installed."""
 
 
-def dispatcher_archive() -> pulumi.Archive:
-    """Give the dispatcher's code. Raises `LambdaArchiveError`."""
-    return of_files(members())
-
-
-def members() -> dict[str, Path]:
-    """List the archive's files by the name each has in it. Raises `LambdaArchiveError`."""
-    found = {str(file.relative_to(SOURCES)): file for file in _sources()}
+def members(part: str) -> dict[str, Path]:
+    """List the files of `dispatcher` or `watcher` by the name each has in the archive. Raises `LambdaArchiveError`."""
+    found = {str(file.relative_to(SOURCES)): file for file in _sources(part)}
     for name, version in _PINNED.findall(LOCK.read_text(encoding="utf-8")):
         found |= _library(name, version)
     return found
 
 
-def _sources() -> list[Path]:
-    ours = [
-        SOURCES / "lambdas" / "__init__.py",
-        SOURCES / "overtime" / "__init__.py",
-        SOURCES / "overtime" / "errors.py",
-    ]
-    return ours + [
-        file for folder in ("lambdas/dispatcher", "overtime/ledger") for file in files(SOURCES / folder, "*.py")
-    ]
+def _sources(part: str) -> Iterator[Path]:
+    for file in ("lambdas/__init__.py", "overtime/__init__.py", "overtime/errors.py"):
+        yield SOURCES / file
+    for folder in (f"lambdas/{part}", "overtime/ledger"):
+        yield from files(SOURCES / folder, "*.py")
 
 
 def _library(name: str, version: str) -> dict[str, Path]:
@@ -72,7 +63,7 @@ def _code_of(installed: Distribution) -> dict[str, Path]:
 
 def _mismatch(name: str, version: str, found: str) -> str:
     return (
-        f"The dispatcher ships {name!r} {version}, but {found} in the environment that runs this program, and another "
-        f"version would not be the tested one. Install the project's requirements there: "
+        f"Dispatcher and watcher ship {name!r} {version}, but {found} in the environment that runs this program, and "
+        f"another version would not be the tested one. Install the project's requirements there: "
         f"`uv pip sync requirements.lock`, or `pip install {name}=={version}`."
     )

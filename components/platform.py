@@ -60,7 +60,7 @@ class Platform(pulumi.ComponentResource):
         self.network = Network(f"{name}-network", NetworkArgs(network=args.network), child)
         ledger = RunLedgerArgs(runs_days=args.retention.runs_days, force_destroy=args.retention.force_destroy)
         self.ledger = RunLedger(f"{name}-ledger", ledger, child)
-        self.cluster_arn = self._cluster(name, container_insights=args.container_insights).arn
+        self.cluster_arn = self._cluster(name, container_insights=args.container_insights)
         repository = self._repository(name)
         self.repository_arn = self._repository_arn(repository.url)
         self.image_uris = {
@@ -75,11 +75,17 @@ class Platform(pulumi.ComponentResource):
         partition = aws.get_partition_output(opts=invoke).partition
         self.arn_prefix = pulumi.Output.format("arn:{0}:ecs:{1}:{2}", partition, self.region, account)
 
-    def _cluster(self, name: str, *, container_insights: bool) -> aws.ecs.Cluster:
+    def _cluster(self, name: str, *, container_insights: bool) -> pulumi.Output[str]:
+        child = pulumi.ResourceOptions(parent=self)
         insights = aws.ecs.ClusterSettingArgs(
             name="containerInsights", value="enabled" if container_insights else "disabled"
         )
-        return aws.ecs.Cluster(f"{name}-cluster", settings=[insights], opts=pulumi.ResourceOptions(parent=self))
+        cluster = aws.ecs.Cluster(f"{name}-cluster", settings=[insights], opts=child)
+        providers = aws.ecs.ClusterCapacityProviders(
+            f"{name}-capacity", cluster_name=cluster.name, capacity_providers=["FARGATE", "FARGATE_SPOT"], opts=child
+        )
+        # Through the providers: a task on Spot cannot start before they are there.
+        return pulumi.Output.all(cluster.arn, providers.cluster_name).apply(lambda known: str(known[0]))
 
     def _repository(self, name: str) -> awsx.ecr.Repository:
         keep = awsx.ecr.LifecyclePolicyRuleArgs(

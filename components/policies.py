@@ -62,24 +62,72 @@ def dispatcher(  # noqa: PLR0913 - each is one resource that the dispatcher touc
     role_arns: Sequence[str],
 ) -> Document:
     """Let the dispatcher take failure records of one function, record its runs, and start its task."""
+    runs = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"]
     take = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"]
     in_cluster = {"ArnEquals": {"ecs:cluster": cluster_arn}}
     to_tasks = {"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}}
     # AWS asks for it as soon as a launch copies tags, and `tags` or `aws:defaultTags` may put some on the definition.
     at_launch = {"StringEquals": {"ecs:CreateAction": "RunTask"}}
-    tasks = cluster_arn.replace(":cluster/", ":task/") + "/*"
     return _document(
         [
             _logs(log_group_arn),
             _allow("TakeFailureRecords", take, [queue_arn]),
+            _allow("LetRecordsWait", ["sqs:SendMessage"], [queue_arn]),
             _allow("ParkWhatIsNotRescued", ["sqs:SendMessage"], [parking_arn]),
-            _runs("RecordRuns", ["dynamodb:PutItem", "dynamodb:UpdateItem"], table_arn, function_name),
+            _runs("RecordRuns", runs, table_arn, function_name),
             _allow("StoreEvents", ["s3:PutObject"], [f"{bucket_arn}/events/{function_name}/*"]),
             _allow("StartTask", ["ecs:RunTask"], [f"{family_arn}:*"], in_cluster),
-            _allow("TagTask", ["ecs:TagResource"], [tasks], at_launch),
+            _allow("TagTask", ["ecs:TagResource"], [_tasks(cluster_arn)], at_launch),
             _allow("HandRolesToTask", ["iam:PassRole"], role_arns, to_tasks),
         ]
     )
+
+
+def watcher(  # noqa: PLR0913 - each is one resource that the watcher touches
+    *,
+    log_group_arn: str,
+    dead_letters_arn: str,
+    queue_arns: Sequence[str],
+    table_arn: str,
+    open_index_arn: str,
+    bucket_arn: str,
+    cluster_arn: str,
+    destination_arns: Sequence[str],
+) -> Document:
+    """Let the watcher look after the stack's runs, also of functions that are gone: the whole ledger is the stack's."""
+    in_cluster = {"ArnEquals": {"ecs:cluster": cluster_arn}}
+    payloads = [f"{bucket_arn}/events/*", f"{bucket_arn}/results/*"]
+    return _document(
+        [
+            _logs(log_group_arn),
+            _allow("LeaveFailedEvents", ["sqs:SendMessage"], [dead_letters_arn]),
+            _allow("FindOpenRuns", ["dynamodb:Scan"], [open_index_arn]),
+            _allow("SettleRuns", ["dynamodb:GetItem", "dynamodb:UpdateItem"], [table_arn]),
+            _allow("ReadPayloads", ["s3:GetObject"], payloads),
+            # Without it S3 calls an object that has expired forbidden, and its run could never be settled.
+            _allow("TellGoneFromForbidden", ["s3:ListBucket"], [bucket_arn]),
+            _allow("LookAtTasks", ["ecs:DescribeTasks", "ecs:StopTask"], [_tasks(cluster_arn)], in_cluster),
+            _allow("LaunchAgain", ["sqs:SendMessage"], queue_arns),
+            *_told(destination_arns),
+        ]
+    )
+
+
+_TOLD = {
+    "sqs": ("TellQueues", ["sqs:GetQueueUrl", "sqs:SendMessage"]),
+    "sns": ("TellTopics", ["sns:Publish"]),
+    "events": ("TellBuses", ["events:PutEvents"]),
+    "lambda": ("TellFunctions", ["lambda:InvokeFunction"]),
+}
+
+
+def _told(arns: Sequence[str]) -> list[Statement]:
+    found: list[Statement] = []
+    for service, (sid, actions) in _TOLD.items():
+        of_service = {arn for arn in arns if arn.split(":")[2] == service}
+        if of_service:
+            found.append(_allow(sid, actions, sorted(of_service)))
+    return found
 
 
 def execution(*, repository_arn: str, log_group_arn: str) -> Document:
@@ -98,15 +146,45 @@ def execution(*, repository_arn: str, log_group_arn: str) -> Document:
 def encrypted_transport_only(*, arn: str, service: str) -> Document:
     """Refuse everybody who does not come over TLS, to a bucket (`s3`) or a queue (`sqs`)."""
     resources = [arn, f"{arn}/*"] if service == "s3" else [arn]
-    statement: Statement = {
+    return _document([_refuse_plain_text(f"{service}:*", resources)])
+
+
+def dead_letters(*, arn: str, rule_arns: Sequence[str]) -> Document:
+    """Let these rules leave on a queue what they could not deliver, and nobody come without TLS."""
+    from_rules = {"ArnEquals": {"aws:SourceArn": sorted(rule_arns)}}
+    leave = _allow("RulesLeaveWhatFailed", ["sqs:SendMessage"], [arn], from_rules)
+    return _document([leave | _service("events"), _refuse_plain_text("sqs:*", [arn])])
+
+
+def alarm_topic(*, arn: str) -> Document:
+    """Let the alarms of the topic's own account and region publish, and nobody come without TLS."""
+    _, partition, _, region, account, _ = arn.split(":", 5)
+    alarms = {
+        "ArnLike": {"aws:SourceArn": f"arn:{partition}:cloudwatch:{region}:{account}:alarm:*"},
+        "StringEquals": {"aws:SourceAccount": account},
+    }
+    tell = _allow("AlarmsTell", ["sns:Publish"], [arn], alarms)
+    # SNS knows no sns:* in a topic's policy; publishing is what carries content.
+    return _document([tell | _service("cloudwatch"), _refuse_plain_text("sns:Publish", [arn])])
+
+
+def _service(name: str) -> Statement:
+    return {"Principal": {"Service": f"{name}.amazonaws.com"}}
+
+
+def _refuse_plain_text(action: str, resources: Sequence[str]) -> Statement:
+    return {
         "Sid": "EncryptedTransportOnly",
         "Effect": "Deny",
         "Principal": "*",
-        "Action": f"{service}:*",
-        "Resource": resources,
+        "Action": action,
+        "Resource": list(resources),
         "Condition": {"Bool": {"aws:SecureTransport": "false"}},
     }
-    return _document([statement])
+
+
+def _tasks(cluster_arn: str) -> str:
+    return cluster_arn.replace(":cluster/", ":task/") + "/*"
 
 
 def _logs(log_group_arn: str) -> Statement:

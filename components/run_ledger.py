@@ -9,6 +9,9 @@ import pulumi_aws as aws
 
 from components import policies
 
+OPEN_INDEX = "open"
+"""The index of the runs that are not settled: only those have the attribute of the same name."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class RunLedgerArgs:
@@ -54,7 +57,16 @@ class RunLedger(pulumi.ComponentResource):
             f"{name}-runs",
             billing_mode="PAY_PER_REQUEST",
             hash_key="run_key",
-            attributes=[aws.dynamodb.TableAttributeArgs(name="run_key", type="S")],
+            attributes=[aws.dynamodb.TableAttributeArgs(name=key, type="S") for key in ("run_key", OPEN_INDEX)],
+            global_secondary_indexes=[
+                aws.dynamodb.TableGlobalSecondaryIndexArgs(
+                    name=OPEN_INDEX,
+                    key_schemas=[
+                        aws.dynamodb.TableGlobalSecondaryIndexKeySchemaArgs(attribute_name=OPEN_INDEX, key_type="HASH")
+                    ],
+                    projection_type="KEYS_ONLY",
+                )
+            ],
             ttl=aws.dynamodb.TableTtlArgs(attribute_name="expires_at", enabled=True),
             point_in_time_recovery=aws.dynamodb.TablePointInTimeRecoveryArgs(enabled=True),
             server_side_encryption=aws.dynamodb.TableServerSideEncryptionArgs(enabled=True),

@@ -6,12 +6,15 @@ from typing import TYPE_CHECKING
 
 import pulumi
 
+from components.alarms import Alarms, AlarmsArgs
 from components.archives import SOURCES
+from components.dashboard import Dashboard, DashboardArgs
 from components.dispatcher import TIMEOUT_SECONDS
 from components.failure_queue import FailureQueue, FailureQueueArgs
 from components.fargate_fallback import FargateFallback, FargateFallbackArgs
 from components.platform import Platform, PlatformArgs
 from components.primary_function import PrimaryFunction, PrimaryFunctionArgs
+from components.watcher import Watcher, WatcherArgs
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -43,16 +46,18 @@ def build(settings: Settings, place: Place, *, sources: str = str(SOURCES)) -> O
             sources=sources,
         ),
     )
+    functions = {key: _function(key, settings, place, platform) for key in settings.functions}
     return {
-        "functions": {key: _function(key, settings, place, platform) for key in settings.functions},
+        "functions": {key: _told(function) for key, function in functions.items()},
         "cluster_arn": platform.cluster_arn,
         "ledger_table": platform.ledger.table_name,
         "ledger_bucket": platform.ledger.bucket_name,
         "image_uris": {"/".join(key): uri for key, uri in platform.image_uris.items()},
+        **_watched(settings, place, platform, functions),
     }
 
 
-def _function(key: str, settings: Settings, place: Place, platform: Platform) -> Outputs:
+def _function(key: str, settings: Settings, place: Place, platform: Platform) -> FargateFallback:
     options = settings.functions[key]
     failures = FailureQueue(
         key, FailureQueueArgs(consumer_timeout_seconds=TIMEOUT_SECONDS, max_receive_count=options.max_receive_count)
@@ -67,7 +72,7 @@ def _function(key: str, settings: Settings, place: Place, platform: Platform) ->
             failure_queue_arn=failures.arn,
         ),
     )
-    fallback = FargateFallback(
+    return FargateFallback(
         key,
         FargateFallbackArgs(
             function=function,
@@ -77,15 +82,58 @@ def _function(key: str, settings: Settings, place: Place, platform: Platform) ->
             retention=settings.retention,
         ),
     )
+
+
+def _told(fallback: FargateFallback) -> Outputs:
     return {
-        "name": function.name,
-        "arn": function.arn,
-        "queue_url": failures.url,
-        "parking_queue_url": failures.parking_url,
+        "name": fallback.function.name,
+        "arn": fallback.function.arn,
+        "queue_url": fallback.failures.url,
+        "queue_arn": fallback.failures.arn,
+        "parking_queue_url": fallback.failures.parking_url,
+        "parking_queue_arn": fallback.failures.parking_arn,
         "task_family": fallback.task_family,
         "dispatcher_name": fallback.dispatcher_name,
-        "log_group": function.log_group_name,
+        "log_group": fallback.function.log_group_name,
     }
+
+
+def _watched(settings: Settings, place: Place, platform: Platform, functions: Mapping[str, FargateFallback]) -> Outputs:
+    child = pulumi.ResourceOptions(parent=platform)
+    watcher = Watcher(
+        "overtime-watcher",
+        WatcherArgs(
+            function_name=place.watcher_name, functions=functions, platform=platform, retention=settings.retention
+        ),
+        child,
+    )
+    told: Outputs = {
+        "watcher": {
+            "name": watcher.name,
+            "dead_letters_url": watcher.dead_letters_url,
+            "log_group": watcher.log_group_name,
+        }
+    }
+    alarm_arns: list[pulumi.Output[str]] = []
+    if settings.alarms.enabled:
+        args = AlarmsArgs(functions=functions, watcher=watcher, action_arns=settings.alarms.action_arns)
+        alarms = Alarms("overtime-alarms", args, child)
+        alarm_arns = alarms.arns
+        told |= {"alarm_topic_arn": alarms.topic_arn} if alarms.topic_arn else {}
+    if settings.dashboard.enabled:
+        dashboard = Dashboard(
+            "overtime-dashboard",
+            DashboardArgs(
+                dashboard_name=place.dashboard_name,
+                region=platform.region,
+                functions=functions,
+                watcher=watcher,
+                alarm_arns=alarm_arns,
+            ),
+            child,
+        )
+        told["dashboard_name"] = dashboard.name
+    return told
 
 
 def _tagged(tags: Mapping[str, str]) -> pulumi.ResourceTransformation:

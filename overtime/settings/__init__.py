@@ -4,8 +4,12 @@
 """
 
 from overtime.settings.model import (
+    Alarms,
     Cluster,
+    Dashboard,
+    Destinations,
     Function,
+    FunctionAlarms,
     Image,
     Network,
     Permission,
@@ -19,8 +23,12 @@ from overtime.settings.problems import Problem, SettingsError
 from overtime.settings.read import load, parse, verify
 
 __all__ = [
+    "Alarms",
     "Cluster",
+    "Dashboard",
+    "Destinations",
     "Function",
+    "FunctionAlarms",
     "Image",
     "Network",
     "Permission",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from overtime.settings import fargate_sizes, names
 from overtime.settings.problems import Problem
-from overtime.settings.rules import DAY_SECONDS, Rescue
+from overtime.settings.rules import DAY_SECONDS, SHORTEST_RUN_SECONDS, Rescue
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,6 +26,7 @@ def problems(settings: Settings, place: Place) -> Iterator[Problem]:
         yield from _sizes(function, at)
         yield from _times(function, at, settings.retention.runs_days)
         yield from _rescue(function, at)
+        yield from _relaunches(function, at)
         yield from _code(function, at, place.root)
     yield from _network(settings.network)
 
@@ -37,6 +38,9 @@ def _name(key: str, at: SettingPath, place: Place) -> Iterator[Problem]:
         yield Problem(path=at, value=key, rule=f"{rule} Move the section to such a key.")
     elif key.endswith(names.DISPATCHER_SUFFIX):
         rule = f"Keys that end with {names.DISPATCHER_SUFFIX} are kept for the dispatchers' own names. Choose another."
+        yield Problem(path=at, value=key, rule=rule)
+    elif key == names.WATCHER_KEY:
+        rule = "This key is kept for the name of the stack's own watcher. Choose another."
         yield Problem(path=at, value=key, rule=rule)
     elif not place.fits_lambda(key):
         rule = (
@@ -70,6 +74,12 @@ def _times(function: Function, at: SettingPath, runs_days: int) -> Iterator[Prob
         yield Problem(
             path=path, value=f"{function.max_runtime}s", rule=rule, mend=mend, reads=((*at, "timeout_seconds"),)
         )
+    longest = function.alarms.longest_run
+    if longest is not None and longest >= function.max_runtime:
+        rule = f"A run ends after its max_runtime ({function.max_runtime} seconds), so none would raise this alarm."
+        half = function.max_runtime // 2
+        shorter = f"{half}s" if half >= SHORTEST_RUN_SECONDS else None
+        yield Problem(path=(*at, "alarms", "longest_run"), value=f"{longest}s", rule=rule, mend=shorter, reads=(path,))
     days = -(-function.max_runtime // DAY_SECONDS) + 1
     if runs_days < days:
         rule = f"The event of a run of {at[1]!r} must outlast the run: its max_runtime needs {days} days or more."
@@ -81,6 +91,13 @@ def _rescue(function: Function, at: SettingPath) -> Iterator[Problem]:
         rule = "With attempts 0 nothing fails on Lambda first: every event is rescued. Say any, or leave rescue out."
         value = [str(each) for each in function.rescue]
         yield Problem(path=(*at, "rescue"), value=value, rule=rule, reads=((*at, "attempts"),))
+
+
+def _relaunches(function: Function, at: SettingPath) -> Iterator[Problem]:
+    if function.task.capacity == "spot" and function.max_task_attempts == 1:
+        rule = "AWS may take a task on Spot away at any time; with one task attempt that would end the run."
+        reads: tuple[SettingPath, ...] = ((*at, "task", "capacity"),)
+        yield Problem(path=(*at, "max_task_attempts"), value=1, rule=rule, mend=3, reads=reads)
 
 
 def _network(network: Network) -> Iterator[Problem]:

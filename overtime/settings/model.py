@@ -7,10 +7,24 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from overtime.settings import rules
+from overtime.settings import rules, watch_rules
 from overtime.settings.rules import Rescue
 
-__all__ = ["Cluster", "Function", "Image", "Network", "Permission", "Rescue", "Retention", "Settings", "Task"]
+__all__ = [
+    "Alarms",
+    "Cluster",
+    "Dashboard",
+    "Destinations",
+    "Function",
+    "FunctionAlarms",
+    "Image",
+    "Network",
+    "Permission",
+    "Rescue",
+    "Retention",
+    "Settings",
+    "Task",
+]
 
 
 class Section(BaseModel):
@@ -40,6 +54,24 @@ class Task(Section):
     """Room for the code, the layers and `/tmp` together."""
     stop_timeout_seconds: rules.StopSeconds = 120
     """Time between SIGTERM and SIGKILL when the task is stopped."""
+    capacity: watch_rules.Capacity = "on_demand"
+    """What it runs on; with `spot` the first attempt does where there is room, every later one is on demand."""
+
+
+class Destinations(Section):
+    """Who is told how a run ended, with the record that Lambda would have sent."""
+
+    on_success: watch_rules.DestinationArn | None = None
+    """ARN of the queue, topic, event bus or function that is told of runs that succeeded."""
+    on_failure: watch_rules.DestinationArn | None = None
+    """Likewise of runs that failed, timed out, were cancelled, or were not rescued."""
+
+
+class FunctionAlarms(Section):
+    """Alarms that only make sense with a function's own numbers."""
+
+    longest_run: watch_rules.LongestRun | None = None
+    """An alarm is raised by a run that took longer, such as `6h`; in seconds once read. Without, there is none."""
 
 
 class Function(Section):
@@ -75,8 +107,16 @@ class Function(Section):
     """How long a run may take on Fargate, such as `6h`; in seconds once read."""
     max_receive_count: rules.Receives = 5
     """Deliveries to the dispatcher before a failure record is parked."""
+    max_task_attempts: watch_rules.TaskAttempts = 3
+    """Tasks that a run may have, one after another, where AWS took the one before away; a handler's error is final."""
+    max_concurrent_runs: watch_rules.ConcurrentRuns | None = None
+    """Runs of the function that may be alive at once; the others wait in the queue. Without, nobody counts them."""
     task: Task = Task()
     """The Fargate task."""
+    destinations: Destinations = Destinations()
+    """Who is told how a run ended."""
+    alarms: FunctionAlarms = FunctionAlarms()
+    """Alarms with the function's own numbers."""
 
 
 class Network(Section):
@@ -129,6 +169,22 @@ class Cluster(Section):
     """Whether CloudWatch collects metrics per task; it costs extra."""
 
 
+class Alarms(Section):
+    """CloudWatch alarms on what a person has to look at; each costs 10 cents a month."""
+
+    enabled: rules.Switch = True
+    """Whether there are any."""
+    action_arns: watch_rules.AlarmActions = ()
+    """Who is told, such as a topic's ARN; by default a topic that the program makes, for people to subscribe to."""
+
+
+class Dashboard(Section):
+    """The CloudWatch dashboard of the stack; the first three of an account are free, others cost $3 a month."""
+
+    enabled: rules.Switch = True
+    """Whether there is one."""
+
+
 class Settings(Section):
     """Everything that a stack is made of."""
 
@@ -142,5 +198,9 @@ class Settings(Section):
     """What the runner image is made from."""
     cluster: Cluster = Cluster()
     """The ECS cluster."""
+    alarms: Alarms = Alarms()
+    """What raises an alarm, and who is told."""
+    dashboard: Dashboard = Dashboard()
+    """The dashboard of the stack."""
     tags: Mapping[rules.Tag, rules.TagValue] = {}
     """Tags on every resource that takes tags."""

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 DISPATCHER_SUFFIX = "-dispatcher"
+WATCHER_KEY = "watcher"
 LONGEST_FUNCTION_NAME = 64 - len(DISPATCHER_SUFFIX)
 """Lambda names have at most 64 characters, and the dispatcher's is the function's with a suffix."""
 LONGEST_KEY = 32
@@ -35,6 +36,16 @@ class Place:
         and the task definition family need it before the function exists.
         """
         return f"{self.project}-{self.stack}-{key}"
+
+    @property
+    def watcher_name(self) -> str:
+        """Give the name of the stack's watcher, forced because its log group has to be there before it."""
+        return self.function_name(WATCHER_KEY)
+
+    @property
+    def dashboard_name(self) -> str:
+        """Give the name of the stack's dashboard, which people pick from the account's list."""
+        return f"{self.project}-{self.stack}"
 
     def fits_lambda(self, key: str) -> bool:
         """Tell whether AWS takes the names that follow from this key."""

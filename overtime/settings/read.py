@@ -12,7 +12,21 @@ from pydantic import ValidationError
 
 from overtime.settings import rules
 from overtime.settings.checks import problems as combined_problems
-from overtime.settings.model import Cluster, Function, Image, Network, Permission, Retention, Section, Settings, Task
+from overtime.settings.model import (
+    Alarms,
+    Cluster,
+    Dashboard,
+    Destinations,
+    Function,
+    FunctionAlarms,
+    Image,
+    Network,
+    Permission,
+    Retention,
+    Section,
+    Settings,
+    Task,
+)
 from overtime.settings.problems import MISSING, NAMESPACE, WITHHELD, Problem, SettingsError
 
 if TYPE_CHECKING:
@@ -38,6 +52,13 @@ _SECTIONS: Mapping[str, type[Section]] = {
     "retention": Retention,
     "image": Image,
     "cluster": Cluster,
+    "alarms": Alarms,
+    "dashboard": Dashboard,
+}
+_FUNCTION_SECTIONS: Mapping[str, type[Section]] = {
+    "task": Task,
+    "destinations": Destinations,
+    "alarms": FunctionAlarms,
 }
 
 
@@ -135,8 +156,8 @@ def _section(path: Path) -> type[Section] | None:
             return Settings
         case ("functions", _):
             return Function
-        case ("functions", _, "task"):
-            return Task
+        case ("functions", _, str(name)):
+            return _FUNCTION_SECTIONS.get(name)
         case ("functions", _, "permissions", _):
             return Permission
         case (str(name),):

@@ -27,6 +27,7 @@ RULE = "overtime_rule"
 """The kind of pydantic error whose message is already meant for people."""
 
 DAY_SECONDS = 86_400
+SHORTEST_RUN_SECONDS = 60
 LONGEST_RUN_SECONDS = 14 * DAY_SECONDS
 """AWS retires the hosts of long tasks after weeks, so a longer promise would not be kept."""
 
@@ -164,8 +165,8 @@ LIST_RULE = "This is a list."
 IMAGE_RULE = "Give an image that has Lambda's runtime client for this version, such as one of AWS's base images."
 
 # Positive counts of something: number types refuse booleans before pydantic turns them into 0 and 1.
-_Int = Annotated[int, BeforeValidator(_number)]
-_Seconds = Annotated[int, BeforeValidator(seconds), BeforeValidator(_number)]
+Int = Annotated[int, BeforeValidator(_number)]
+Seconds = Annotated[int, BeforeValidator(seconds), BeforeValidator(_number)]
 
 Runtime = Annotated[
     Literal["python3.10", "python3.11", "python3.12", "python3.13", "python3.14"],
@@ -182,11 +183,11 @@ Handler = Annotated[
     ruled(HANDLER_RULE, "handler.handler"),
 ]
 TimeoutSeconds = Annotated[
-    _Int,
+    Int,
     Field(ge=1, le=900),
     ruled("Lambda lets one attempt run 1 to 900 seconds; longer is the fallback's part.", 900),
 ]
-MemoryMib = Annotated[_Int, Field(ge=128, le=10240), ruled("Lambda takes 128 to 10240 MiB of memory.", 512)]
+MemoryMib = Annotated[Int, Field(ge=128, le=10240), ruled("Lambda takes 128 to 10240 MiB of memory.", 512)]
 VariableName = Annotated[
     str,
     StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]+$"),
@@ -210,10 +211,10 @@ LayerArn = Annotated[
 ]
 Layers = Annotated[tuple[LayerArn, ...], AfterValidator(_different_layers)]
 Attempts = Annotated[
-    _Int, Field(ge=0, le=3), ruled("Lambda makes 1 to 3 attempts; 0 sends every event straight to Fargate.", 3)
+    Int, Field(ge=0, le=3), ruled("Lambda makes 1 to 3 attempts; 0 sends every event straight to Fargate.", 3)
 ]
 EventAge = Annotated[
-    _Seconds, Field(ge=60, le=21600), ruled("Lambda keeps an event for 60s to 6h before it gives up.", "6h")
+    Seconds, Field(ge=60, le=21600), ruled("Lambda keeps an event for 60s to 6h before it gives up.", "6h")
 ]
 RescueRule = Annotated[Rescue, ruled("A rule is timeout, out_of_memory or any.", "timeout")]
 Rescues = Annotated[
@@ -222,12 +223,12 @@ Rescues = Annotated[
     Field(min_length=1),
 ]
 MaxRuntime = Annotated[
-    _Seconds,
-    Field(ge=60, le=LONGEST_RUN_SECONDS),
+    Seconds,
+    Field(ge=SHORTEST_RUN_SECONDS, le=LONGEST_RUN_SECONDS),
     ruled("A run takes 60s to 14d, written like 90m, 6h or 1d12h; AWS retires the hosts of longer tasks.", "14d"),
 ]
 Receives = Annotated[
-    _Int,
+    Int,
     Field(ge=5, le=1000),
     ruled("5 to 1000: below 5 a busy moment of the dispatcher would park events that are fine.", 5),
 ]
@@ -247,14 +248,14 @@ PolicyArn = Annotated[
     ruled("A managed policy is named by its ARN.", "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"),
 ]
 Cpu = Annotated[Literal[256, 512, 1024, 2048, 4096, 8192, 16384], BeforeValidator(_number), ruled(CPU_RULE, 1024)]
-TaskMemoryMib = Annotated[_Int, Field(ge=512, le=122880), ruled(MEMORY_RULE, 4096)]
-EphemeralGib = Annotated[_Int, Field(ge=21, le=200), ruled("Fargate takes 21 to 200 GiB of ephemeral storage.", 21)]
+TaskMemoryMib = Annotated[Int, Field(ge=512, le=122880), ruled(MEMORY_RULE, 4096)]
+EphemeralGib = Annotated[Int, Field(ge=21, le=200), ruled("Fargate takes 21 to 200 GiB of ephemeral storage.", 21)]
 StopSeconds = Annotated[
-    _Int, Field(ge=2, le=120), ruled("Fargate waits 2 to 120 seconds between SIGTERM and SIGKILL.", 120)
+    Int, Field(ge=2, le=120), ruled("Fargate waits 2 to 120 seconds between SIGTERM and SIGKILL.", 120)
 ]
 Cidr = Annotated[str, AfterValidator(_private), ruled("An IPv4 range reads like 10.42.0.0/16, host bits zero.", CIDR)]
 Zones = Annotated[
-    _Int, Field(ge=2, le=6), ruled("2 to 6 zones: with one, its outage would stop every run; no region has more.", 2)
+    Int, Field(ge=2, le=6), ruled("2 to 6 zones: with one, its outage would stop every run; no region has more.", 2)
 ]
 SubnetId = Annotated[
     str, StringConstraints(pattern=r"^subnet-[0-9a-f]+$"), ruled("A subnet's id reads subnet-0123456789abcdef0.")
@@ -263,11 +264,11 @@ SecurityGroupId = Annotated[
     str, StringConstraints(pattern=r"^sg-[0-9a-f]+$"), ruled("A security group's id reads sg-0123456789abcdef0.")
 ]
 LogDays = Annotated[
-    _Int,
+    Int,
     AfterValidator(lambda days: _LOG_DAYS[_LOG_DAYS.index(days)]),
     ruled(f"CloudWatch keeps logs for {', '.join(map(str, _LOG_DAYS[:-1]))} or {_LOG_DAYS[-1]} days.", 30),
 ]
-RunsDays = Annotated[_Int, Field(ge=1, le=3650), ruled("Runs are kept 1 to 3650 days.", 30)]
+RunsDays = Annotated[Int, Field(ge=1, le=3650), ruled("Runs are kept 1 to 3650 days.", 30)]
 ImageName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][^\s]*$"), ruled(IMAGE_RULE)]
 Switch = Annotated[bool, ruled("This is true or false.", "false")]
 Tag = Annotated[

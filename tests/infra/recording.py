@@ -13,12 +13,14 @@ import pulumi
 from pulumi.runtime import mocks, rpc
 
 from components.failure_queue import FailureQueue, FailureQueueArgs
+from components.fargate_fallback import FargateFallback, FargateFallbackArgs
 from components.platform import Platform, PlatformArgs
 from components.primary_function import PrimaryFunction, PrimaryFunctionArgs
+from components.watcher import Watcher, WatcherArgs
 from overtime.settings import Function, Network, Retention
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from pulumi.runtime.proto import resource_pb2
@@ -163,17 +165,19 @@ def _unwrapped(value: Any) -> Any:
 
 def arn(kind: str, name: str) -> str:
     """Make an ARN as AWS would."""
-    service = kind.split(":", 2)[1].split("/", 1)[0]
-    match kind.rpartition(":")[2]:
-        case "Bucket":
-            return f"arn:aws:s3:::{name}"
-        case "Role":
-            return f"arn:aws:iam::{ACCOUNT}:role/{name}"
-        case "Function" | "Cluster" | "Table" as noun:
-            return f"arn:aws:{service}:{REGION}:{ACCOUNT}:{noun.lower()}{':' if noun == 'Function' else '/'}{name}"
-        case "LogGroup":
-            return f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{name}"
-    return f"arn:aws:{service}:{REGION}:{ACCOUNT}:{name}"
+    service, noun = kind.split(":", 2)[1].split("/", 1)[0], kind.rpartition(":")[2]
+    here = f"{REGION}:{ACCOUNT}"
+    named = {
+        "Bucket": f"s3:::{name}",
+        "Role": f"iam::{ACCOUNT}:role/{name}",
+        "Function": f"lambda:{here}:function:{name}",
+        "Cluster": f"ecs:{here}:cluster/{name}",
+        "Table": f"dynamodb:{here}:table/{name}",
+        "LogGroup": f"logs:{here}:log-group:{name}",
+        "EventRule": f"events:{here}:rule/{name}",
+        "MetricAlarm": f"cloudwatch:{here}:alarm:{name}",
+    }
+    return f"arn:aws:{named.get(noun, f'{service}:{here}:{name}')}"
 
 
 def platform(name: str, functions: Sequence[Function] = ()) -> Platform:
@@ -205,4 +209,26 @@ def primary_function(name: str, function: Function, root: Path) -> PrimaryFuncti
             logs_days=30,
             failure_queue_arn=pulumi.Output.from_input(arn("aws:sqs/queue:Queue", f"{name}-queue")),
         ),
+    )
+
+
+def fargate_fallback(name: str, function: Function, root: Path, shared: Platform) -> FargateFallback:
+    """Make a function with its fallback; `name` is its key."""
+    return FargateFallback(
+        name,
+        FargateFallbackArgs(
+            function=primary_function(f"f-{name}", function, root),
+            failures=failure_queue(f"q-{name}"),
+            options=function,
+            platform=shared,
+            retention=Retention(),
+        ),
+    )
+
+
+def watcher(name: str, functions: Mapping[str, FargateFallback], shared: Platform) -> Watcher:
+    """Make the watcher of these functions."""
+    return Watcher(
+        name,
+        WatcherArgs(function_name=f"overtime-test-{name}", functions=functions, platform=shared, retention=Retention()),
     )

@@ -6,27 +6,38 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pulumi_aws as aws
 import pytest
 
 import components
+from components.alarms import Alarms, AlarmsArgs
+from components.dashboard import Dashboard, DashboardArgs
 from components.dispatcher import Dispatcher, DispatcherArgs
-from components.fargate_fallback import FargateFallback, FargateFallbackArgs
 from components.network import Network, NetworkArgs
 from components.run_ledger import RunLedger, RunLedgerArgs
 from components.runner_image import RunnerImage, RunnerImageArgs
 from components.runner_task import RunnerTask, RunnerTaskArgs
+from components.watcher_rules import WatcherRules, WatcherRulesArgs
 from overtime import settings
-from tests.infra.recording import failure_queue, platform, primary_function
+from tests.infra.recording import failure_queue, fargate_fallback, platform, primary_function
+from tests.infra.recording import watcher as make_watcher
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from components.fargate_fallback import FargateFallback
+    from components.watcher import Watcher
     from overtime.settings import Place
     from tests.infra.conftest import Deploy, Run
     from tests.infra.recording import Recorder
 
 POLICY = "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"
-FUNCTION = settings.Function(code=".", handler="handler.handler", policy_arns=(POLICY, POLICY.replace("S3", "SQS")))
+FUNCTION = settings.Function(
+    code=".",
+    handler="handler.handler",
+    policy_arns=(POLICY, POLICY.replace("S3", "SQS")),
+    alarms=settings.FunctionAlarms(longest_run=3600),
+)
 
 
 def run_ledger(name: str, _root: Path) -> object:
@@ -65,15 +76,35 @@ def dispatcher(name: str, root: Path) -> object:
     )
 
 
-def fargate_fallback(name: str, root: Path) -> object:
-    return FargateFallback(
+def watched(name: str, root: Path) -> tuple[dict[str, FargateFallback], Watcher]:
+    shared = platform(f"p-{name}", [FUNCTION])
+    functions = {"report": fargate_fallback(f"report-{name}", FUNCTION, root, shared)}
+    return functions, make_watcher(f"w-{name}", functions, shared)
+
+
+def watcher(name: str, root: Path) -> object:
+    shared = platform(f"p-{name}", [FUNCTION])
+    return make_watcher(name, {"report": fargate_fallback(f"report-{name}", FUNCTION, root, shared)}, shared)
+
+
+def watcher_rules(name: str, _root: Path) -> object:
+    function = aws.lambda_.Function(f"f-{name}", role="arn:aws:iam::123456789012:role/w")
+    return WatcherRules(
+        name, WatcherRulesArgs(function=function, dead_letters=aws.sqs.Queue(f"d-{name}"), cluster_arn="arn:c")
+    )
+
+
+def alarms(name: str, root: Path) -> object:
+    functions, of_them = watched(name, root)
+    return Alarms(name, AlarmsArgs(functions=functions, watcher=of_them, action_arns=()))
+
+
+def dashboard(name: str, root: Path) -> object:
+    functions, of_them = watched(name, root)
+    return Dashboard(
         name,
-        FargateFallbackArgs(
-            function=primary_function(f"f-{name}", FUNCTION, root),
-            failures=failure_queue(f"q-{name}"),
-            options=FUNCTION,
-            platform=platform(f"p-{name}", [FUNCTION]),
-            retention=settings.Retention(),
+        DashboardArgs(
+            dashboard_name=f"overtime-{name}", region="eu-west-1", functions=functions, watcher=of_them, alarm_arns=()
         ),
     )
 
@@ -96,6 +127,7 @@ EXPECTED = {
             "-network": f"{OURS}Network",
             "-ledger": f"{OURS}RunLedger",
             "-cluster": "aws:ecs/cluster:Cluster",
+            "-capacity": "aws:ecs/clusterCapacityProviders:ClusterCapacityProviders",
             "-images": "awsx:ecr:Repository",
             "-runner-python3-13-x86-64": f"{OURS}RunnerImage",
         },
@@ -169,9 +201,56 @@ EXPECTED = {
         outputs={"name"},
     ),
     "FargateFallback": Expected(
-        make=fargate_fallback,
+        make=lambda name, root: fargate_fallback(name, FUNCTION, root, platform(f"p-{name}", [FUNCTION])),
         children={"-task": f"{OURS}RunnerTask", "-dispatcher": f"{OURS}Dispatcher"},
         outputs={"task_family", "dispatcher_name"},
+    ),
+    "Watcher": Expected(
+        make=watcher,
+        children={
+            "-logs": "aws:cloudwatch/logGroup:LogGroup",
+            "-dead-letters": "aws:sqs/queue:Queue",
+            "-role": "aws:iam/role:Role",
+            "-permissions": "aws:iam/rolePolicy:RolePolicy",
+            "-function": "aws:lambda/function:Function",
+            "-rules": f"{OURS}WatcherRules",
+        },
+        outputs={"dead_letters_url", "log_group_name"},
+    ),
+    "WatcherRules": Expected(
+        make=watcher_rules,
+        children={
+            "-stopped": "aws:cloudwatch/eventRule:EventRule",
+            "-stopped-permission": "aws:lambda/permission:Permission",
+            "-stopped-target": "aws:cloudwatch/eventTarget:EventTarget",
+            "-clock": "aws:cloudwatch/eventRule:EventRule",
+            "-clock-permission": "aws:lambda/permission:Permission",
+            "-clock-target": "aws:cloudwatch/eventTarget:EventTarget",
+            "-dead-letters": "aws:sqs/queuePolicy:QueuePolicy",
+        },
+        outputs={"stopped", "clock"},
+    ),
+    "Alarms": Expected(
+        make=alarms,
+        children={
+            "-topic": "aws:sns/topic:Topic",
+            "-topic-policy": "aws:sns/topicPolicy:TopicPolicy",
+            **{
+                f"-{noun}": "aws:cloudwatch/metricAlarm:MetricAlarm"
+                for noun in (
+                    "watcher-failing",
+                    "watcher-dead-letters",
+                    "report-parked",
+                    "report-waiting",
+                    "report-lost",
+                    "report-long-run",
+                )
+            },
+        },
+        outputs={"arns"},
+    ),
+    "Dashboard": Expected(
+        make=dashboard, children={"-dashboard": "aws:cloudwatch/dashboard:Dashboard"}, outputs={"name"}
     ),
 }
 

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lambdas.dispatcher.config import Config
+import pytest
+
+from lambdas.dispatcher.config import Capacity, Config
 
 if TYPE_CHECKING:
     from typing import Any
@@ -54,6 +56,8 @@ def test_environment(deploy: Deploy, recorder: Recorder) -> None:
         "OVERTIME_ASSIGN_PUBLIC_IP": "ENABLED",
         "OVERTIME_RESCUE": "timeout",
         "OVERTIME_ATTEMPTS": "2",
+        "OVERTIME_CAPACITY": "on_demand",
+        "OVERTIME_QUEUE_URL": outputs["functions"]["report"]["queue_url"],
         "OVERTIME_PARKING_QUEUE_URL": outputs["functions"]["report"]["parking_queue_url"],
         "OVERTIME_MAX_RECEIVE_COUNT": "5",
         "POWERTOOLS_SERVICE_NAME": "dispatcher",
@@ -70,6 +74,33 @@ def test_the_handler_understands_it(deploy: Deploy, recorder: Recorder) -> None:
     assert config.subnet_ids == ("subnet-0a", "subnet-0b")
     assert config.security_group_ids == ("sg-0a", "sg-0b")
     assert config.assign_public_ip == "DISABLED"
+
+
+@pytest.mark.parametrize(
+    ("settings", "most", "capacity"),
+    [
+        ({}, None, Capacity.ON_DEMAND),
+        ({"max_concurrent_runs": 3}, 3, Capacity.ON_DEMAND),
+        ({"task": {"capacity": "spot"}}, None, Capacity.SPOT),
+    ],
+)
+def test_limits(
+    settings: dict[str, Any], most: int | None, capacity: Capacity, deploy: Deploy, recorder: Recorder
+) -> None:
+    """The dispatcher counts runs only where there is a limit, and asks for Spot only where it is wanted."""
+    deploy({"report": settings})
+
+    config = Config.from_environ(variables(recorder))
+    assert (config.max_concurrent_runs, config.capacity) == (most, capacity)
+    assert config.queue_url == "https://sqs.eu-west-1.amazonaws.com/123456789012/report-queue-0a1b2c3"
+
+
+def test_capacity_is_there_first(deploy: Deploy, recorder: Recorder) -> None:
+    """No task is asked for before the cluster has the capacity that it asks for."""
+    deploy()
+
+    before = {urn.rpartition("::")[2] for urn in recorder.one("Function", "report-dispatcher-function").after}
+    assert "overtime-capacity" in before
 
 
 def test_container_name(deploy: Deploy, recorder: Recorder) -> None:

@@ -20,6 +20,7 @@ BUCKET = "arn:aws:s3:::overtime-ledger-objects-0a1b2c3"
 RUNS_OF_ONE = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["overtime-test-report/*"]}}
 NO_RESOURCE = {"ecr:GetAuthorizationToken"}
 """Actions for which AWS knows no resource."""
+TARGETS = ("Queues", "Topics", "Buses", "Functions")
 
 
 def allow(actions: list[str], resources: list[str], condition: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -73,10 +74,11 @@ def test_dispatcher(deploy: Deploy, recorder: Recorder) -> None:
             ["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"],
             ["arn:aws:sqs:eu-west-1:123456789012:report-queue-0a1b2c3"],
         ),
+        "LetRecordsWait": allow(["sqs:SendMessage"], ["arn:aws:sqs:eu-west-1:123456789012:report-queue-0a1b2c3"]),
         "ParkWhatIsNotRescued": allow(
             ["sqs:SendMessage"], ["arn:aws:sqs:eu-west-1:123456789012:report-parking-0a1b2c3"]
         ),
-        "RecordRuns": allow(["dynamodb:PutItem", "dynamodb:UpdateItem"], [TABLE], RUNS_OF_ONE),
+        "RecordRuns": allow(["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"], [TABLE], RUNS_OF_ONE),
         "StoreEvents": allow(["s3:PutObject"], [f"{BUCKET}/events/overtime-test-report/*"]),
         "StartTask": allow(
             ["ecs:RunTask"],
@@ -92,6 +94,110 @@ def test_dispatcher(deploy: Deploy, recorder: Recorder) -> None:
             ["iam:PassRole"], roles, {"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}}
         ),
     }
+
+
+def test_watcher(deploy: Deploy, recorder: Recorder) -> None:
+    """The watcher may look after every run of the stack, and touch the tasks and queues of this stack only."""
+    deploy({"report": {}, "sums": {}})
+
+    ecs, sqs = "arn:aws:ecs:eu-west-1:123456789012", "arn:aws:sqs:eu-west-1:123456789012"
+    assert recorder.inputs("RolePolicy", "overtime-watcher-permissions")["role"] == "overtime-watcher-role-0a1b2c3"
+    assert recorder.policy("overtime-watcher-permissions") == {
+        "WriteLog": allow(["logs:CreateLogStream", "logs:PutLogEvents"], [f"{LOGS.replace('report', 'watcher')}:*"]),
+        "LeaveFailedEvents": allow(["sqs:SendMessage"], [f"{sqs}:overtime-watcher-dead-letters-0a1b2c3"]),
+        "FindOpenRuns": allow(["dynamodb:Scan"], [f"{TABLE}/index/open"]),
+        "SettleRuns": allow(["dynamodb:GetItem", "dynamodb:UpdateItem"], [TABLE]),
+        "ReadPayloads": allow(["s3:GetObject"], [f"{BUCKET}/events/*", f"{BUCKET}/results/*"]),
+        "TellGoneFromForbidden": allow(["s3:ListBucket"], [BUCKET]),
+        "LookAtTasks": allow(
+            ["ecs:DescribeTasks", "ecs:StopTask"],
+            [f"{ecs}:task/overtime-cluster-0a1b2c3/*"],
+            {"ArnEquals": {"ecs:cluster": f"{ecs}:cluster/overtime-cluster-0a1b2c3"}},
+        ),
+        "LaunchAgain": allow(["sqs:SendMessage"], [f"{sqs}:report-queue-0a1b2c3", f"{sqs}:sums-queue-0a1b2c3"]),
+    }
+
+
+def test_destinations(deploy: Deploy, recorder: Recorder) -> None:
+    """Each destination of each function adds the calls that its kind takes, on it alone and once."""
+    queue, topic = "arn:aws:sqs:eu-west-1:123456789012:done", "arn:aws:sns:eu-west-1:123456789012:failed"
+    bus, function = "arn:aws:events:eu-west-1:123456789012:event-bus/runs", f"{FUNCTION}-tell"
+    deploy(
+        {
+            "report": {"destinations": {"on_success": queue, "on_failure": topic}},
+            "sums": {"destinations": {"on_success": queue, "on_failure": bus}},
+            "third": {"destinations": {"on_failure": function}},
+        }
+    )
+
+    statements = recorder.policy("overtime-watcher-permissions")
+    assert {
+        sid: statement for sid, statement in statements.items() if sid.startswith("Tell") and sid[4:] in TARGETS
+    } == {
+        "TellQueues": allow(["sqs:GetQueueUrl", "sqs:SendMessage"], [queue]),
+        "TellTopics": allow(["sns:Publish"], [topic]),
+        "TellBuses": allow(["events:PutEvents"], [bus]),
+        "TellFunctions": allow(["lambda:InvokeFunction"], [function]),
+    }
+
+
+def test_who_may_leave_dead_letters(deploy: Deploy, recorder: Recorder) -> None:
+    """Only the watcher's own rules may leave events on its dead-letter queue, and nobody comes without TLS."""
+    deploy()
+
+    queue = "arn:aws:sqs:eu-west-1:123456789012:overtime-watcher-dead-letters-0a1b2c3"
+    rule = "arn:aws:events:eu-west-1:123456789012:rule/overtime-watcher-rules"
+    policy = recorder.inputs("QueuePolicy", "overtime-watcher-rules-dead-letters")
+    assert policy["queueUrl"].endswith("/overtime-watcher-dead-letters-0a1b2c3")
+    assert json.loads(policy["policy"])["Statement"] == [
+        {
+            "Sid": "RulesLeaveWhatFailed",
+            "Principal": {"Service": "events.amazonaws.com"},
+            **allow(
+                ["sqs:SendMessage"],
+                [queue],
+                {"ArnEquals": {"aws:SourceArn": [f"{rule}-clock-0a1b2c3", f"{rule}-stopped-0a1b2c3"]}},
+            ),
+        },
+        {
+            "Sid": "EncryptedTransportOnly",
+            "Effect": "Deny",
+            "Principal": "*",
+            "Action": "sqs:*",
+            "Resource": [queue],
+            "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+        },
+    ]
+
+
+def test_who_may_tell_of_alarms(deploy: Deploy, recorder: Recorder) -> None:
+    """Only alarms of this account and region may publish to the topic, and nobody comes without TLS."""
+    deploy()
+
+    topic = "arn:aws:sns:eu-west-1:123456789012:overtime-alarms-topic-0a1b2c3"
+    document = json.loads(recorder.inputs("TopicPolicy", "overtime-alarms-topic-policy")["policy"])
+    assert document["Statement"] == [
+        {
+            "Sid": "AlarmsTell",
+            "Principal": {"Service": "cloudwatch.amazonaws.com"},
+            **allow(
+                ["sns:Publish"],
+                [topic],
+                {
+                    "ArnLike": {"aws:SourceArn": "arn:aws:cloudwatch:eu-west-1:123456789012:alarm:*"},
+                    "StringEquals": {"aws:SourceAccount": "123456789012"},
+                },
+            ),
+        },
+        {
+            "Sid": "EncryptedTransportOnly",
+            "Effect": "Deny",
+            "Principal": "*",
+            "Action": "sns:Publish",
+            "Resource": [topic],
+            "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+        },
+    ]
 
 
 def test_execution(deploy: Deploy, recorder: Recorder) -> None:
@@ -114,6 +220,7 @@ def test_execution(deploy: Deploy, recorder: Recorder) -> None:
         ("report-role", ["lambda", "ecs-tasks"]),
         ("report-task-execution-role", ["ecs-tasks"]),
         ("report-dispatcher-role", ["lambda"]),
+        ("overtime-watcher-role", ["lambda"]),
     ],
 )
 def test_trust(role: str, services: list[str], deploy: Deploy, recorder: Recorder) -> None:
@@ -135,8 +242,9 @@ def test_every_statement(deploy: Deploy, recorder: Recorder) -> None:
     """Each statement has a Sid of its own and exact actions; `*` stands only where AWS knows no resource."""
     deploy({"report": {"permissions": [OWN, OWN], "layers": [LAYER]}, "sums": {"attempts": 0}})
 
-    policies = [*recorder.all("RolePolicy"), *recorder.all("QueuePolicy"), *recorder.all("BucketPolicy")]
-    assert len(policies) == 13
+    kinds = ("RolePolicy", "QueuePolicy", "BucketPolicy", "TopicPolicy")
+    policies = [policy for kind in kinds for policy in recorder.all(kind)]
+    assert len(policies) == 16
     for policy in policies:
         document = json.loads(policy.inputs["policy"])
         sids = [statement["Sid"] for statement in document["Statement"]]

@@ -75,14 +75,31 @@ def test_container_insights(switch: bool, value: str, deploy: Deploy, recorder: 
     assert settings == [{"name": "containerInsights", "value": value}]
 
 
+def test_capacity(deploy: Deploy, recorder: Recorder) -> None:
+    """Tasks can run on demand and on Spot; which of them is asked for with each task."""
+    deploy()
+
+    assert recorder.inputs("ClusterCapacityProviders", "overtime-capacity") == {
+        "clusterName": "overtime-cluster-0a1b2c3",
+        "capacityProviders": ["FARGATE", "FARGATE_SPOT"],
+    }
+
+
 def test_table(deploy: Deploy, recorder: Recorder) -> None:
-    """States are paid per request, encrypted, recoverable, and expire."""
+    """States are paid per request, encrypted, recoverable, expire, and those of open runs are found at once."""
     deploy()
 
     assert recorder.inputs("Table", "overtime-ledger-runs") == {
         "billingMode": "PAY_PER_REQUEST",
         "hashKey": "run_key",
-        "attributes": [{"name": "run_key", "type": "S"}],
+        "attributes": [{"name": "run_key", "type": "S"}, {"name": "open", "type": "S"}],
+        "globalSecondaryIndexes": [
+            {
+                "name": "open",
+                "keySchemas": [{"attributeName": "open", "keyType": "HASH"}],
+                "projectionType": "KEYS_ONLY",
+            }
+        ],
         "ttl": {"attributeName": "expires_at", "enabled": True},
         "pointInTimeRecovery": {"enabled": True},
         "serverSideEncryption": {"enabled": True},

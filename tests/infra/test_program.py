@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from tests.infra.recording import Recorder
 
 TAGGED = {
+    "aws:cloudwatch/eventRule:EventRule",
     "aws:cloudwatch/logGroup:LogGroup",
+    "aws:cloudwatch/metricAlarm:MetricAlarm",
     "aws:dynamodb/table:Table",
     "aws:ec2/securityGroup:SecurityGroup",
     "aws:ecs/cluster:Cluster",
@@ -31,6 +33,7 @@ TAGGED = {
     "aws:lambda/eventSourceMapping:EventSourceMapping",
     "aws:lambda/function:Function",
     "aws:s3/bucket:Bucket",
+    "aws:sns/topic:Topic",
     "aws:sqs/queue:Queue",
     "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule",
     "awsx:ec2:Vpc",
@@ -55,7 +58,9 @@ def test_exports(deploy: Deploy) -> None:
                 "name": "overtime-test-report",
                 "arn": "arn:aws:lambda:eu-west-1:123456789012:function:overtime-test-report",
                 "queue_url": f"{sqs}/report-queue-0a1b2c3",
+                "queue_arn": "arn:aws:sqs:eu-west-1:123456789012:report-queue-0a1b2c3",
                 "parking_queue_url": f"{sqs}/report-parking-0a1b2c3",
+                "parking_queue_arn": "arn:aws:sqs:eu-west-1:123456789012:report-parking-0a1b2c3",
                 "task_family": "overtime-test-report",
                 "dispatcher_name": "overtime-test-report-dispatcher",
                 "log_group": "/aws/lambda/overtime-test-report",
@@ -70,6 +75,13 @@ def test_exports(deploy: Deploy) -> None:
                 + tag_of_the_image().ljust(64, "0")
             )
         },
+        "watcher": {
+            "name": "overtime-test-watcher",
+            "dead_letters_url": f"{sqs}/overtime-watcher-dead-letters-0a1b2c3",
+            "log_group": "/aws/lambda/overtime-test-watcher",
+        },
+        "alarm_topic_arn": "arn:aws:sns:eu-west-1:123456789012:overtime-alarms-topic-0a1b2c3",
+        "dashboard_name": "overtime-test",
     }
 
 
@@ -89,7 +101,7 @@ def test_several_functions(deploy: Deploy, recorder: Recorder) -> None:
     )
 
     assert set(outputs["functions"]) == {"report", "sums"}
-    for kind, count in (("Cluster", 1), ("Table", 1), ("Bucket", 1), ("Vpc", 1), ("Repository", 1), ("Queue", 4)):
+    for kind, count in (("Cluster", 1), ("Table", 1), ("Bucket", 1), ("Vpc", 1), ("Repository", 1), ("Queue", 5)):
         assert len(recorder.all(kind)) == count, kind
     assert recorder.inputs("lambda/function:Function", "report-function")["memorySize"] == 1024
     assert recorder.inputs("lambda/function:Function", "sums-function")["memorySize"] == 512
@@ -125,7 +137,7 @@ def _without_addresses(value: Any) -> Any:
         case list():
             return [_without_addresses(each) for each in value]
         case pulumi.AssetArchive():
-            return {name: vars(asset)["path"] for name, asset in sorted(value.assets.items())}
+            return {name: vars(asset) for name, asset in sorted(value.assets.items())}
     return value
 
 

@@ -12,8 +12,12 @@ import yaml
 from pydantic import SecretStr, ValidationError
 
 from overtime.settings import (
+    Alarms,
     Cluster,
+    Dashboard,
+    Destinations,
     Function,
+    FunctionAlarms,
     Image,
     Network,
     Permission,
@@ -122,6 +126,51 @@ def test_straight_to_fargate(place: Place) -> None:
     parse(one(attempts=0, rescue="any"), place)
 
 
+@pytest.mark.parametrize(
+    "arn",
+    [
+        "arn:aws:sqs:eu-west-1:123456789012:finished-runs",
+        "arn:aws-cn:sns:cn-north-1:123456789012:finished_runs",
+        "arn:aws:events:eu-west-1:123456789012:event-bus/default",
+        "arn:aws:events:eu-west-1:123456789012:event-bus/aws.partner/shop.example/runs",
+        "arn:aws:lambda:eu-west-1:123456789012:function:tell",
+        "arn:aws:lambda:eu-west-1:123456789012:function:tell:live",
+    ],
+)
+def test_destinations(arn: str, place: Place) -> None:
+    """Every kind of target that Lambda's own records go to is taken, for either end."""
+    told = parse(one(destinations={"on_success": arn, "on_failure": arn}), place).functions["report"].destinations
+    assert (told.on_success, told.on_failure) == (arn, arn)
+
+
+@pytest.mark.parametrize(
+    "arn",
+    [
+        "arn:aws:sns:eu-west-1:123456789012:on-call",
+        "arn:aws:lambda:eu-west-1:123456789012:function:page:live",
+        "arn:aws:ssm:eu-west-1:123456789012:opsitem:2#CATEGORY=Availability",
+        "arn:aws:ssm-incidents::123456789012:response-plan/reports",
+    ],
+)
+def test_alarm_actions(arn: str, place: Place) -> None:
+    """What CloudWatch may do when an alarm is raised."""
+    assert parse(one() | {"alarms": {"action_arns": [arn]}}, place).alarms.action_arns == (arn,)
+
+
+def test_limits(place: Place) -> None:
+    """A duration is read as one; what has no limit by default has none with null either."""
+    limited = parse(one(alarms={"longest_run": "6h"}, max_concurrent_runs=3, max_task_attempts=10), place)
+    report = limited.functions["report"]
+    assert (report.alarms.longest_run, report.max_concurrent_runs, report.max_task_attempts) == (21600, 3, 10)
+    unlimited = parse(one(alarms={"longest_run": None}, max_concurrent_runs=None), place)
+    assert unlimited == parse(one(), place)
+
+
+def test_names_of_the_stack(place: Place) -> None:
+    """Watcher and dashboard are named after project and stack."""
+    assert (place.watcher_name, place.dashboard_name) == ("overtime-dev-watcher", "overtime-dev")
+
+
 def test_every_fargate_pair(place: Place) -> None:
     """Every pair in AWS's table is taken."""
     for cpu, sizes in MEMORY_MIB.items():
@@ -171,10 +220,18 @@ def test_every_key_of_the_stack_that_comes_with_the_project() -> None:
     assert set(shown) == set(Settings.model_fields)
     assert set(report) == set(Function.model_fields)
     assert set(report["task"]) == set(Task.model_fields)
+    assert set(report["destinations"]) == set(Destinations.model_fields)
+    assert set(report["alarms"]) == set(FunctionAlarms.model_fields)
     assert set(report["permissions"][0]) == set(Permission.model_fields)
     assert set(shown["network"]) == set(Network.model_fields) - given_subnets
     assert [key for key in given_subnets if f"#   {key}:" not in text] == []
-    for section, model in (("retention", Retention), ("image", Image), ("cluster", Cluster)):
+    for section, model in (
+        ("retention", Retention),
+        ("image", Image),
+        ("cluster", Cluster),
+        ("alarms", Alarms),
+        ("dashboard", Dashboard),
+    ):
         assert set(shown[section]) == set(model.model_fields)
 
 

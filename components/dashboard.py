@@ -1,0 +1,74 @@
+"""The one CloudWatch dashboard of a stack."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pulumi
+import pulumi_aws as aws
+
+from components import dashboard_body
+from components.dashboard_body import ShownFunction, ShownWatcher
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from components.fargate_fallback import FargateFallback
+    from components.watcher import Watcher
+
+
+@dataclass(frozen=True, kw_only=True)
+class DashboardArgs:
+    """What the dashboard needs to know."""
+
+    dashboard_name: str
+    """Its name in AWS."""
+    region: pulumi.Input[str]
+    """Where the figures are."""
+    functions: Mapping[str, FargateFallback]
+    """The functions that it shows, by key."""
+    watcher: Watcher
+    """The stack's watcher."""
+    alarm_arns: Sequence[pulumi.Input[str]]
+    """The alarms that it shows, if any."""
+
+
+class Dashboard(pulumi.ComponentResource):
+    """Shows what became of runs, how long they waited and took, and whether they are looked after."""
+
+    name: pulumi.Output[str]
+
+    def __init__(self, name: str, args: DashboardArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("overtime:index:Dashboard", name, {}, opts)
+
+        queues = {
+            each.function.name: pulumi.Output.all(each.failures.name, each.failures.parking_name)
+            for each in args.functions.values()
+        }
+        shown = pulumi.Output.all(
+            region=args.region, dead_letters=args.watcher.dead_letters_name, queues=queues, alarms=list(args.alarm_arns)
+        )
+        dashboard = aws.cloudwatch.Dashboard(
+            f"{name}-dashboard",
+            dashboard_name=args.dashboard_name,
+            dashboard_body=shown.apply(
+                lambda known: json.dumps(
+                    dashboard_body.body(
+                        region=known["region"],
+                        functions=[
+                            ShownFunction(name=function, queue_name=names[0], parking_name=names[1])
+                            for function, names in known["queues"].items()
+                        ],
+                        watcher=ShownWatcher(name=args.watcher.name, dead_letters_name=known["dead_letters"]),
+                        alarm_arns=known["alarms"],
+                    ),
+                    sort_keys=True,
+                )
+            ),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+
+        self.name = dashboard.dashboard_name
+        self.register_outputs({"name": self.name})

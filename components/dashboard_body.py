@@ -1,0 +1,145 @@
+"""What the dashboard shows, as a plain value: a row for each function, and one for the watcher.
+
+https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/CloudWatch-Dashboard-Body-Structure.html
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from components import metrics
+from components.metrics import DISPATCHER, NAMESPACE, WATCHER
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+Widget = dict[str, object]
+Line = list[object]
+
+_PERIOD_SECONDS = 300
+_WIDTH, _COLUMN, _ROW, _TITLE, _ALARMS = 24, 6, 6, 1, 3
+"""CloudWatch's grid has 24 columns; the others are the sizes of our widgets in it."""
+
+RUNS = (
+    ("RunsStarted", DISPATCHER, "started"),
+    ("RunsSucceeded", WATCHER, "succeeded"),
+    ("RunsFailed", WATCHER, "failed"),
+    ("RunsTimedOut", WATCHER, "timed out"),
+    ("RunsCancelled", WATCHER, "cancelled"),
+    ("RunsRelaunched", WATCHER, "relaunched"),
+    ("RunsHeld", DISPATCHER, "held"),
+    ("RunsSkipped", DISPATCHER, "skipped"),
+    ("RunsParked", DISPATCHER, "parked"),
+)
+"""Figure, who counts it, and what it is called."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShownFunction:
+    """What of a function is shown."""
+
+    name: str
+    queue_name: str
+    parking_name: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShownWatcher:
+    """What of the watcher is shown."""
+
+    name: str
+    dead_letters_name: str
+
+
+def body(
+    *, region: str, functions: Sequence[ShownFunction], watcher: ShownWatcher, alarm_arns: Sequence[str]
+) -> dict[str, object]:
+    """Lay out the dashboard; without alarms there is no row for them."""
+    rows = [_alarms(alarm_arns)] if alarm_arns else []
+    rows += [row for each in functions for row in ([_title(each.name)], _function(each, region))]
+    rows += [[_title(watcher.name)], _watcher(watcher, region)]
+    widgets: list[Widget] = []
+    y = 0
+    for row in rows:
+        x = height = 0
+        for widget in row:
+            widgets.append({**widget, "x": x, "y": y})
+            width, height = _size(widget)
+            x += width
+        y += height
+    return {"widgets": widgets}
+
+
+def _function(function: ShownFunction, region: str) -> list[Widget]:
+    runs: list[Line] = [_figure(name, function.name, part, {"label": label}) for name, part, label in RUNS]
+    queue: list[Line] = [
+        _queue("ApproximateAgeOfOldestMessage", function.queue_name, "oldest (s)"),
+        _queue("ApproximateNumberOfMessagesVisible", function.queue_name, "waiting", axis="right"),
+        _queue("ApproximateNumberOfMessagesVisible", function.parking_name, "parked", axis="right"),
+    ]
+    return [
+        _graph("Runs", region, runs, stat="Sum"),
+        _graph("Failure queue", region, queue, stat="Maximum"),
+        _graph("From failure to handler start", region, _spread("FailureToHandlerStart", function.name)),
+        _graph("Run duration", region, _spread("RunDuration", function.name)),
+    ]
+
+
+def _watcher(watcher: ShownWatcher, region: str) -> list[Widget]:
+    calls: list[Line] = [
+        ["AWS/Lambda", metric, "FunctionName", watcher.name, {"label": label}]
+        for metric, label in (("Invocations", "called"), ("Errors", "failed"), ("Throttles", "throttled"))
+    ]
+    duration: list[Line] = [["AWS/Lambda", "Duration", "FunctionName", watcher.name, {"label": "longest (ms)"}]]
+    letters: list[Line] = [_queue("ApproximateNumberOfMessagesVisible", watcher.dead_letters_name, "events")]
+    return [
+        _graph("Calls", region, calls, stat="Sum"),
+        _graph("Duration", region, duration, stat="Maximum"),
+        _graph("Dead letters", region, letters, stat="Maximum"),
+    ]
+
+
+def _alarms(arns: Sequence[str]) -> list[Widget]:
+    shown: dict[str, object] = {"title": "Alarms", "alarms": list(arns)}
+    return [{"type": "alarm", "width": _WIDTH, "height": _ALARMS, "properties": shown}]
+
+
+def _title(text: str) -> Widget:
+    return {"type": "text", "width": _WIDTH, "height": _TITLE, "properties": {"markdown": f"## {text}"}}
+
+
+def _graph(title: str, region: str, lines: list[Line], *, stat: str = "Maximum") -> Widget:
+    shown: dict[str, object] = {
+        "title": title,
+        "region": region,
+        "view": "timeSeries",
+        "stat": stat,
+        "period": _PERIOD_SECONDS,
+        "yAxis": {"left": {"min": 0}, "right": {"min": 0}},
+        "metrics": lines,
+    }
+    return {"type": "metric", "width": _COLUMN, "height": _ROW, "properties": shown}
+
+
+def _spread(name: str, function_name: str) -> list[Line]:
+    return [
+        _figure(name, function_name, WATCHER, {"stat": "p50", "label": "half of them (s)"}),
+        _figure(name, function_name, WATCHER, {"stat": "Maximum", "label": "longest (s)"}),
+    ]
+
+
+def _figure(name: str, function_name: str, part: str, options: dict[str, object]) -> Line:
+    dimensions = metrics.dimensions(function_name, part)
+    return [NAMESPACE, name, *(word for pair in dimensions.items() for word in pair), options]
+
+
+def _queue(metric: str, queue_name: str, label: str, *, axis: str = "left") -> Line:
+    return ["AWS/SQS", metric, "QueueName", queue_name, {"label": label, "yAxis": axis}]
+
+
+def _size(widget: Widget) -> tuple[int, int]:
+    width, height = widget["width"], widget["height"]
+    assert isinstance(width, int)
+    assert isinstance(height, int)
+    return width, height

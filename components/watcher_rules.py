@@ -1,0 +1,83 @@
+"""What calls the watcher: every task of the cluster that stops, and the clock."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_aws as aws
+
+from components import policies
+
+RECONCILE = "rate(5 minutes)"
+
+
+@dataclass(frozen=True, kw_only=True)
+class WatcherRulesArgs:
+    """What the rules need to know."""
+
+    function: aws.lambda_.Function
+    """The watcher."""
+    dead_letters: aws.sqs.Queue
+    """Where an event stays that cannot be delivered to it."""
+    cluster_arn: pulumi.Input[str]
+    """Whose tasks it looks after."""
+
+
+class WatcherRules(pulumi.ComponentResource):
+    """The rules, their targets, and the right of these rules and no others to call and to leave dead letters."""
+
+    def __init__(self, name: str, args: WatcherRulesArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("overtime:index:WatcherRules", name, {}, opts)
+        child = pulumi.ResourceOptions(parent=self)
+
+        pattern = pulumi.Output.from_input(args.cluster_arn).apply(
+            lambda arn: json.dumps(stopped_task(arn), sort_keys=True)
+        )
+        stopped = aws.cloudwatch.EventRule(
+            f"{name}-stopped", description="A task of the cluster has stopped", event_pattern=pattern, opts=child
+        )
+        clock = aws.cloudwatch.EventRule(
+            f"{name}-clock", description="Time to reconcile the ledger", schedule_expression=RECONCILE, opts=child
+        )
+        policy = aws.sqs.QueuePolicy(
+            f"{name}-dead-letters",
+            queue_url=args.dead_letters.url,
+            policy=policies.rendered(
+                policies.dead_letters, arn=args.dead_letters.arn, rule_arns=[stopped.arn, clock.arn]
+            ),
+            opts=child,
+        )
+        self._call(f"{name}-stopped", stopped, args, policy)
+        self._call(f"{name}-clock", clock, args, policy)
+        self.register_outputs({"stopped": stopped.name, "clock": clock.name})
+
+    def _call(
+        self, name: str, rule: aws.cloudwatch.EventRule, args: WatcherRulesArgs, policy: aws.sqs.QueuePolicy
+    ) -> None:
+        permission = aws.lambda_.Permission(
+            f"{name}-permission",
+            function=args.function.name,
+            action="lambda:InvokeFunction",
+            principal="events.amazonaws.com",
+            source_arn=rule.arn,
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        aws.cloudwatch.EventTarget(
+            f"{name}-target",
+            rule=rule.name,
+            arn=args.function.arn,
+            dead_letter_config=aws.cloudwatch.EventTargetDeadLetterConfigArgs(arn=args.dead_letters.arn),
+            # No event before the rule may call, and leave what it could not deliver.
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[permission, policy]),
+        )
+
+
+def stopped_task(cluster_arn: str) -> dict[str, object]:
+    """Give the pattern of the events that tell of a stopped task of this cluster."""
+    return {
+        "source": ["aws.ecs"],
+        "detail-type": ["ECS Task State Change"],
+        "detail": {"clusterArn": [cluster_arn], "lastStatus": ["STOPPED"]},
+    }
