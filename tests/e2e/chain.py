@@ -126,17 +126,21 @@ def settings(runtime: str, base_image: str, layers: list[str]) -> dict[str, Any]
         "threads": "behaviours.threads",
     }
     functions = {
-        key: {
-            "code": str(HANDLERS),
-            "handler": handler,
-            "runtime": runtime,
-            "attempts": 0,
-            "environment": {"GREETING": f"hello from {key}"},
-            "task": {"cpu": 256, "memory_mib": 512, "stop_timeout_seconds": 30},
-        }
+        key: function(handler, runtime, environment={"GREETING": f"hello from {key}"})
         for key, handler in handlers.items()
     }
     functions["layered"]["layers"] = layers
+    return stack_of(functions, runtime, base_image)
+
+
+def function(handler: str, runtime: str, **more: object) -> dict[str, Any]:
+    """Say what a function of the test's handlers is, that goes straight to a small task."""
+    task = {"cpu": 256, "memory_mib": 512, "stop_timeout_seconds": 30}
+    return {"code": str(HANDLERS), "handler": handler, "runtime": runtime, "attempts": 0, "task": task, **more}
+
+
+def stack_of(functions: dict[str, dict[str, Any]], runtime: str, base_image: str) -> dict[str, Any]:
+    """Say what a stack of these functions is."""
     return {
         "functions": functions,
         "image": {"base_images": {runtime: base_image}},

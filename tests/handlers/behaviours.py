@@ -92,6 +92,20 @@ def sleeps(event: object, context: object) -> str:  # noqa: ARG001
     return "awake"
 
 
+class Nap(TypedDict):
+    """How long."""
+
+    seconds: float
+
+
+def naps(event: Nap, context: object) -> float:  # noqa: ARG001
+    """Take so many seconds."""
+    sys.stdout.write("napping\n")
+    sys.stdout.flush()
+    time.sleep(event["seconds"])
+    return event["seconds"]
+
+
 def stoppable(event: object, context: object) -> str:  # noqa: ARG001
     """Take an hour, or end early and in order when told to stop."""
     told = threading.Event()
