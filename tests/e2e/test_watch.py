@@ -1,0 +1,258 @@
+"""What breaks while a run is under way: its final state, and what its owner is told."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from overtime.ledger.model import RunState
+from tests.e2e.chain import Chain, function, stack_of, until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from local.emulator.faults import Response, Stop
+    from local.stack import Machine
+    from overtime.ledger.model import RunKey
+    from overtime.ledger.run import Run
+
+pytestmark = pytest.mark.e2e
+
+PLACES, RECORDS = 3, 50
+OUTAGE_SECONDS = 30
+LONG_SECONDS = 300
+
+
+class Owner:
+    """Whoever is told how runs ended: a queue that both destinations of every function name."""
+
+    def __init__(self, chain: Chain, url: str) -> None:
+        self.chain, self._url = chain, url
+        self._sqs = chain.session.client("sqs")
+        self._told: dict[str, list[dict[str, Any]]] = {}
+
+    def told_of(self, key: RunKey) -> dict[str, Any]:
+        """Wait for the record of a run."""
+        found = until(lambda: self._receive().get(str(key), []), bool, f"the record of {key}")
+        return found[0]
+
+    def _receive(self) -> dict[str, list[dict[str, Any]]]:
+        answer = self._sqs.receive_message(
+            QueueUrl=self._url, MaxNumberOfMessages=10, MessageAttributeNames=["All"], WaitTimeSeconds=1
+        )
+        for message in answer.get("Messages", []):
+            run = message["MessageAttributes"]["OvertimeRunKey"]["StringValue"]
+            self._told.setdefault(run, []).append(json.loads(message["Body"]))
+            self._sqs.delete_message(QueueUrl=self._url, ReceiptHandle=message["ReceiptHandle"])
+        return self._told
+
+
+@pytest.fixture(scope="module")
+def watched(here: Machine) -> Iterator[Chain]:
+    """Deploy functions whose owner is told of every end."""
+    sqs = here.session.client("sqs")
+    url = sqs.create_queue(QueueName="owner")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    told = {"destinations": {"on_success": arn, "on_failure": arn}}
+    functions = {
+        "naps": function("behaviours.naps", here.runtime, max_task_attempts=2, **told),
+        "limited": function("behaviours.naps", here.runtime, max_concurrent_runs=PLACES, **told),
+        "hungry": function("behaviours.hungry", here.runtime, **told),
+        "raises": function("behaviours.raises", here.runtime, **told),
+        "spot": function("behaviours.naps", here.runtime, **told),
+    }
+    functions["spot"]["task"] = {**functions["spot"]["task"], "capacity": "spot"}
+    deployment = here.deployment(stack_of(functions, here.runtime, here.base.reference), stack="watched")
+    try:
+        yield Chain(here, deployment.up().outputs)
+    finally:
+        here.emulator.set_faults([])
+        deployment.destroy(remove=True)
+        sqs.delete_queue(QueueUrl=url)
+
+
+@pytest.fixture(scope="module")
+def owner(watched: Chain) -> Owner:
+    """Give the owner."""
+    return Owner(watched, watched.session.client("sqs").get_queue_url(QueueName="owner")["QueueUrl"])
+
+
+@pytest.fixture(scope="module", autouse=True)
+def crowd(watched: Chain) -> list[RunKey]:
+    """Send fifty events at once to a function that takes three; they run while the other tests do."""
+    invocation = watched.invocation("limited")
+    return [invocation.send(b'{"seconds": 0.5}') for _ in range(RECORDS)]
+
+
+def begun(chain: Chain, key: str, seconds: float) -> Run:
+    """Send a nap, and wait until its handler is at work."""
+    invocation = chain.invocation(key)
+    run_key = invocation.send(json.dumps({"seconds": seconds}).encode())
+    run = until(
+        lambda: invocation.ledger.get(run_key),
+        lambda run: run is not None and run.state == RunState.RUNNING,
+        f"the run {run_key} to begin",
+    )
+    assert run is not None
+    stream = f"overtime/runner/{(run.task_arn or '').rpartition('/')[2]}"
+    logs, group = chain.session.client("logs"), chain.function(key).log_group
+    until(
+        lambda: logs.filter_log_events(logGroupName=group, logStreamNames=[stream])["events"],
+        lambda events: any(event["message"] == "napping" for event in events),
+        f"the handler of {run_key} to nap",
+    )
+    return run
+
+
+def check(record: dict[str, Any], run: Run, *, error_type: str | None) -> None:
+    """Hold a destination record against AWS's, field by field."""
+    assert list(record) == [
+        "version",
+        "timestamp",
+        "requestContext",
+        "requestPayload",
+        "responseContext",
+        "responsePayload",
+    ]
+    context = record["requestContext"]
+    assert record["version"] == "1.0"
+    assert set(context) == {"requestId", "functionArn", "condition", "approximateInvokeCount"}
+    assert context["requestId"] == run.key.request_id
+    assert context["functionArn"].endswith(f":function:{run.key.function_name}:$LATEST")
+    response = {"statusCode": 200, "executedVersion": "$LATEST"}
+    if error_type is None:
+        assert (context["condition"], record["responseContext"]) == ("Success", response)
+    else:
+        assert context["condition"] == "RetriesExhausted"
+        assert record["responseContext"] == {**response, "functionError": "Unhandled"}
+        assert record["responsePayload"]["errorType"] == error_type
+        assert record["responsePayload"]["errorMessage"]
+    print(json.dumps({"state": run.state, "reason": run.reason, "record": record}, indent=1))  # noqa: T201 - with -s
+
+
+def test_a_success_is_told(watched: Chain, owner: Owner) -> None:
+    run = watched.run("naps", b'{"seconds": 0}')
+    record = owner.told_of(run.key)
+    assert run.state == RunState.SUCCEEDED
+    check(record, run, error_type=None)
+    assert (record["requestPayload"], record["responsePayload"]) == ({"seconds": 0}, 0)
+
+
+def test_an_error_of_the_handler_is_told_and_never_tried_again(watched: Chain, owner: Owner) -> None:
+    run = watched.run("raises")
+    check(owner.told_of(run.key), run, error_type="LookupError")
+    assert (run.state, run.attempt) == (RunState.FAILED, 1)
+
+
+def test_out_of_memory_is_told(watched: Chain, owner: Owner) -> None:
+    run = watched.run("hungry")
+    check(owner.told_of(run.key), run, error_type="Runtime.OutOfMemory")
+    assert (run.state, run.attempt) == (RunState.FAILED, 1)
+
+
+def test_a_container_that_is_killed_in_the_middle_of_a_handler(watched: Chain, owner: Owner) -> None:
+    """`docker kill` is SIGKILL to the container's first process: the runner has no last word, so the watcher has."""
+    run = begun(watched, "naps", LONG_SECONDS)
+    container = f"overtime-{(run.task_arn or '').rpartition('/')[2]}-runner"
+    docker = ["docker", "--host", watched.here.docker.host]
+    subprocess.run([*docker, "kill", container], check=True, capture_output=True, timeout=60)
+    ended = watched.finished("naps", run.key)
+    check(owner.told_of(run.key), ended, error_type="Runtime.ExitError")
+    assert (ended.state, ended.attempt) == (RunState.FAILED, 1)
+    assert "signal: killed" in (ended.reason or "")
+
+
+def test_a_task_that_a_person_stops(watched: Chain, owner: Owner) -> None:
+    run = begun(watched, "naps", LONG_SECONDS)
+    cluster = str(watched.outputs["cluster_arn"])
+    watched.session.client("ecs").stop_task(cluster=cluster, task=run.task_arn or "", reason="wrong input")
+    ended = watched.finished("naps", run.key)
+    check(owner.told_of(run.key), ended, error_type="Runtime.ExitError")
+    assert ended.state == RunState.CANCELLED
+
+
+def test_a_task_that_never_starts_is_launched_again_and_then_given_up(watched: Chain, owner: Owner) -> None:
+    invocation = watched.invocation("naps")
+    reason = "Capacity is unavailable at this time. Please try again later or in a different availability zone"
+    watched.here.emulator.set_faults(
+        [{"contains": watched.function("naps").name, "fail_to_start": {"code": "TaskFailedToStart", "reason": reason}}]
+    )
+    try:
+        run = watched.finished("naps", invocation.send(b'{"seconds": 0}'))
+    finally:
+        watched.here.emulator.set_faults([])
+    check(owner.told_of(run.key), run, error_type="Overtime.NoCapacity")
+    assert (run.state, run.attempt) == (RunState.FAILED, 2)
+    assert "Capacity is unavailable" in (run.reason or "")
+
+
+def test_a_spot_task_that_aws_takes_away_is_launched_again_on_demand(watched: Chain, owner: Owner) -> None:
+    invocation = watched.invocation("spot")
+    stop: Stop = {"code": "SpotInterruption", "reason": "Your Spot Task was interrupted."}
+    watched.here.emulator.set_faults([{"contains": watched.function("spot").name, "times": 1, "stop": stop}])
+    try:
+        key = invocation.send(b'{"seconds": 3}')
+        run = until(
+            lambda: invocation.ledger.get(key),
+            lambda run: run is not None and run.attempt == 2 and run.finished,
+            f"the second attempt of {key}",
+        )
+    finally:
+        watched.here.emulator.set_faults([])
+    assert run is not None
+    check(owner.told_of(key), run, error_type=None)
+    assert run.state == RunState.SUCCEEDED
+    tasks = [watched.stopped(step.task_arn) for step in run.history if step.state == RunState.RUNNING and step.task_arn]
+    assert tasks[-1].get("capacityProviderName", "FARGATE") == "FARGATE"
+
+
+def test_the_ledger_is_gone_for_a_while_when_the_handler_returns(watched: Chain, owner: Owner) -> None:
+    run = begun(watched, "naps", 3)
+    gone: Response = {"status": 503, "body": {"__type": "ServiceUnavailable"}}
+    watched.here.emulator.set_faults(
+        [{"service": service, "for_seconds": OUTAGE_SECONDS, "respond": gone} for service in ("dynamodb", "s3")]
+    )
+    task = watched.stopped(run.task_arn or "")
+    assert task["containers"][0]["exitCode"] == 0
+    watched.here.emulator.set_faults([])
+    ended = watched.finished("naps", run.key)
+    check(owner.told_of(run.key), ended, error_type=None)
+    assert (ended.state, ended.attempt) == (RunState.SUCCEEDED, 1)
+    assert ended.finished_at is not None
+    assert ended.started_at is not None
+    assert (ended.finished_at - ended.started_at).total_seconds() > OUTAGE_SECONDS / 2
+
+
+def test_aws_goes_away_and_comes_back_in_mid_run(watched: Chain, owner: Owner) -> None:
+    run = begun(watched, "naps", 8)
+    watched.here.emulator.restart(down_seconds=3)
+    ended = watched.finished("naps", run.key)
+    check(owner.told_of(run.key), ended, error_type=None)
+    assert (ended.state, ended.attempt) == (RunState.SUCCEEDED, 1)
+
+
+def test_fifty_events_run_three_at_a_time_and_none_is_parked(watched: Chain, crowd: list[RunKey]) -> None:
+    ledger = watched.invocation("limited").ledger
+    runs = until(
+        lambda: [ledger.get(key) for key in crowd],
+        lambda runs: all(run is not None and run.finished for run in runs),
+        "fifty runs",
+        patience=600,
+    )
+    assert {run.state for run in runs if run} == {RunState.SUCCEEDED}
+    tasks = [watched.stopped(run.task_arn or "") for run in runs if run]
+    assert len({task["taskArn"] for task in tasks}) == RECORDS
+    assert sorted(task["taskArn"] for task in tasks) == sorted(watched.tasks("limited"))
+    moments = [(task["createdAt"], 1) for task in tasks] + [(task["stoppedAt"], -1) for task in tasks]
+    alive = peak = 0
+    for _, change in sorted(moments):
+        alive += change
+        peak = max(peak, alive)
+    print(f"{RECORDS} runs, at most {peak} tasks at once")  # noqa: T201 - with -s
+    assert peak <= PLACES
+    sqs, parking = watched.session.client("sqs"), watched.output("limited", "parking_queue_url")
+    found = sqs.get_queue_attributes(QueueUrl=parking, AttributeNames=["ApproximateNumberOfMessages"])
+    assert found["Attributes"]["ApproximateNumberOfMessages"] == "0"
