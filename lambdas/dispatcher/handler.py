@@ -14,6 +14,7 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 from botocore.config import Config as ClientConfig
+from botocore.exceptions import BotoCoreError
 
 from lambdas.dispatcher.config import Config
 from lambdas.dispatcher.dispatch import Dispatcher, Done, NotDispatchedError, Result
@@ -23,6 +24,8 @@ from overtime.ledger.slots import Slots
 from overtime.ledger.store import RunLedger
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
     from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -32,9 +35,17 @@ metrics = Metrics()
 processor = BatchProcessor(EventType.SQS, raise_on_entire_batch_failure=False)
 
 # Few and short tries: what does not pass is better off on the queue than in a Lambda that is paid for waiting.
+_CONNECT_SECONDS, _READ_SECONDS, _TRIES, _PAUSE_SECONDS = 3, 5, 2, 1
 _CLIENTS = ClientConfig(
-    connect_timeout=3, read_timeout=10, retries={"mode": "standard", "total_max_attempts": 3}, tcp_keepalive=True
+    connect_timeout=_CONNECT_SECONDS,
+    read_timeout=_READ_SECONDS,
+    retries={"mode": "standard", "total_max_attempts": _TRIES},
+    tcp_keepalive=True,
 )
+LONGEST_CALL = 1000 * (_TRIES * (_CONNECT_SECONDS + _READ_SECONDS) + (_TRIES - 1) * _PAUSE_SECONDS)
+"""Milliseconds that one call to AWS takes at most, its second try included; none is begun with less left."""
+ENOUGH_FOR_A_RECORD = 2 * LONGEST_CALL
+"""Milliseconds without which no record is begun: a slow call is survived, and the batch still answers in time."""
 
 _COUNTED = {
     Result.STARTED: "RunsStarted",
@@ -44,12 +55,53 @@ _COUNTED = {
 }
 
 
+class OutOfTimeError(OvertimeError):
+    """A record was not begun, because Lambda would have ended the invocation before its end."""
+
+
+class NoTimeForCallError(BotoCoreError):
+    """A call to AWS was not made, because Lambda would have ended the invocation before its answer."""
+
+    fmt = "it was not called, for the dispatcher's time is almost over"
+
+
+class TimeLeft:
+    """What Lambda leaves to the invocation that is under way.
+
+    An invocation that runs out of time loses its answer: every record of the batch comes again and spends a receive,
+    the dispatched ones too. So it ends by itself before.
+    """
+
+    def __init__(self) -> None:
+        self.milliseconds: Callable[[], int] = lambda: ENOUGH_FOR_A_RECORD
+
+    def check_record(self, message_id: str) -> None:
+        """Raise OutOfTimeError where the rest is too short for a record."""
+        left = self.milliseconds()
+        if left < ENOUGH_FOR_A_RECORD:
+            raise OutOfTimeError(
+                f"the message {message_id!r} was not begun: {left} ms of the dispatcher's time are left, and a record "
+                f"may need {ENOUGH_FOR_A_RECORD}. The queue delivers it again; if this lasts, AWS is slow to answer: "
+                "look at the lines before."
+            )
+
+    def check_call(self, **_: object) -> None:
+        """Raise NoTimeForCallError where the rest is too short for a call; botocore asks before each."""
+        if self.milliseconds() < LONGEST_CALL:
+            raise NoTimeForCallError
+
+
+time_left = TimeLeft()
+
+
 @cache
 def dispatcher() -> Dispatcher:
     """Read the environment and make the clients, once for each execution environment."""
     config = Config.from_environ(os.environ)
     metrics.set_default_dimensions(function_name=config.function_name)
-    dynamodb = boto3.client("dynamodb", config=_CLIENTS)
+    session = boto3.Session()
+    session.events.register("before-call", time_left.check_call)
+    dynamodb = session.client("dynamodb", config=_CLIENTS)
     return Dispatcher(
         config=config,
         slots=None if config.max_concurrent_runs is None else Slots(table=config.ledger_table, dynamodb=dynamodb),
@@ -57,16 +109,17 @@ def dispatcher() -> Dispatcher:
             table=config.ledger_table,
             bucket=config.ledger_bucket,
             dynamodb=dynamodb,
-            s3=boto3.client("s3", config=_CLIENTS),
+            s3=session.client("s3", config=_CLIENTS),
         ),
-        ecs=boto3.client("ecs", config=_CLIENTS),
-        sqs=boto3.client("sqs", config=_CLIENTS),
+        ecs=session.client("ecs", config=_CLIENTS),
+        sqs=session.client("sqs", config=_CLIENTS),
     )
 
 
 def dispatch(record: SQSRecord) -> Done:
     """Dispatch one record and say so; what is raised makes the queue deliver this record again."""
     try:
+        time_left.check_record(record.message_id)
         done = dispatcher().dispatch(record)
     except OvertimeError as error:
         if isinstance(error, UnreadableRecordError):
@@ -96,4 +149,5 @@ def dispatch(record: SQSRecord) -> Done:
 @metrics.log_metrics
 def handler(event: dict[str, object], context: LambdaContext) -> PartialItemFailureResponse:
     """Dispatch a batch; the answer names the records that the queue is to deliver again."""
+    time_left.milliseconds = context.get_remaining_time_in_millis
     return process_partial_response(event=event, record_handler=dispatch, processor=processor, context=context)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from botocore.exceptions import BotoCoreError
 
 from lambdas.dispatcher import handler as module
 from lambdas.dispatcher.dispatch import Done, NotDispatchedError, Result
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+
+    from lambdas.dispatcher.dispatch import Dispatcher
 
 EVENTS = Path(__file__).parents[2] / "events"
 DONE = Done(key=RunKey("report", "r-1"), result=Result.STARTED, task_arn="arn:task")
@@ -31,6 +34,12 @@ class Context:
     memory_limit_in_mb: int = 256
     invoked_function_arn: str = "arn:aws:lambda:eu-west-1:123456789012:function:dispatcher"
     aws_request_id: str = "d-1"
+    left: list[int] = field(default_factory=lambda: [60_000])
+    """What each look at the remaining time finds, in milliseconds; the last for ever."""
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Tell how long Lambda waits."""
+        return self.left.pop(0) if len(self.left) > 1 else self.left[0]
 
 
 @dataclass
@@ -138,17 +147,69 @@ def test_a_missing_variable_fails_the_batch_and_names_it(
     assert "OVERTIME_FUNCTION_NAME is not set" in logged.getvalue()
 
 
-def test_the_clients_are_made_once_and_give_up_soon(handling: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A container makes its clients once; each call is tried three times at most, with short waits."""
+def test_records_for_which_the_time_is_too_short_are_not_begun(
+    handling: ModuleType, monkeypatch: pytest.MonkeyPatch, logged: io.StringIO
+) -> None:
+    """A batch that ran into Lambda's timeout would come again whole; so it ends before, and names what is left."""
+    scripted = Scripted({"a": DONE, "b": DONE, "c": DONE, "d": DONE})
+    monkeypatch.setattr(handling, "dispatcher", lambda: scripted)
+    enough = handling.ENOUGH_FOR_A_RECORD
+    answer = handling.handler(batch(*scripted.answers), Context(left=[60_000, enough, enough - 1]))
+    assert [each["itemIdentifier"] for each in answer["batchItemFailures"]] == ["c", "d"]
+    assert scripted.seen == ["a", "b"]
+    assert f"the message 'c' was not begun: {enough - 1} ms of the dispatcher's time are left" in logged.getvalue()
+
+
+@pytest.fixture
+def made(handling: ModuleType, monkeypatch: pytest.MonkeyPatch) -> Dispatcher:
+    """Make the dispatcher as an execution environment does."""
     names = "FUNCTION_NAME FUNCTION_ARN LEDGER_TABLE LEDGER_BUCKET CLUSTER_ARN TASK_FAMILY CONTAINER_NAME SUBNET_IDS "
     for name in (names + "SECURITY_GROUP_IDS PARKING_QUEUE_URL").split():
         monkeypatch.setenv(f"OVERTIME_{name}", "x")
     for name, value in {"ASSIGN_PUBLIC_IP": "DISABLED", "RESCUE": "any"}.items():
         monkeypatch.setenv(f"OVERTIME_{name}", value)
+    monkeypatch.setenv("OVERTIME_FUNCTION_NAME", "report")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
     for name in ("ATTEMPTS", "MAX_RECEIVE_COUNT", "RUNS_DAYS"):
         monkeypatch.setenv(f"OVERTIME_{name}", "1")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
-    made = handling.dispatcher()
+    dispatcher: Dispatcher = handling.dispatcher()
+    return dispatcher
+
+
+def test_the_clients_are_made_once_and_give_up_soon(handling: ModuleType, made: Dispatcher) -> None:
+    """A container makes its clients once; two tries with a pause of a second between are what the bound says."""
     assert handling.dispatcher() is made
-    assert made.ecs.meta.config.retries == {"mode": "standard", "total_max_attempts": 3}
-    assert made.ecs.meta.config.connect_timeout + made.ecs.meta.config.read_timeout <= 15
+    config = made.ecs.meta.config
+    assert config.retries == {"mode": "standard", "total_max_attempts": 2}
+    assert 1000 * (2 * (config.connect_timeout + config.read_timeout) + 1) == handling.LONGEST_CALL
+    assert handling.ENOUGH_FOR_A_RECORD <= 60_000 / 1.5, "most of the function's timeout is for records"
+
+
+def test_no_call_is_begun_that_may_not_end_in_time(handling: ModuleType, made: Dispatcher) -> None:
+    """However many calls a record takes and however slow each is, the batch is answered before Lambda's timeout."""
+
+    def sent(**_: object) -> None:
+        raise ConnectionAbortedError("this call was sent")
+
+    for client, call in ((made.ecs, made.ecs.list_clusters), (made.sqs, made.sqs.list_queues)):
+        client.meta.events.register("before-send", sent)
+        handling.time_left.milliseconds = lambda: handling.LONGEST_CALL - 1
+        with pytest.raises(BotoCoreError, match="the dispatcher's time is almost over"):
+            call()
+        handling.time_left.milliseconds = lambda: handling.LONGEST_CALL
+        with pytest.raises(ConnectionAbortedError, match="was sent"):
+            call()
+
+
+@pytest.mark.filterwarnings("ignore:No application metrics")
+def test_a_record_that_runs_out_of_time_is_left_to_the_queue(
+    handling: ModuleType, made: Dispatcher, logged: io.StringIO
+) -> None:
+    """The call that is not made reads as one that was not answered, which every later delivery can mend."""
+    assert made.config.function_name == "report"
+    answer = handling.handler(batch("a"), Context(left=[60_000, 1]))
+    assert answer["batchItemFailures"] == [{"itemIdentifier": "a"}]
+    assert "could not store the event of report/" in logged.getvalue()
+    assert "the dispatcher's time is almost over" in logged.getvalue()
