@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _SUCCESS = range(200, 300)
 _SERVER_ERROR = 500
+_READ_OBJECT = "s3:GetObject"
 _PERMISSION = frozenset(
     {
         "AccessDenied",
@@ -102,7 +103,7 @@ class Aws:
     def get_object(self, bucket: str, key: str, patience: Patience) -> bytes:
         """Read a whole object from S3."""
         url, path = self._object(bucket, key)
-        return bytes(self._call("s3:GetObject", "GET", url, path, patience).body)
+        return bytes(self._call(_READ_OBJECT, "GET", url, path, patience).body)
 
     def put_object(self, bucket: str, key: str, body: bytes, patience: Patience) -> None:
         """Write a whole object of JSON to S3."""
@@ -187,7 +188,9 @@ def may_pass(error: Exception) -> bool:
 
 
 def _permission_missing(error: CallError) -> PermissionMissingError:
+    gone = ", or the object has expired: without s3:ListBucket S3 answers 403 for what is not there"
+    or_gone = gone if error.call == _READ_OBJECT else ""
     return PermissionMissingError(
-        f"the task's role may not call {error.call}: AWS answered {error.status} {error.code} ({error.message}). "
-        f"Allow {error.call} in the role that the task runs as."
+        f"the task's role may not call {error.call}{or_gone}. AWS answered {error.status} {error.code} "
+        f"({error.message}). Allow {error.call} in the role that the task runs as."
     )

@@ -96,7 +96,11 @@ def test_a_missing_permission_is_named(task: Task, call: str, state: str) -> Non
     task.standin.faults[call] = [DENIED]
     ended = task.run("app.handler")
     assert (ended.code, ended.state) == (66, state)
-    assert f"the task's role may not call {call}: AWS answered 400 AccessDeniedException" in only_line(ended)
+    line = only_line(ended)
+    assert f"the task's role may not call {call}" in line
+    assert "AWS answered 400 AccessDeniedException (not authorized)" in line
+    # S3 says the same of an object that is not there, unless the role may list the bucket.
+    assert ("or the object has expired" in line) is (call == "s3:GetObject")
     assert f"Allow {call} in the role that the task runs as." in ended.errors
 
 
