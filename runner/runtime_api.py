@@ -77,9 +77,7 @@ class RuntimeApi:
                     body, size = _body(reader, headers)
                     status, extra, content = self._answer(method, target, body, size)
                     head = [f"HTTP/1.1 {status} {_REASONS[status]}", _JSON, f"Content-Length: {len(content)}"]
-                    head += [
-                        f"{name}: {value}" for name, value in {"Content-Type": "application/json", **extra}.items()
-                    ]
+                    head += [f"{name}: {value}" for name, value in extra.items()]
                     connection.sendall("\r\n".join([*head, "", ""]).encode("latin-1") + content)
             except (OSError, ValueError):
                 return  # whoever it was has hung up, or speaks no HTTP; the process's end tells the rest

@@ -111,5 +111,15 @@ def test_what_is_not_part_of_the_api_is_not_found(served: Served) -> None:
     assert served.ask("GET", "/")[0] == 404
 
 
+@pytest.mark.parametrize(("method", "path"), [("GET", "invocation/next"), ("POST", "init/error"), ("GET", "nothing")])
+def test_every_answer_names_its_type_once(served: Served, method: str, path: str) -> None:
+    """A client that joins repeated headers would read `application/json, application/json`."""
+    connection = http.client.HTTPConnection(served.api.address, timeout=10)
+    connection.request(method, f"{ROOT}/{path}")
+    names = [name.lower() for name, _ in connection.getresponse().getheaders()]
+    assert len(names) == len(set(names))
+    assert "content-type" in names
+
+
 def test_it_listens_on_loopback_only(served: Served) -> None:
     assert served.api.address.startswith("127.0.0.1:")
