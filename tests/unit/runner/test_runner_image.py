@@ -1,0 +1,97 @@
+"""The recipe of the image, as far as it can be told without building it: what is copied, and what is checked."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from local.provider.docker_build.context import context_files
+from tests.unit.runner.conftest import ROOT
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+DOCKERFILE = (ROOT / "runner" / "Dockerfile").read_text().replace("\\\n", " ")
+PLACE = "/usr/lib/overtime"
+# (sources, target) of each COPY.
+COPIES = [
+    (words[:-1], words[-1].removeprefix(PLACE))
+    for words in (line.split()[1:] for line in DOCKERFILE.splitlines() if line.startswith("COPY "))
+]
+IMPORT_CHECK = re.search(r'python3 (-I -S) -c\s+"([^"]*)"', DOCKERFILE)
+
+
+def staged(folder: Path) -> Path:
+    """Copy what the Dockerfile copies to where it copies it."""
+    for sources, target in COPIES:
+        place = folder / target.strip("/")
+        place.mkdir(parents=True, exist_ok=True)
+        for source in sources:
+            for file in ROOT.glob(source):
+                shutil.copy(file, place)
+    return folder
+
+
+def imported(folder: Path, first: str = "") -> subprocess.CompletedProcess[str]:
+    """Make the import that the image's build makes."""
+    assert IMPORT_CHECK is not None, "the build does not import the program"
+    options, code = IMPORT_CHECK.groups()
+    command = [sys.executable, *options.split(), "-B", "-c", first + code.replace(PLACE, str(folder))]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_the_build_sees_what_it_copies_and_nothing_else() -> None:
+    """A file that is sent and not copied would be a change that changes nothing; what is not sent fails the build."""
+    copied = {
+        file.relative_to(ROOT).as_posix() for sources, _ in COPIES for name in sources for file in ROOT.glob(name)
+    }
+    assert set(context_files(ROOT)) == copied
+    assert {name for name in copied if name.startswith("overtime/ledger/")} == {
+        f"overtime/ledger/{name}.py" for name in ("__init__", "expressions", "model", "requests")
+    }
+
+
+def test_every_source_is_there() -> None:
+    """A file that was renamed is missed here and not in the build."""
+    assert [name for sources, _ in COPIES for name in sources if not [*ROOT.glob(name)]] == []
+
+
+def test_the_program_in_the_image_can_be_imported(tmp_path: Path) -> None:
+    """What is copied is enough, without site-packages: the build's own check passes."""
+    checked = imported(staged(tmp_path))
+    assert (checked.returncode, checked.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("gone", ["overtime/ledger/requests.py", "overtime/errors.py", "runner/outcome.py"])
+def test_a_file_that_is_not_in_the_image_fails_its_build(tmp_path: Path, gone: str) -> None:
+    (staged(tmp_path) / gone).unlink()
+    assert re.search("ModuleNotFoundError|ImportError", imported(tmp_path).stderr)
+
+
+def test_a_base_image_that_is_too_old_fails_the_build(tmp_path: Path) -> None:
+    """Python 3.10 compiles the program, but has no StrEnum; the build says which version it needs."""
+    assert imported(staged(tmp_path), "import enum; del enum.StrEnum; ").returncode != 0
+    assert "needs Python 3.11 or newer" in DOCKERFILE
+
+
+@pytest.mark.parametrize(
+    ("line", "there"),
+    [
+        ("sbx_user1051:x:993:990::/home/sbx_user1051:/sbin/nologin", True),
+        ("nobody:x:65534:993:nobody:/:/sbin/nologin", False),
+        ("a:993:1000:1000::/:/bin/sh", False),
+        ("a:x:1993:990::/:/bin/sh", False),
+    ],
+)
+def test_the_handlers_user_is_looked_for_by_its_number(line: str, there: bool) -> None:  # noqa: FBT001
+    """A group or a password that happens to be 993 is no user."""
+    found = re.search(r"grep -q '([^']*)' /etc/passwd", DOCKERFILE)
+    assert found is not None
+    assert subprocess.run(["/usr/bin/env", "grep", "-q", found[1]], input=line, text=True, check=False).returncode == (
+        0 if there else 1
+    )
