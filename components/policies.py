@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pulumi
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from overtime.settings import Permission
 
@@ -92,25 +92,36 @@ def watcher(  # noqa: PLR0913 - each is one resource that the watcher touches
     open_index_arn: str,
     bucket_arn: str,
     cluster_arn: str,
-    destination_arns: Sequence[str],
+    destination_arns: Mapping[str, Sequence[str]],
 ) -> Document:
-    """Let the watcher look after the stack's runs, also of functions that are gone: the whole ledger is the stack's."""
+    """Let the watcher look after the stack's runs, also of functions that are gone: the whole table is the stack's.
+
+    `destination_arns` are by function name: only for those that have any, events and results go into a record.
+    """
     in_cluster = {"ArnEquals": {"ecs:cluster": cluster_arn}}
-    payloads = [f"{bucket_arn}/events/*", f"{bucket_arn}/results/*"]
     return _document(
         [
             _logs(log_group_arn),
             _allow("LeaveFailedEvents", ["sqs:SendMessage"], [dead_letters_arn]),
             _allow("FindOpenRuns", ["dynamodb:Scan"], [open_index_arn]),
             _allow("SettleRuns", ["dynamodb:GetItem", "dynamodb:UpdateItem"], [table_arn]),
-            _allow("ReadPayloads", ["s3:GetObject"], payloads),
-            # Without it S3 calls an object that has expired forbidden, and its run could never be settled.
-            _allow("TellGoneFromForbidden", ["s3:ListBucket"], [bucket_arn]),
             _allow("LookAtTasks", ["ecs:DescribeTasks", "ecs:StopTask"], [_tasks(cluster_arn)], in_cluster),
             _allow("LaunchAgain", ["sqs:SendMessage"], queue_arns),
-            *_told(destination_arns),
+            *_payloads(bucket_arn, [name for name, arns in destination_arns.items() if arns]),
+            *_told({arn for arns in destination_arns.values() for arn in arns}),
         ]
     )
+
+
+def _payloads(bucket_arn: str, function_names: Sequence[str]) -> list[Statement]:
+    if not function_names:
+        return []
+    objects = [f"{bucket_arn}/{kind}/{name}/*" for kind in ("events", "results") for name in function_names]
+    return [
+        _allow("ReadPayloads", ["s3:GetObject"], objects),
+        # Without it S3 calls an object that has expired forbidden, and its run could never be settled.
+        _allow("TellGoneFromForbidden", ["s3:ListBucket"], [bucket_arn]),
+    ]
 
 
 _TOLD = {
@@ -121,12 +132,12 @@ _TOLD = {
 }
 
 
-def _told(arns: Sequence[str]) -> list[Statement]:
+def _told(arns: Collection[str]) -> list[Statement]:
     found: list[Statement] = []
     for service, (sid, actions) in _TOLD.items():
-        of_service = {arn for arn in arns if arn.split(":")[2] == service}
+        of_service = [arn for arn in arns if arn.split(":")[2] == service]
         if of_service:
-            found.append(_allow(sid, actions, sorted(of_service)))
+            found.append(_allow(sid, actions, of_service))
     return found
 
 

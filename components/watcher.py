@@ -87,7 +87,6 @@ class Watcher(pulumi.ComponentResource):
         self, name: str, args: WatcherArgs, logs: aws.cloudwatch.LogGroup, dead_letters: aws.sqs.Queue
     ) -> tuple[aws.iam.Role, aws.iam.RolePolicy]:
         child, ledger = pulumi.ResourceOptions(parent=self), args.platform.ledger
-        told = [each.options.destinations for each in args.functions.values()]
         role = aws.iam.Role(
             f"{name}-role",
             description=f"Watcher {args.function_name}",
@@ -103,7 +102,7 @@ class Watcher(pulumi.ComponentResource):
             open_index_arn=pulumi.Output.concat(ledger.table_arn, "/index/", OPEN_INDEX),
             bucket_arn=ledger.bucket_arn,
             cluster_arn=args.platform.cluster_arn,
-            destination_arns=[arn for each in told for arn in (each.on_success, each.on_failure) if arn],
+            destination_arns={each.function.name: each.options.destinations.arns for each in args.functions.values()},
         )
         return role, aws.iam.RolePolicy(f"{name}-permissions", role=role.name, policy=document, opts=child)
 

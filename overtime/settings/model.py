@@ -66,6 +66,11 @@ class Destinations(Section):
     on_failure: watch_rules.DestinationArn | None = None
     """Likewise of runs that failed, timed out, were cancelled, or were not rescued."""
 
+    @property
+    def arns(self) -> list[str]:
+        """Those that are given."""
+        return [arn for arn in (self.on_success, self.on_failure) if arn]
+
 
 class FunctionAlarms(Section):
     """Alarms that only make sense with a function's own numbers."""
