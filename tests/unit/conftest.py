@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import functools
 import itertools
 from typing import TYPE_CHECKING, Literal
 
@@ -14,14 +15,26 @@ if TYPE_CHECKING:
 
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sqs import SQSClient
 
 TABLE, BUCKET = "runs", "runs-objects"
 REGION: Literal["eu-west-1"] = "eu-west-1"
 
 
+@functools.cache
+def _session() -> boto3.Session:
+    return boto3.Session(aws_access_key_id="testing", aws_secret_access_key="testing", region_name=REGION)
+
+
+# A client costs a hundred times what an empty AWS does, so there is one of each for all tests.
+_dynamodb = functools.cache(lambda: _session().client("dynamodb"))
+_s3 = functools.cache(lambda: _session().client("s3"))
+_sqs = functools.cache(lambda: _session().client("sqs"))
+
+
 @pytest.fixture
 def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """AWS in this process's memory."""
+    """AWS in this process's memory, empty."""
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "testing")
     monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
@@ -31,8 +44,8 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.fixture
-def dynamodb(aws: None) -> DynamoDBClient:  # noqa: ARG001 -- the client must be made inside it
-    client = boto3.client("dynamodb", region_name=REGION)
+def dynamodb(aws: None) -> DynamoDBClient:  # noqa: ARG001 -- the table must be made inside it
+    client = _dynamodb()
     client.create_table(
         TableName=TABLE,
         KeySchema=[{"AttributeName": "run_key", "KeyType": "HASH"}],
@@ -44,9 +57,14 @@ def dynamodb(aws: None) -> DynamoDBClient:  # noqa: ARG001 -- the client must be
 
 @pytest.fixture
 def s3(aws: None) -> S3Client:  # noqa: ARG001 -- likewise
-    client = boto3.client("s3", region_name=REGION)
+    client = _s3()
     client.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
     return client
+
+
+@pytest.fixture
+def sqs(aws: None) -> SQSClient:  # noqa: ARG001 -- likewise
+    return _sqs()
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-import boto3
 import pytest
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from botocore.exceptions import ClientError, ReadTimeoutError
@@ -150,8 +149,8 @@ class World:
 
 
 @pytest.fixture
-def world(dynamodb: DynamoDBClient, s3: S3Client) -> World:
-    return World(dynamodb, s3, boto3.client("sqs", region_name="eu-west-1"))
+def world(dynamodb: DynamoDBClient, s3: S3Client, sqs: SQSClient) -> World:
+    return World(dynamodb, s3, sqs)
 
 
 def test_a_timeout_becomes_one_task_that_knows_only_its_run(world: World) -> None:
