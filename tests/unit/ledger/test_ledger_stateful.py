@@ -152,9 +152,21 @@ class System(RuleBasedStateMachine):
 
     def holders(self) -> list[str]:
         """Name the live tasks whose run is running as theirs."""
-        runs = {key: self.world.run(key) for key in self.keys if self.world.ledger().get(key)}
-        mine = [(arn, runs.get(self.world.about(arn)[0])) for arn in self.world.cluster.alive()]
-        return [arn for arn, run in mine if run and run.state is RunState.RUNNING and run.task_arn == arn]
+        return [arn for arn in self.world.cluster.alive() if self.has(self.world.about(arn)[0]) == ("running", arn)]
+
+    def has(self, key: RunKey) -> tuple[str | None, str | None]:
+        """Read state and task of a run, and not its history: this is asked before and after every step."""
+        item = (
+            self.clients[0]
+            .get_item(
+                TableName="runs",
+                Key={"run_key": {"S": str(key)}},
+                ProjectionExpression="#state, task_arn",
+                ExpressionAttributeNames={"#state": "state"},
+            )
+            .get("Item", {})
+        )
+        return item.get("state", {}).get("S"), item.get("task_arn", {}).get("S")
 
     @precondition(lambda self: len(self.keys) < 4)
     @rule()
