@@ -1,0 +1,80 @@
+"""The steps of the runner: a task from its start to its end, and how its run must end wherever it dies."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from overtime.ledger.model import RunState
+from tests.faults.runner_place import RunnerPlace
+from tests.faults.steps import Act, End, Step
+from tests.faults.wire import Mode
+from tests.unit.watcher.world import FAILURE, SUCCESS
+
+if TYPE_CHECKING:
+    from tests.faults.place import Place
+    from tests.faults.wire import Call
+
+_CALLS = ("ecs", "lambda", "code", "dynamodb", "s3")
+_KILLED = {Mode.BEFORE, Mode.AFTER, Mode.LATE}
+_CLAIM, _EVENT, _RESULT, _FINISH = (
+    ("dynamodb:UpdateItem", 1),
+    ("s3:GetObject", 1),
+    ("s3:PutObject", 1),
+    ("dynamodb:UpdateItem", 2),
+)
+
+
+def _task(place: Place) -> Act:
+    assert isinstance(place, RunnerPlace)
+    _, arn = place.start("r-1")
+    place.untold.add(arn)
+    return Act(partial(place.live, arn), task=arn, twin=partial(place.twin, arn), freeze=partial(place.freeze, arn))
+
+
+def _end(call: Call, mode: Mode, place: Place, *, raises: bool) -> End:
+    """Say how the run must end.
+
+    | the task | and | the run |
+    |---|---|---|
+    | is killed | has not claimed | is relaunched, and its next attempt runs the handler |
+    | is killed | has claimed | is failed: the handler may have begun |
+    | is killed | has closed the run | is what it closed it as |
+    | goes on though it was given up | | is what the next attempt made of it |
+    | loses an answer, or has a twin | | ends as if nothing had been |
+
+    The code is fetched beside the claim, so of the calls for it only the ledger tells which of the first two it was.
+    """
+    assert isinstance(place, RunnerPlace)
+    own = RunState.FAILED if raises else RunState.SUCCEEDED
+    told = FAILURE if raises else SUCCESS
+    ran = call in {_RESULT, _FINISH}
+    if mode is Mode.FROZEN:
+        # Where its claim came first, it runs its handler, as it may, and then cannot write.
+        before_claim = call in {_CLAIM, ("ecs:metadata", 1)}
+        allowed: tuple[dict[int, int], ...] = ({2: 1},) if before_claim else ({1: 1, 2: 1}, {2: 1})
+        return End(own, 2, ({1: 1, 2: 1},) if ran or call == _EVENT else allowed, told)
+    if mode not in _KILLED:
+        return End(own, 1, ({1: 1},), told)
+    if (call, mode) == (_FINISH, Mode.AFTER):
+        return End(own, 1, ({1: 1},), told)
+    unclaimed = call == ("ecs:metadata", 1) or (call == _CLAIM and mode is not Mode.AFTER)
+    claimed = call in {_CLAIM, _EVENT, _RESULT, _FINISH} and not unclaimed
+    if unclaimed or (not claimed and place.died_as == RunState.LAUNCHING):
+        return End(own, 2, ({2: 1},), told)
+    return End(RunState.FAILED, 1, ({1: 1},) if ran else ({},), FAILURE)
+
+
+def _of(name: str, *, raises: bool) -> Step:
+    return Step(
+        part="runner",
+        name=name,
+        services=frozenset(_CALLS),
+        prepare=_task,
+        end=partial(_end, raises=raises),
+        open=lambda dynamodb, s3, name: RunnerPlace(dynamodb, s3, name=name, raises=raises),
+        tokens=2,
+    )
+
+
+RUNNER = (_of("a handler returns", raises=False), _of("a handler raises", raises=True))
