@@ -87,9 +87,9 @@ def of_function(
             Alarm(
                 noun="long-run",
                 name=f"{function_name}-long-run",
-                meaning=f"A run of the function took longer than {longest_run} seconds.",
+                meaning=f"A run of the function is at work for longer than {longest_run} seconds.",
                 namespace=metrics.NAMESPACE,
-                metric="RunDuration",
+                metric="RunAge",
                 dimensions=metrics.dimensions(function_name, metrics.WATCHER),
                 statistic="Maximum",
                 above=longest_run,

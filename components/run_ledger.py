@@ -8,6 +8,7 @@ import pulumi
 import pulumi_aws as aws
 
 from components import policies
+from overtime.ledger.model import LONGEST_LIFE_DAYS
 
 OPEN_INDEX = "open"
 """The index of the runs that are not settled: only those have the attribute of the same name."""
@@ -20,7 +21,7 @@ class RunLedgerArgs:
     runs_days: int
     """Days that events and results are kept; the states' own expiry is written with each run."""
     force_destroy: bool
-    """Whether the bucket may be deleted with objects in it."""
+    """Whether the table, and the bucket with objects in it, may be deleted."""
 
 
 class RunLedger(pulumi.ComponentResource):
@@ -34,7 +35,7 @@ class RunLedger(pulumi.ComponentResource):
     def __init__(self, name: str, args: RunLedgerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("overtime:index:RunLedger", name, {}, opts)
 
-        table = self._table(name)
+        table = self._table(name, force_destroy=args.force_destroy)
         bucket = aws.s3.Bucket(
             f"{name}-objects", force_destroy=args.force_destroy, opts=pulumi.ResourceOptions(parent=self)
         )
@@ -52,7 +53,7 @@ class RunLedger(pulumi.ComponentResource):
             }
         )
 
-    def _table(self, name: str) -> aws.dynamodb.Table:
+    def _table(self, name: str, *, force_destroy: bool) -> aws.dynamodb.Table:
         return aws.dynamodb.Table(
             f"{name}-runs",
             billing_mode="PAY_PER_REQUEST",
@@ -70,6 +71,8 @@ class RunLedger(pulumi.ComponentResource):
             ttl=aws.dynamodb.TableTtlArgs(attribute_name="expires_at", enabled=True),
             point_in_time_recovery=aws.dynamodb.TablePointInTimeRecoveryArgs(enabled=True),
             server_side_encryption=aws.dynamodb.TableServerSideEncryptionArgs(enabled=True),
+            # What stops at a bucket with objects must not have lost the states before.
+            deletion_protection_enabled=not force_destroy,
             opts=pulumi.ResourceOptions(parent=self),
         )
 
@@ -115,7 +118,10 @@ class RunLedger(pulumi.ComponentResource):
                     id="expire-runs",
                     status="Enabled",
                     filter=aws.s3.BucketLifecycleConfigurationRuleFilterArgs(prefix=""),
-                    expiration=aws.s3.BucketLifecycleConfigurationRuleExpirationArgs(days=days),
+                    expiration=aws.s3.BucketLifecycleConfigurationRuleExpirationArgs(
+                        # As with the states: what a late task may still ask for is not deleted.
+                        days=max(days, LONGEST_LIFE_DAYS)
+                    ),
                 )
             ],
             opts=pulumi.ResourceOptions(parent=self),

@@ -11,6 +11,15 @@ import pulumi_awsx as awsx
 from components.archives import SOURCES, files
 
 DOCKERFILE = "runner/Dockerfile"
+SHARED_FILES = (
+    "overtime/__init__.py",
+    "overtime/errors.py",
+    "overtime/ledger/__init__.py",
+    "overtime/ledger/expressions.py",
+    "overtime/ledger/model.py",
+    "overtime/ledger/requests.py",
+)
+"""What the runner shares with the Lambda functions; what only those use does not make another image."""
 _PLATFORMS = {"x86_64": "linux/amd64", "arm64": "linux/arm64"}
 
 
@@ -64,6 +73,5 @@ def content_tag(base_image: str, architecture: str) -> str:
 
 def image_files() -> list[str]:
     """List the files of the image and its recipe, relative to the sources."""
-    ours = [*files(SOURCES / "runner", "*"), *files(SOURCES / "overtime" / "ledger", "*.py")]
-    ours += [SOURCES / "overtime" / "__init__.py", SOURCES / "overtime" / "errors.py"]
-    return sorted(file.relative_to(SOURCES).as_posix() for file in ours)
+    runner = [file.relative_to(SOURCES).as_posix() for file in files(SOURCES / "runner", "*")]
+    return sorted([*runner, *SHARED_FILES])

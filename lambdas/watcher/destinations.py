@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -15,7 +15,10 @@ from overtime.errors import OvertimeError
 
 if TYPE_CHECKING:
     from botocore.exceptions import _ClientErrorResponseError
+    from mypy_boto3_events import EventBridgeClient
+    from mypy_boto3_events.type_defs import PutEventsRequestEntryTypeDef, PutEventsResponseTypeDef
     from mypy_boto3_lambda import LambdaClient
+    from mypy_boto3_sns import SNSClient
     from mypy_boto3_sqs import SQSClient
 
     from overtime.ledger.model import RunKey
@@ -42,26 +45,10 @@ class Letter:
     without_payloads: str
 
 
-class Topics(Protocol):
-    """What is used of SNS."""
-
-    def publish(self, **request: object) -> object:
-        """See the service's reference."""
-        ...
-
-
-class Buses(Protocol):
-    """What is used of EventBridge."""
-
-    def put_events(self, **request: object) -> dict[str, object]:
-        """See the service's reference."""
-        ...
-
-
 class Destinations:
     """The clients of the four kinds of target."""
 
-    def __init__(self, *, sqs: SQSClient, sns: Topics, events: Buses, lambdas: LambdaClient) -> None:
+    def __init__(self, *, sqs: SQSClient, sns: SNSClient, events: EventBridgeClient, lambdas: LambdaClient) -> None:
         self._sqs, self._sns, self._events, self._lambdas = sqs, sns, events, lambdas
 
     def send(self, arn: str, letter: Letter) -> None:
@@ -106,7 +93,7 @@ class Destinations:
                 )
 
     def _put_event(self, arn: str, letter: Letter, record: str) -> None:
-        entry = {
+        entry: PutEventsRequestEntryTypeDef = {
             "EventBusName": arn,
             "Source": "lambda",
             "DetailType": f"Lambda Function Invocation Result - {'Success' if letter.succeeded else 'Failure'}",
@@ -118,7 +105,6 @@ class Destinations:
             raise ClientError({"Error": _first_error(answer)}, "PutEvents")
 
 
-def _first_error(answer: dict[str, object]) -> _ClientErrorResponseError:
-    entries = answer.get("Entries")
-    entry = entries[0] if isinstance(entries, list) and entries and isinstance(entries[0], dict) else {}
-    return {"Code": str(entry.get("ErrorCode", "Unknown")), "Message": str(entry.get("ErrorMessage", ""))}
+def _first_error(answer: PutEventsResponseTypeDef) -> _ClientErrorResponseError:
+    entry = next(iter(answer["Entries"]), {})
+    return {"Code": entry.get("ErrorCode", "Unknown"), "Message": entry.get("ErrorMessage", "")}

@@ -91,6 +91,8 @@ def _run(watcher: Watcher, run: Run, tasks: Mapping[str, Mapping[str, object]]) 
     if run.task_arn is None:
         _without_task(watcher, run)
         return
+    if run.state is RunState.RUNNING and run.started_at is not None:
+        watcher.meter.seconds(run.key.function_name, "RunAge", _age(watcher, run.started_at))
     task = tasks.get(run.task_arn)
     stopped = read(task) if task is not None else None
     if stopped is not None and (stopped.key, stopped.attempt) == (run.key, run.attempt):

@@ -22,7 +22,7 @@ _LONGEST_FUNCTION_NAME = 140
 _LONGEST_REQUEST_ID = 64
 
 _DAY = 86_400
-_LONGEST_LIFE_DAYS = 28
+LONGEST_LIFE_DAYS = 28
 """A failure record waits in its queue for 14 days at most, and a task then runs for 14 days at most."""
 
 
@@ -162,4 +162,4 @@ def expiry(created: float, runs_days: int) -> int:
 
     Never while a message or a task of the run can still be alive: the item is what keeps a late duplicate from running.
     """
-    return int(created) + max(runs_days, _LONGEST_LIFE_DAYS) * _DAY
+    return int(created) + max(runs_days, LONGEST_LIFE_DAYS) * _DAY

@@ -1,4 +1,4 @@
-"""The settings themselves. A key's docstring is what `docs/` says of it; what single values may be is in `rules`."""
+"""The settings themselves; what single values may be is in `rules`. A test holds the README's table against them."""
 
 from __future__ import annotations
 
@@ -150,7 +150,7 @@ class Retention(Section):
     logs_days: rules.LogDays = 30
     """Days in the log groups."""
     runs_days: rules.RunsDays = 30
-    """Days that runs, their events and their results are kept."""
+    """Days that runs, their events and their results are kept; never fewer than 28, which a late task may need."""
     force_destroy: rules.Switch = False
     """Whether `pulumi destroy` may delete stored events and results; otherwise it stops at a bucket with objects."""
 

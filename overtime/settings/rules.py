@@ -158,7 +158,7 @@ def _different_layers(arns: tuple[str, ...]) -> tuple[str, ...]:
 CIDR = "10.42.0.0/16"
 CPU_RULE = f"Fargate takes {', '.join(map(str, MEMORY_MIB))} cpu units (1024 are one vCPU)."
 MEMORY_RULE = "Fargate takes whole MiB from 512 up, in fixed pairs with cpu."
-RUNTIMES = ("python3.10", "python3.11", "python3.12", "python3.13", "python3.14")
+RUNTIMES = ("python3.11", "python3.12", "python3.13", "python3.14")
 HANDLER_RULE = "A handler reads module.function, such as handler.handler, pkg.mod.main or pkg/mod.main."
 CODE_RULE = "Give the folder or the .zip that holds the function's code, relative to the project."
 LIST_RULE = "This is a list."
@@ -169,7 +169,7 @@ Int = Annotated[int, BeforeValidator(_number)]
 Seconds = Annotated[int, BeforeValidator(seconds), BeforeValidator(_number)]
 
 Runtime = Annotated[
-    Literal["python3.10", "python3.11", "python3.12", "python3.13", "python3.14"],
+    Literal["python3.11", "python3.12", "python3.13", "python3.14"],
     ruled(f"overtime runs {', '.join(RUNTIMES[:-1])} and {RUNTIMES[-1]} so far.", "python3.13"),
 ]
 Architecture = Annotated[

@@ -41,8 +41,15 @@ JUSTIFIED = {
     ("PullRunnerImage", "ecr:BatchCheckLayerAvailability"),
     # RunTask copies the definition's tags; this stack has none. "Grant permission to tag resources for Amazon ECS".
     ("TagTask", "ecs:TagResource"),
+    # A record that has to wait, for ECS or for a place, goes back as a pointer, whose run is then read: `test_watch`.
+    ("LetRecordsWait", "sqs:SendMessage"),
+    ("RecordRuns", "dynamodb:GetItem"),
+    # The watcher's part where something breaks: `test_watch`.
+    ("LaunchAgain", "sqs:SendMessage"),
+    ("LookAtTasks", "ecs:DescribeTasks"),
+    ("LookAtTasks", "ecs:StopTask"),
 }
-"""What no call used, and the AWS page that asks for it."""
+"""What a run in which nothing breaks may leave unused, and who needs it."""
 
 
 @dataclass
@@ -120,7 +127,8 @@ def test_a_run_of_the_sample_ends_with_the_right_result_and_uses_every_permissio
     ]
     print(table(("role", "statement", "action", "call on"), rows))  # noqa: T201 - likewise
     unused = {(use.statement.sid, use.action) for use in found if use.call is None}
-    assert unused == JUSTIFIED
+    assert unused <= JUSTIFIED
+    assert {(use.statement.sid, use.action) for use in found} >= JUSTIFIED, "a justification of what is not there"
 
 
 def park_another(sample: Sample) -> None:

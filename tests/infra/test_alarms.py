@@ -34,7 +34,7 @@ def test_what_raises_an_alarm() -> None:
         "report-lost": ("AWS/Lambda", "DeadLetterErrors", {"FunctionName": "report"}, "Sum", 0),
         "report-long-run": (
             "overtime",
-            "RunDuration",
+            "RunAge",
             {"function_name": "report", "service": "watcher"},
             "Maximum",
             3600,
@@ -80,10 +80,10 @@ def test_alarm(deploy: Deploy, recorder: Recorder) -> None:
     assert recorder.inputs("MetricAlarm", "overtime-alarms-report-long-run") == {
         "name": "overtime-test-report-long-run",
         "alarmDescription": (
-            "A run of the function took longer than 21600 seconds. What to do: docs/operating.md, long-run."
+            "A run of the function is at work for longer than 21600 seconds. What to do: docs/operating.md, long-run."
         ),
         "namespace": "overtime",
-        "metricName": "RunDuration",
+        "metricName": "RunAge",
         "dimensions": {"function_name": "overtime-test-report", "service": "watcher"},
         "statistic": "Maximum",
         "comparisonOperator": "GreaterThanThreshold",

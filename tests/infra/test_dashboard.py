@@ -20,6 +20,7 @@ REPORT = ShownFunction(name="report", queue_name="report-queue", parking_name="r
 SUMS = ShownFunction(name="sums", queue_name="sums-queue", parking_name="sums-parking")
 WATCHER = ShownWatcher(name="watcher", dead_letters_name="letters")
 NOT_SHOWN = {
+    "RunAge",  # for the alarm on long runs, which has its own bound
     "DuplicateRecords",  # harmless, and a part of every busy queue
     "RecordsUnreadable",  # parked in the end, which is shown
     "LaunchFailed",  # likewise

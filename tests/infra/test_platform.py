@@ -103,12 +103,13 @@ def test_table(deploy: Deploy, recorder: Recorder) -> None:
         "ttl": {"attributeName": "expires_at", "enabled": True},
         "pointInTimeRecovery": {"enabled": True},
         "serverSideEncryption": {"enabled": True},
+        "deletionProtectionEnabled": True,
     }
 
 
 def test_bucket(deploy: Deploy, recorder: Recorder) -> None:
     """Events and results are encrypted, private, reached over TLS only, and expire with their runs."""
-    outputs = deploy(retention={"runs_days": 20, "force_destroy": True})
+    outputs = deploy(retention={"runs_days": 40, "force_destroy": True})
     bucket = outputs["ledger_bucket"]
 
     assert recorder.inputs("Bucket", "overtime-ledger-objects") == {"forceDestroy": True}
@@ -125,7 +126,7 @@ def test_bucket(deploy: Deploy, recorder: Recorder) -> None:
         "restrictPublicBuckets": True,
     }
     [rule] = recorder.inputs("BucketLifecycleConfiguration", "overtime-ledger-expiry")["rules"]
-    assert (rule["status"], rule["expiration"], rule["filter"]) == ("Enabled", {"days": 20}, {"prefix": ""})
+    assert (rule["status"], rule["expiration"], rule["filter"]) == ("Enabled", {"days": 40}, {"prefix": ""})
     policy = recorder.inputs("BucketPolicy", "overtime-ledger-tls-only")
     assert policy["bucket"] == bucket
     assert json.loads(policy["policy"])["Statement"] == [
@@ -148,10 +149,26 @@ def test_bucket_is_sealed_step_by_step(deploy: Deploy, recorder: Recorder) -> No
     assert [urn for urn in before if urn.endswith("::overtime-ledger-private")]
 
 
+def test_what_a_run_may_still_need_is_kept(deploy: Deploy, recorder: Recorder) -> None:
+    """A message may wait for 14 days and a task work for 14 more, however short runs are to be kept."""
+    deploy(retention={"runs_days": 15})
+
+    [rule] = recorder.inputs("BucketLifecycleConfiguration", "overtime-ledger-expiry")["rules"]
+    assert rule["expiration"] == {"days": 28}
+
+
+def test_stored_runs_may_be_deleted_where_settings_say_so(deploy: Deploy, recorder: Recorder) -> None:
+    """The one setting covers states, events and results."""
+    deploy(retention={"force_destroy": True})
+
+    assert recorder.inputs("Table", "overtime-ledger-runs")["deletionProtectionEnabled"] is False
+
+
 def test_stored_runs_survive_by_default(deploy: Deploy, recorder: Recorder) -> None:
-    """Unless settings allow it, destroy stops at a bucket with events and results in it."""
+    """Unless settings allow it, destroy stops at the table, and at a bucket with events and results in it."""
     deploy()
 
+    assert recorder.inputs("Table", "overtime-ledger-runs")["deletionProtectionEnabled"] is True
     assert recorder.inputs("Bucket", "overtime-ledger-objects") == {"forceDestroy": False}
 
 

@@ -46,6 +46,7 @@ def test_a_live_task_is_left_alone_unless_it_has_nothing_to_do(world: World) -> 
     assert world.cluster.alive() == [first]
     world.reconcile(after=10 * DAY)
     assert world.run(running).state is RunState.RUNNING
+    assert world.figures.durations["RunAge"][-1] > 10 * DAY, "how long it is at work is told each time"
     assert (world.run(stuck).state, world.run(stuck).attempt) == (RunState.QUEUED, 2)
     assert "did not claim" in str(world.run(stuck).history[-1].reason)
     assert world.run(ended).settled_at is not None
