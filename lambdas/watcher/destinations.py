@@ -80,8 +80,11 @@ class Destinations:
                     MessageAttributes={ATTRIBUTE: {"DataType": "String", "StringValue": str(letter.key)}},
                 )
             case "sns":
-                attributes = {ATTRIBUTE: {"DataType": "String", "StringValue": str(letter.key)}}
-                self._sns.publish(TopicArn=arn, Message=record, MessageAttributes=attributes)
+                self._sns.publish(
+                    TopicArn=arn,
+                    Message=record,
+                    MessageAttributes={ATTRIBUTE: {"DataType": "String", "StringValue": str(letter.key)}},
+                )
             case "events":
                 self._put_event(arn, letter, record)
             case "lambda":
@@ -106,5 +109,6 @@ class Destinations:
 
 
 def _first_error(answer: PutEventsResponseTypeDef) -> _ClientErrorResponseError:
-    entry = next(iter(answer["Entries"]), {})
-    return {"Code": entry.get("ErrorCode", "Unknown"), "Message": entry.get("ErrorMessage", "")}
+    for entry in answer["Entries"]:
+        return {"Code": entry.get("ErrorCode", "Unknown"), "Message": entry.get("ErrorMessage", "")}
+    return {"Code": "Unknown", "Message": ""}

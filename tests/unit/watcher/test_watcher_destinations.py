@@ -14,7 +14,9 @@ from overtime.ledger.model import RunKey, RunState
 from tests.unit.watcher.world import FUNCTION_ARN
 
 if TYPE_CHECKING:
+    from mypy_boto3_events import EventBridgeClient
     from mypy_boto3_lambda import LambdaClient
+    from mypy_boto3_sns import SNSClient
     from mypy_boto3_sqs import SQSClient
 
     from tests.unit.watcher.world import World
@@ -56,7 +58,12 @@ class Aws:
 
 
 def destinations(aws: Aws) -> Destinations:
-    return Destinations(sqs=cast("SQSClient", aws), sns=aws, events=aws, lambdas=cast("LambdaClient", aws))
+    return Destinations(
+        sqs=cast("SQSClient", aws),
+        sns=cast("SNSClient", aws),
+        events=cast("EventBridgeClient", aws),
+        lambdas=cast("LambdaClient", aws),
+    )
 
 
 ATTRIBUTE = {"OvertimeRunKey": {"DataType": "String", "StringValue": "report/r-1"}}

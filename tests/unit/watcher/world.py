@@ -30,12 +30,13 @@ if TYPE_CHECKING:
 
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_ecs import ECSClient
+    from mypy_boto3_events import EventBridgeClient
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sns import SNSClient
     from mypy_boto3_sqs import SQSClient
 
     from lambdas.dispatcher.dispatch import Done
-    from lambdas.watcher.destinations import Buses, Topics
     from overtime.ledger.run import Run
 
 FUNCTION_ARN = "arn:aws:lambda:eu-west-1:123456789012:function:report"
@@ -286,7 +287,7 @@ class World:
         """Start a watcher."""
         wrap = (fuse or Fuse()).wrap
         sqs = cast("SQSClient", wrap(self.queues))
-        nothing = cast("Topics", None), cast("Buses", None), cast("LambdaClient", None)
+        nothing = cast("SNSClient", None), cast("EventBridgeClient", None), cast("LambdaClient", None)
         return Watcher(
             functions={self.name: self.function},
             ledger=self.ledger(fuse),
