@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 import subprocess
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from local.demo.table import table
 from overtime.ledger.model import RunState
 from tests.e2e.chain import Chain, function, stack_of, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from mypy_boto3_cloudwatch import CloudWatchClient
 
     from local.emulator.faults import Response, Stop
     from local.stack import Machine
@@ -63,8 +67,11 @@ def watched(here: Machine) -> Iterator[Chain]:
         "hungry": function("behaviours.hungry", here.runtime, **told),
         "raises": function("behaviours.raises", here.runtime, **told),
         "spot": function("behaviours.naps", here.runtime, **told),
+        "stubborn": function("behaviours.stubborn", here.runtime, **told),
+        "late": function("behaviours.naps", here.runtime, **told),
     }
     functions["spot"]["task"] = {**functions["spot"]["task"], "capacity": "spot"}
+    functions["stubborn"]["task"] = {**functions["stubborn"]["task"], "stop_timeout_seconds": 6}
     deployment = here.deployment(stack_of(functions, here.runtime, here.base.reference), stack="watched")
     try:
         yield Chain(here, deployment.up().outputs)
@@ -174,6 +181,48 @@ def test_a_task_that_a_person_stops(watched: Chain, owner: Owner) -> None:
     assert ended.state == RunState.CANCELLED
 
 
+def test_a_task_that_is_stopped_and_whose_handler_does_not_listen(watched: Chain, owner: Owner) -> None:
+    """SIGTERM is ignored; before the engine's SIGKILL the runner ends the handler and writes down how it was."""
+    invocation = watched.invocation("stubborn")
+    key = invocation.send(b"{}")
+    run = until(
+        lambda: invocation.ledger.get(key),
+        lambda run: run is not None and run.state == RunState.RUNNING,
+        f"the run {key} to begin",
+    )
+    assert run is not None
+    logs, group = watched.session.client("logs"), watched.function("stubborn").log_group
+    until(
+        lambda: logs.filter_log_events(logGroupName=group)["events"],
+        lambda events: any(event["message"] == "sleeping" for event in events),
+        "the handler to sleep",
+    )
+    cluster = str(watched.outputs["cluster_arn"])
+    watched.session.client("ecs").stop_task(cluster=cluster, task=run.task_arn or "", reason="enough")
+    ended = watched.finished("stubborn", key)
+    check(owner.told_of(key), ended, error_type="Runtime.ExitError")
+    assert (ended.state, ended.exit_code) == (RunState.CANCELLED, 1)
+
+
+def test_a_run_that_takes_longer_than_it_may(watched: Chain, owner: Owner) -> None:
+    """The settings' shortest `max_runtime` is a minute: a revision of the definition makes it two seconds here."""
+    ecs, family = watched.session.client("ecs"), watched.output("late", "task_family")
+    definition: Any = ecs.describe_task_definition(taskDefinition=family)["taskDefinition"]
+    [container] = definition["containerDefinitions"]
+    for variable in container["environment"]:
+        if variable["name"] == "OVERTIME_MAX_RUNTIME_SECONDS":
+            variable["value"] = "2"
+    told = ("taskDefinitionArn", "revision", "status", "requiresAttributes", "compatibilities", "registeredAt")
+    known = {name: value for name, value in definition.items() if name not in (*told, "registeredBy")}
+    revision = ecs.register_task_definition(**known)["taskDefinition"]["taskDefinitionArn"]
+    try:
+        run = watched.run("late", b'{"seconds": 300}')
+    finally:
+        ecs.deregister_task_definition(taskDefinition=revision)
+    check(owner.told_of(run.key), run, error_type="Sandbox.Timedout")
+    assert run.state == RunState.TIMED_OUT
+
+
 def test_a_task_that_never_starts_is_launched_again_and_then_given_up(watched: Chain, owner: Owner) -> None:
     invocation = watched.invocation("naps")
     reason = "Capacity is unavailable at this time. Please try again later or in a different availability zone"
@@ -256,3 +305,46 @@ def test_fifty_events_run_three_at_a_time_and_none_is_parked(watched: Chain, cro
     sqs, parking = watched.session.client("sqs"), watched.output("limited", "parking_queue_url")
     found = sqs.get_queue_attributes(QueueUrl=parking, AttributeNames=["ApproximateNumberOfMessages"])
     assert found["Attributes"]["ApproximateNumberOfMessages"] == "0"
+
+
+def test_the_dashboards_graphs_show_these_runs(watched: Chain) -> None:
+    """Each graph's figures are read as CloudWatch would draw them; those that these runs made are there."""
+    cloudwatch = watched.session.client("cloudwatch")
+    body = cloudwatch.get_dashboard(DashboardName=str(watched.outputs["dashboard_name"]))["DashboardBody"]
+    graphs = [each["properties"] for each in json.loads(body)["widgets"] if each["type"] == "metric"]
+    rows = [row for graph in graphs for row in data(cloudwatch, graph)]
+    print(table(("graph", "figure", "of", "statistic", "value"), rows))  # noqa: T201 - with -s
+    drawn = {row[1] for row in rows if row[4] != "-"}
+    assert drawn >= {
+        "RunsStarted",
+        "RunsSucceeded",
+        "RunsFailed",
+        "RunsTimedOut",
+        "RunsCancelled",
+        "RunsRelaunched",
+        "RunsHeld",
+        "RunDuration",
+        "FailureToHandlerStart",
+    }
+
+
+def data(cloudwatch: CloudWatchClient, graph: dict[str, Any]) -> Iterator[tuple[str, str, str, str, str]]:
+    """Read the figures of one graph over the last hour; `-` where there are none."""
+    now = datetime.now(UTC)
+    for namespace, name, *rest in graph["metrics"]:
+        options = rest.pop() if isinstance(rest[-1], dict) else {}
+        pairs = dict(zip(rest[::2], rest[1::2], strict=True))
+        statistic = options.get("stat", graph.get("stat", "Sum"))
+        wanted: Any = "Average" if statistic.startswith("p") else statistic
+        found = cloudwatch.get_metric_statistics(
+            Namespace=namespace,
+            MetricName=name,
+            Dimensions=[{"Name": key, "Value": value} for key, value in pairs.items()],
+            StartTime=now - timedelta(hours=1),
+            EndTime=now + timedelta(minutes=1),
+            Period=3600,
+            Statistics=[wanted],
+        )["Datapoints"]
+        values: list[Any] = [point[wanted] for point in found]
+        of = pairs.get("function_name") or next(iter(pairs.values()), "")
+        yield graph.get("title", ""), name, of, statistic, f"{max(values):g}" if values else "-"
