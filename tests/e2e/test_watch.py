@@ -336,7 +336,7 @@ def data(cloudwatch: CloudWatchClient, graph: dict[str, Any]) -> Iterator[tuple[
         pairs = dict(zip(rest[::2], rest[1::2], strict=True))
         statistic = options.get("stat", graph.get("stat", "Sum"))
         wanted: Any = "Average" if statistic.startswith("p") else statistic
-        found = cloudwatch.get_metric_statistics(
+        found: Any = cloudwatch.get_metric_statistics(
             Namespace=namespace,
             MetricName=name,
             Dimensions=[{"Name": key, "Value": value} for key, value in pairs.items()],
