@@ -21,11 +21,12 @@ from tests.unit.watcher.world import PARKING, QUEUE, Cluster, Crash, Queues, Wor
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_ecs import ECSClient
+    from mypy_boto3_events import EventBridgeClient
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sns import SNSClient
     from mypy_boto3_sqs import SQSClient
 
-    from lambdas.watcher.destinations import Buses, Topics
     from overtime.ledger.model import RunKey
 
 Message = dict[str, object]
@@ -155,8 +156,8 @@ class Place(World):
             sqs=sqs,
             destinations=Destinations(
                 sqs=sqs,
-                sns=cast("Topics", wrap(Sns(self.letters))),
-                events=cast("Buses", wrap(Events(self.letters))),
+                sns=cast("SNSClient", wrap(Sns(self.letters))),
+                events=cast("EventBridgeClient", wrap(Events(self.letters))),
                 lambdas=cast("LambdaClient", wrap(Functions(self.letters))),
             ),
             meter=self.figures,

@@ -16,7 +16,7 @@ import pytest
 from lambdas.dispatcher.launch import LaunchPlan
 from overtime.ledger import requests
 from tests.faults.cell import discovered
-from tests.faults.conftest import discovery
+from tests.faults.conftest import discovery, spots
 from tests.faults.wire import Mode
 from tests.faults.worker import STEPS, Tables
 
@@ -54,9 +54,10 @@ def test_the_matrix_is_as_large_as_the_steps(capsys: pytest.CaptureFixture[str])
             f"{title:<70} {len(calls):>5} " + " ".join(f"{modes[mode]:>9}" for mode in Mode) + f" {len(found):>6}"
         )
         total += len(found)
+    assert len(spots()) >= total * 4 // 5
     assert {title.partition(":")[0] for title in discovery()} == {"dispatcher", "watcher", "runner"}
     with capsys.disabled():
-        print("\n" + "\n".join([*lines, f"{total} cells"]))  # noqa: T201 -- the table is the point
+        print("\n" + "\n".join([*lines, f"{total} cells, {len(spots())} of them played"]))  # noqa: T201 -- the table is the point
 
 
 def _unfenced(name: str) -> Callable[[pytest.MonkeyPatch], None]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import itertools
 import os
+import threading
 from contextlib import closing, contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import boto3
 from moto import mock_aws
@@ -17,9 +18,9 @@ from tests.faults.steps import DISPATCHER, WATCHER
 from tests.unit.conftest import BUCKET, REGION, TABLE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, MutableMapping
 
-    from botocore.model import Shape
+    from moto.core.model import StructureShape as Structure
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_s3 import S3Client
 
@@ -31,12 +32,32 @@ STEPS = {step.title: step for step in (*DISPATCHER, *WATCHER, *RUNNER)}
 _names = itertools.count()
 
 
+class OneAtATime:
+    """A client whose calls wait for one another: AWS's conditional writes are atomic, those of moto are not."""
+
+    _lock = threading.Lock()
+
+    def __init__(self, client: object) -> None:
+        self._client = client
+
+    def __getattr__(self, name: str) -> object:
+        found = getattr(self._client, name)
+        if name == "meta":
+            return found
+
+        def call(*args: object, **request: object) -> object:
+            with self._lock:
+                return found(*args, **request)
+
+        return call
+
+
 class Tables:
     """The ledger's table and bucket, which places share one after the other."""
 
     def __init__(self) -> None:
-        self.dynamodb: DynamoDBClient = boto3.client("dynamodb", region_name=REGION)
-        self.s3: S3Client = boto3.client("s3", region_name=REGION)
+        self.dynamodb = cast("DynamoDBClient", OneAtATime(boto3.client("dynamodb", region_name=REGION)))
+        self.s3 = cast("S3Client", OneAtATime(boto3.client("s3", region_name=REGION)))
         self.dynamodb.create_table(
             TableName=TABLE,
             KeySchema=[{"AttributeName": "run_key", "KeyType": "HASH"}],
@@ -79,13 +100,15 @@ def _quicken() -> None:
     """Let moto write attribute values as they are: it looks for each part under four names, half of all the time."""
     write = ResponseSerializer._serialize_type_structure
 
-    def quick(self: ResponseSerializer, serialized: object, value: object, shape: Shape, key: str) -> None:
+    def quick(
+        self: ResponseSerializer, serialized: MutableMapping[str, object], value: object, shape: Structure, key: str
+    ) -> None:
         if shape.name == "AttributeValue" and isinstance(value, dict):
             self._default_serialize(serialized, value, shape, key)
         else:
             write(self, serialized, value, shape, key)
 
-    ResponseSerializer._serialize_type_structure = quick
+    ResponseSerializer._serialize_type_structure = quick  # type: ignore[method-assign]
 
 
 def discover(title: str) -> tuple[list[Call], list[tuple[Call, Mode]]]:
