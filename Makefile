@@ -4,7 +4,7 @@ SHELL := bash
 PY := .venv/bin/python
 SOURCES := __main__.py components lambdas runner overtime local tests bench
 
-.PHONY: help setup demo up-local down-local check format unit test bench lock clean
+.PHONY: help setup demo up-local down-local check format unit test faults bench lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -38,6 +38,9 @@ unit: .venv/.ready ## the tests that need no engine, no containers and no networ
 
 test: setup check ## all set-up, then every check and every test
 	@.venv/bin/pytest
+
+faults: .venv/.ready ## the whole fault matrix, with the slow cells that make test leaves out
+	@OVERTIME_ALL_FAULTS=1 .venv/bin/pytest tests/faults
 
 bench: setup ## figures: runner overhead, image size, preview time (ratios measured in one run)
 	@$(PY) -m bench
