@@ -44,7 +44,7 @@ def program(place: Place, sources: Path, *, zones: int = 2) -> Callable[[], None
     def build() -> None:
         args = PlatformArgs(
             network=settings.Network(availability_zones=zones),
-            retention=settings.Retention(),
+            retention=settings.Retention(force_destroy=True),
             container_insights=False,
             base_images={RUNTIME: place.base_image},
             sources=str(sources),
