@@ -20,7 +20,7 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 
 from bench.runner.standin import FUNCTION_ARN, LostAnswer, StandIn
 from tests.faults.place import Place
-from tests.faults.wire import Wire
+from tests.faults.wire import Mode, Wire
 from tests.unit.watcher.world import Crash
 
 if TYPE_CHECKING:
@@ -117,8 +117,6 @@ class RunnerPlace(Place):
         super().__init__(dynamodb, s3, name=name)
         self.now = time.time()  # the runner's own clock, which nobody can set
         self.raises = raises
-        self.died_as = ""
-        """The run's state when its task was killed."""
         self._folder = tempfile.TemporaryDirectory()
         self._trace = Path(self._folder.name, "trace")
         self._trace.touch()
@@ -146,10 +144,10 @@ class RunnerPlace(Place):
         with tempfile.TemporaryDirectory(dir=self._folder.name) as folder:
             process = self._started(arn, Path(folder))
             output, _ = process.communicate(timeout=_AT_MOST_SECONDS)
+            if wire is not None and wire.mode in {Mode.DUPLICATE, Mode.FROZEN}:
+                assert wire.over.wait(_AT_MOST_SECONDS), f"the call never came: {wire.call}"
         code = _SIGKILL if process.returncode < 0 else process.returncode
         assert code in {0, 1, 2, _SIGKILL}, output.decode()
-        if code == _SIGKILL:
-            self.died_as = self.run(self.about(arn)[0]).state
         self._count()
         self.cluster.stop(arn, "EssentialContainerExited", "Essential container in task exited", "", code)
 

@@ -43,9 +43,9 @@ def _end(call: Call, mode: Mode, place: Place, *, raises: bool) -> End:
     | goes on though it was given up | | is what the next attempt made of it |
     | loses an answer, or has a twin | | ends as if nothing had been |
 
-    The code is fetched beside the claim, so of the calls for it only the ledger tells which of the first two it was.
+    The code is fetched beside the claim, so of the calls for it only the ledger tells which of the first two it was: a
+    claim may even be under way when its sender dies.
     """
-    assert isinstance(place, RunnerPlace)
     own = RunState.FAILED if raises else RunState.SUCCEEDED
     told = FAILURE if raises else SUCCESS
     ran = call in {_RESULT, _FINISH}
@@ -60,7 +60,10 @@ def _end(call: Call, mode: Mode, place: Place, *, raises: bool) -> End:
         return End(own, 1, ({1: 1},), told)
     unclaimed = call == ("ecs:metadata", 1) or (call == _CLAIM and mode is not Mode.AFTER)
     claimed = call in {_CLAIM, _EVENT, _RESULT, _FINISH} and not unclaimed
-    if unclaimed or (not claimed and place.died_as == RunState.LAUNCHING):
+    history = place.run(place.keys[0]).history
+    was_claimed = any((step.state, step.attempt) == (RunState.RUNNING, 1) for step in history)
+    assert was_claimed or not claimed
+    if unclaimed or not was_claimed:
         return End(own, 2, ({2: 1},), told)
     return End(RunState.FAILED, 1, ({1: 1},) if ran else ({},), FAILURE)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -44,6 +45,8 @@ class Wire(Fuse):
         self.tripped = False
         self.meanwhile: Callable[[], object] = int
         """What happens while a call stands."""
+        self.over = threading.Event()
+        """Set once that has happened; a process whose other thread was refused ends before."""
         self._counts: Counter[str] = Counter()
 
     def wrap(self, client: object) -> object:
@@ -75,7 +78,10 @@ class Wire(Fuse):
                 _whatever_comes_of(act)
                 raise ReadTimeoutError(endpoint_url=f"https://{name.partition(':')[0]}")
             case _:
-                self.meanwhile()
+                try:
+                    self.meanwhile()
+                finally:
+                    self.over.set()
                 return act()
 
 
