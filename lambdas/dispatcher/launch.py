@@ -13,6 +13,7 @@ never reached ECS, and searching for the task cannot tell them apart, for ECS fo
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 STARTED_BY = "overtime"
 
+_NO_PLACE = re.compile(r"^RESOURCE|capacity", re.IGNORECASE)
+"""`RESOURCE:…` and "Capacity is unavailable …" pass with time; other reasons, such as MISSING, wait for a person."""
 _THROTTLED = frozenset(
     {"RequestLimitExceeded", "Throttling", "ThrottlingException", "ThrottledException", "TooManyRequestsException"}
 )
@@ -131,7 +134,7 @@ class Denied(NotLaunched):
 
 @dataclass(frozen=True)
 class Rejected(NotLaunched):
-    """ECS cannot do what was asked: no such cluster, family or subnet, or a quota."""
+    """ECS cannot do what was asked: no such cluster, family or subnet, a quota, or `failures` of another kind."""
 
 
 @dataclass(frozen=True)
@@ -179,7 +182,9 @@ def _answered(answer: RunTaskResponseTypeDef) -> Outcome:
     if tasks and tasks[0].get("taskArn"):
         return Launched(tasks[0]["taskArn"])
     if failures:
-        return NothingStarted("; ".join(map(_failure, failures)))
+        told = "; ".join(map(_failure, failures))
+        no_place = all(_NO_PLACE.search(failure.get("reason", "")) for failure in failures)
+        return NothingStarted(told) if no_place else Rejected(told)
     return Unclear("RunTask named neither a task nor a failure")
 
 

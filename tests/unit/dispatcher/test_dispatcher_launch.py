@@ -45,7 +45,7 @@ def test_the_token_belongs_to_one_attempt_of_one_run() -> None:
         ({"tasks": [], "failures": [{"reason": "RESOURCE:CPU"}]}, NothingStarted("RESOURCE:CPU")),
         (
             {"tasks": [], "failures": [{"reason": "AGENT"}, {"reason": "MISSING", "detail": "x"}]},
-            NothingStarted("AGENT; MISSING (x)"),
+            Rejected("AGENT; MISSING (x)"),
         ),
         ({"tasks": [], "failures": []}, Unclear("RunTask named neither a task nor a failure")),
     ],
