@@ -37,9 +37,9 @@ unit: .venv/.ready ## the tests that need no engine, no containers and no networ
 	@.venv/bin/pytest tests/unit tests/infra
 
 test: setup check ## all set-up, then every check and every test
-	@.venv/bin/pytest
+	@OVERTIME_ALL_FAULTS=1 .venv/bin/pytest
 
-faults: .venv/.ready ## the whole fault matrix, with the slow cells that make test leaves out
+faults: .venv/.ready ## the whole fault matrix and the flood of records, alone
 	@OVERTIME_ALL_FAULTS=1 .venv/bin/pytest tests/faults
 
 bench: setup ## figures: runner overhead, image size, preview time (ratios measured in one run)
