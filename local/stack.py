@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import boto3
@@ -119,4 +119,4 @@ def machine(settings: EmulatorSettings, say: Say) -> Iterator[Machine]:
 
 def with_containers(settings: EmulatorSettings, docker: ContainerEngine) -> EmulatorSettings:
     """Give the same settings with this engine for tasks."""
-    return EmulatorSettings(**{**vars(settings), "docker_host": docker.host})
+    return replace(settings, docker_host=docker.host)

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from lambdas.watcher.destinations import Destinations
     from lambdas.watcher.stopped_task import Cause
     from lambdas.watcher.tasks import Tasks
+    from lambdas.watcher.verdict import Relaunch
     from overtime.ledger.model import RunKey
     from overtime.ledger.run import Run
     from overtime.ledger.slots import Slots
@@ -135,15 +136,18 @@ class Watcher:
         pointers.send(self.sqs, function.queue_url, pointer, delay=delay)
         return True
 
-    def _ended(self, run: Run, task: StoppedTask, cause: Cause) -> object:
+    def _verdict(self, run: Run, cause: Cause, *, state: RunState) -> Relaunch | Close:
         function = self.functions.get(run.key.function_name, FunctionSettings())
-        verdict = decide(
+        return decide(
             cause,
-            state=run.state,
+            state=state,
             attempt=run.attempt,
             most_attempts=function.max_task_attempts,
             can_relaunch=function.queue_url is not None,
         )
+
+    def _ended(self, run: Run, task: StoppedTask, cause: Cause) -> object:
+        verdict = self._verdict(run, cause, state=run.state)
         if isinstance(verdict, Close):
             return self.ledger.abandon(
                 run.key,
@@ -163,14 +167,7 @@ class Watcher:
         by_runner = run.state is RunState.CANCELLED and run.exit_code is not None and run.task_arn == task.arn
         if not by_runner or cause.fault is not Fault.INFRASTRUCTURE or run.settled_at is not None:
             return None
-        function = self.functions.get(run.key.function_name, FunctionSettings())
-        verdict = decide(
-            cause,
-            state=RunState.RUNNING,
-            attempt=run.attempt,
-            most_attempts=function.max_task_attempts,
-            can_relaunch=function.queue_url is not None,
-        )
+        verdict = self._verdict(run, cause, state=RunState.RUNNING)
         if isinstance(verdict, Close):
             return self.ledger.abandon(
                 run.key,

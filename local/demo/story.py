@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def attempts(seen: Snapshot) -> list[Attempt]:
     for each in found:
         numbers[each.on_lambda] += 1
         place = "Lambda attempt" if each.on_lambda else "Fargate task"
-        told.append(_named(each, f"{place} {numbers[each.on_lambda]}"))
+        told.append(replace(each, where=f"{place} {numbers[each.on_lambda]}"))
     return told
 
 
@@ -98,10 +98,6 @@ def happenings(seen: Snapshot) -> list[Happening]:
         told += _task(seen.task, seen.run)
     told += [happening for line in seen.log if line.stream.startswith(TASK_STREAMS) for happening in _handler(line)]
     return sorted(told)
-
-
-def _named(attempt: Attempt, where: str) -> Attempt:
-    return Attempt(**{**vars(attempt), "where": where})
 
 
 def _streams(log: Sequence[LogLine]) -> dict[str, list[LogLine]]:
