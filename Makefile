@@ -29,7 +29,7 @@ check: .venv/.ready ## format, lint, types
 	@.venv/bin/ruff check $(SOURCES)
 	@.venv/bin/mypy
 
-format: .venv/.ready ## format and mend what lint can mend
+format: .venv/.ready ## format and fix what lint can fix
 	@.venv/bin/ruff format $(SOURCES)
 	@.venv/bin/ruff check --fix $(SOURCES)
 

@@ -12,7 +12,7 @@ from overtime.program import build
 
 
 def main() -> None:
-    """Build this stack. What people can mend is told without a stack trace."""
+    """Build this stack. What people can fix is told without a stack trace."""
     place = settings.Place(project=pulumi.get_project(), stack=pulumi.get_stack(), root=Path.cwd())
     try:
         outputs = build(settings.load(place), place, sources=".")

@@ -31,7 +31,7 @@ class AlarmsArgs:
 
 
 class Alarms(pulumi.ComponentResource):
-    """Tells people what only they can mend."""
+    """Tells people what only they can fix."""
 
     arns: list[pulumi.Output[str]]
     topic_arn: pulumi.Output[str] | None

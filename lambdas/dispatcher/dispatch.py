@@ -197,7 +197,7 @@ class Dispatcher:
                     return self._hold(run, reason)
                 raise NotDispatchedError(
                     f"no task started for the run {run.key} ({told}), so it is queued again. The queue delivers the "
-                    "record again; if it does not pass, mend what ECS names and move the parked records back.",
+                    "record again; if it does not pass, fix what ECS names and move the parked records back.",
                     parked=parked,
                 )
             case Unclear(reason):

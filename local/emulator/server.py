@@ -1,4 +1,4 @@
-"""`python -m local.emulator.server <listening socket>`: ministack, mended, until it is told to stop."""
+"""`python -m local.emulator.server <listening socket>`: ministack, patched, until it is told to stop."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 
-from local.emulator.mends import apply
+from local.emulator.patches import apply
 from local.emulator.settings import PARENT_VARIABLE
 from local.errors import LocalError
 
@@ -19,7 +19,7 @@ def main() -> int:
     if parent:
         threading.Thread(target=_stop_without, args=(int(parent),), daemon=True).start()
     try:
-        mended = apply()
+        patched = apply()
     except LocalError as error:
         sys.stderr.write(f"overtime: {error}\n")
         return 1
@@ -32,9 +32,9 @@ def main() -> int:
     config.keep_alive_timeout = 75
     config.graceful_timeout = 1
     try:
-        asyncio.run(serve(mended.application, config))
+        asyncio.run(serve(patched.application, config))
     finally:
-        mended.clean_up()
+        patched.clean_up()
     return 0
 
 

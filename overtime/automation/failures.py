@@ -21,7 +21,7 @@ def told(error: automation.CommandError, listener: Listener, *, stack: str, acti
     # The class keeps what the program printed as text only.
     stderr = listener.discretion.of(str(error).rpartition(_STDERR)[2])
     diagnostics = _told_once(listener.errors)
-    kind, advice = DeploymentError, "Mend what it says and run it again: what was done so far is in the state."
+    kind, advice = DeploymentError, "Fix what it says and run it again: what was done so far is in the state."
     match error:
         case automation.ConcurrentUpdateError():
             kind = ConcurrentUpdateError

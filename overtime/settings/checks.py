@@ -56,34 +56,32 @@ def _sizes(function: Function, at: SettingPath) -> Iterator[Problem]:
     path = (*at, "task", "memory_mib")
     if memory not in fargate_sizes.MEMORY_MIB[cpu]:
         rule = f"Fargate with {cpu} cpu units takes {fargate_sizes.allowed(cpu)}."
-        mend = fargate_sizes.nearest(cpu, memory)
-        yield Problem(path=path, value=memory, rule=rule, mend=mend, reads=((*at, "task", "cpu"),))
+        fix = fargate_sizes.nearest(cpu, memory)
+        yield Problem(path=path, value=memory, rule=rule, fix=fix, reads=((*at, "task", "cpu"),))
     elif memory < function.memory_mib:
         rule = f"A run needs at least the {function.memory_mib} MiB that the function has on Lambda."
-        mend = next(
-            (size for size in fargate_sizes.MEMORY_MIB[cpu] if size >= function.memory_mib), function.memory_mib
-        )
-        yield Problem(path=path, value=memory, rule=rule, mend=mend, reads=((*at, "memory_mib"),))
+        fix = next((size for size in fargate_sizes.MEMORY_MIB[cpu] if size >= function.memory_mib), function.memory_mib)
+        yield Problem(path=path, value=memory, rule=rule, fix=fix, reads=((*at, "memory_mib"),))
 
 
 def _times(function: Function, at: SettingPath, runs_days: int) -> Iterator[Problem]:
     path = (*at, "max_runtime")
     if function.max_runtime < function.timeout_seconds:
         rule = f"A run may take no less than one attempt on Lambda ({function.timeout_seconds} seconds)."
-        mend = f"{max(60, function.timeout_seconds)}s"
+        fix = f"{max(60, function.timeout_seconds)}s"
         yield Problem(
-            path=path, value=f"{function.max_runtime}s", rule=rule, mend=mend, reads=((*at, "timeout_seconds"),)
+            path=path, value=f"{function.max_runtime}s", rule=rule, fix=fix, reads=((*at, "timeout_seconds"),)
         )
     longest = function.alarms.longest_run
     if longest is not None and longest >= function.max_runtime:
         rule = f"A run ends after its max_runtime ({function.max_runtime} seconds), so none would raise this alarm."
         half = function.max_runtime // 2
         shorter = f"{half}s" if half >= SHORTEST_RUN_SECONDS else None
-        yield Problem(path=(*at, "alarms", "longest_run"), value=f"{longest}s", rule=rule, mend=shorter, reads=(path,))
+        yield Problem(path=(*at, "alarms", "longest_run"), value=f"{longest}s", rule=rule, fix=shorter, reads=(path,))
     days = -(-function.max_runtime // DAY_SECONDS) + 1
     if runs_days < days:
         rule = f"The event of a run of {at[1]!r} must outlast the run: its max_runtime needs {days} days or more."
-        yield Problem(path=("retention", "runs_days"), value=runs_days, rule=rule, mend=days, reads=(path,))
+        yield Problem(path=("retention", "runs_days"), value=runs_days, rule=rule, fix=days, reads=(path,))
 
 
 def _rescue(function: Function, at: SettingPath) -> Iterator[Problem]:
@@ -97,7 +95,7 @@ def _relaunches(function: Function, at: SettingPath) -> Iterator[Problem]:
     if function.task.capacity == "spot" and function.max_task_attempts == 1:
         rule = "AWS may take a task on Spot away at any time; with one task attempt that would end the run."
         reads: tuple[SettingPath, ...] = ((*at, "task", "capacity"),)
-        yield Problem(path=(*at, "max_task_attempts"), value=1, rule=rule, mend=3, reads=reads)
+        yield Problem(path=(*at, "max_task_attempts"), value=1, rule=rule, fix=3, reads=reads)
 
 
 def _network(network: Network) -> Iterator[Problem]:
@@ -109,9 +107,9 @@ def _network(network: Network) -> Iterator[Problem]:
         )
     if network.subnet_ids and not network.security_group_ids:
         rule = "Given subnets need a security group of their VPC, one that lets tasks reach AWS over HTTPS."
-        mend = ["sg-0123456789abcdef0"]
+        fix = ["sg-0123456789abcdef0"]
         reads: tuple[SettingPath, ...] = (("network", "security_group_ids"), ("network", "subnet_ids"))
-        yield Problem(path=("network", "security_group_ids"), value=[], rule=rule, mend=mend, reads=reads)
+        yield Problem(path=("network", "security_group_ids"), value=[], rule=rule, fix=fix, reads=reads)
     for unused in sorted({"cidr", "availability_zones"} & network.model_fields_set) if network.subnet_ids else ():
         rule = "No VPC is made when network.subnet_ids are given, so this would mean nothing."
         value = getattr(network, unused)
@@ -122,15 +120,15 @@ def _code(function: Function, at: SettingPath, root: Path) -> Iterator[Problem]:
     code = root / function.code
     if not code.is_dir() and not zipfile.is_zipfile(code):
         rule = f"There is no folder and no zip file at {str(code)!r}. The path is relative to the project's folder."
-        yield Problem(path=(*at, "code"), value=function.code, rule=rule, mend="lambdas/primary")
+        yield Problem(path=(*at, "code"), value=function.code, rule=rule, fix="lambdas/primary")
         return
     module = function.handler.rpartition(".")[0].replace(".", "/")
     if function.layers or _holds(code, module):  # a layer may bring the module
         return
     rule = f"{function.code!r} has no {module}.py, so Lambda could not import the handler's module."
-    mend = f"{_some_module(code)}.{function.handler.rpartition('.')[2]}"
+    fix = f"{_some_module(code)}.{function.handler.rpartition('.')[2]}"
     reads: tuple[SettingPath, ...] = ((*at, "code"), (*at, "layers"))
-    yield Problem(path=(*at, "handler"), value=function.handler, rule=rule, mend=mend, reads=reads)
+    yield Problem(path=(*at, "handler"), value=function.handler, rule=rule, fix=fix, reads=reads)
 
 
 def _holds(code: Path, module: str) -> bool:

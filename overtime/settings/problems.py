@@ -1,4 +1,4 @@
-"""How a wrong setting is told: where, which value, the rule it breaks, and the command that mends it."""
+"""How a wrong setting is told: where, which value, the rule it breaks, and the command that fixes it."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ class Problem:
     """What was given; `MISSING` or `WITHHELD` where there is nothing to show."""
     rule: str
     """What is allowed, and why."""
-    mend: object = None
-    """A value that is allowed; `None` when the way to mend it is to remove the key."""
+    fix: object = None
+    """A value that is allowed; `None` when the way to fix it is to remove the key."""
     reads: tuple[Path, ...] = ()
     """Other settings that the rule compares with."""
 
@@ -58,10 +58,10 @@ class Problem:
 
     @property
     def command(self) -> str:
-        """The command that mends it."""
-        if self.mend is None:
+        """The command that fixes it."""
+        if self.fix is None:
             return f"pulumi config rm --path {shlex.quote(config_key(self.path))}"
-        path, value = self.path, self.mend
+        path, value = self.path, self.fix
         while isinstance(value, (tuple, list, dict)):
             key, value = next(iter(value.items() if isinstance(value, dict) else enumerate(value)))
             path = (*path, key)
@@ -69,7 +69,7 @@ class Problem:
 
 
 class SettingsError(OvertimeError):
-    """Settings that cannot work: all of them at once, each with its mend. Raised before any resource is touched."""
+    """Settings that cannot work: all of them at once, each with its fix. Raised before any resource is touched."""
 
     problems: tuple[Problem, ...]
 

@@ -116,16 +116,16 @@ def _problem(detail: ErrorDetails, data: Mapping[str, object]) -> Problem:
     match detail["type"]:
         case rules.RULE:
             context = detail["ctx"]
-            mend = None if "[key]" in detail["loc"] else context["mend"]  # another value would not mend a key
-            return Problem(path=path, value=_value(path, data), rule=context["rule"], mend=mend)
+            fix = None if "[key]" in detail["loc"] else context["fix"]  # another value would not fix a key
+            return Problem(path=path, value=_value(path, data), rule=context["rule"], fix=fix)
         case "missing":
-            rule, mend = _REQUIRED[str(path[-1])]
-            return Problem(path=path, value=MISSING, rule=rule, mend=mend)
+            rule, fix = _REQUIRED[str(path[-1])]
+            return Problem(path=path, value=MISSING, rule=rule, fix=fix)
         case "extra_forbidden":
             return Problem(path=path, value=_value(path, data), rule=_unknown(path))
         case "too_short":
-            rule, mend = _REQUIRED.get(str(path[-1]), ("Give at least one, or leave the key out.", None))
-            return Problem(path=path, value=_value(path, data), rule=rule, mend=mend)
+            rule, fix = _REQUIRED.get(str(path[-1]), ("Give at least one, or leave the key out.", None))
+            return Problem(path=path, value=_value(path, data), rule=rule, fix=fix)
         case "tuple_type":
             rule = "This is a list: set its elements one by one, as [0], [1] and so on."
         case _:
@@ -185,7 +185,7 @@ def _harmless(value: object) -> bool:
 def _discreet(problem: Problem, secret_keys: Collection[str]) -> Problem:
     if problem.path[0] not in secret_keys or _harmless(problem.value):
         return problem
-    return Problem(path=problem.path, value=WITHHELD, rule=problem.rule, mend=problem.mend)
+    return Problem(path=problem.path, value=WITHHELD, rule=problem.rule, fix=problem.fix)
 
 
 def _mended(data: Mapping[str, object], found: list[Problem]) -> Settings | None:
@@ -196,10 +196,10 @@ def _mended(data: Mapping[str, object], found: list[Problem]) -> Settings | None
         target = copy
         for part in way:
             target = target[part]
-        if problem.mend is None and isinstance(target, dict):
+        if problem.fix is None and isinstance(target, dict):
             target.pop(last, None)
         else:
-            target[last] = problem.mend
+            target[last] = problem.fix
     try:
         return Settings.model_validate(copy)
     except ValidationError:

@@ -70,13 +70,13 @@ class Rescue(StrEnum):
     ANY = "any"
 
 
-def broken(rule: str, mend: object = None) -> PydanticCustomError:
-    """Make the error that says `rule` to people and offers `mend`."""
+def broken(rule: str, fix: object = None) -> PydanticCustomError:
+    """Make the error that says `rule` to people and offers `fix`."""
     # As context, not as template: pydantic would read braces in the text.
-    return PydanticCustomError(RULE, "{rule}", {"rule": rule, "mend": mend})
+    return PydanticCustomError(RULE, "{rule}", {"rule": rule, "fix": fix})
 
 
-def ruled(rule: str, mend: object = None) -> WrapValidator:
+def ruled(rule: str, fix: object = None) -> WrapValidator:
     """Say `rule` instead of pydantic's words when a value is refused."""
 
     def check(value: object, handler: ValidatorFunctionWrapHandler) -> object:
@@ -85,7 +85,7 @@ def ruled(rule: str, mend: object = None) -> WrapValidator:
         except ValidationError as error:
             if any(detail["type"] == RULE for detail in error.errors()):
                 raise
-            raise broken(rule, mend) from None
+            raise broken(rule, fix) from None
 
     return WrapValidator(check)
 

@@ -72,7 +72,7 @@ def _answering(
 
 
 def _abort_unfinished(context: grpc.ServicerContext, error: UnfinishedError) -> NoReturn:
-    """Let the engine keep a resource that is there but not as it should be, so that it is mended or deleted."""
+    """Let the engine keep a resource that is there but not as it should be, so that it is fixed or deleted."""
     detail = proto.ErrorResourceInitFailed(
         id=error.identity, properties=to_wire(error.state), inputs=to_wire(error.state), reasons=[str(error)]
     )

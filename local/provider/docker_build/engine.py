@@ -37,7 +37,7 @@ def build(image: ImageInputs) -> None:
     run(
         build_command(image, os.environ, buildkit=buildkit, bridge=bridge),
         because=(
-            f"The image {str(image.tags[0])!r} could not be built from {str(image.dockerfile)!r}. Mend what Docker "
+            f"The image {str(image.tags[0])!r} could not be built from {str(image.dockerfile)!r}. Fix what Docker "
             "says below; if it says nothing of the Dockerfile, is the container engine that DOCKER_HOST names running?"
         ),
         timeout_seconds=BUILD_SECONDS,

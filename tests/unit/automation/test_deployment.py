@@ -129,7 +129,7 @@ def test_failure_names_what_the_engine_said() -> None:
     assert str(error) == (
         "up of stack 'dev' failed:\n"
         "  error: creating role: AccessDenied\n"
-        "Mend what it says and run it again: what was done so far is in the state."
+        "Fix what it says and run it again: what was done so far is in the state."
     )
     assert [each.text for each in error.diagnostics] == ["creating role: AccessDenied"]
     assert (error.stack, error.action) == ("dev", "up")

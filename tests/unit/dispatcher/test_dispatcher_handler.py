@@ -207,7 +207,7 @@ def test_no_call_is_begun_that_may_not_end_in_time(handling: ModuleType, made: D
 def test_a_record_that_runs_out_of_time_is_left_to_the_queue(
     handling: ModuleType, made: Dispatcher, logged: io.StringIO
 ) -> None:
-    """The call that is not made reads as one that was not answered, which every later delivery can mend."""
+    """The call that is not made reads as one that was not answered, which every later delivery can fix."""
     assert made.config.function_name == "report"
     answer = handling.handler(batch("a"), Context(left=[60_000, 1]))
     assert answer["batchItemFailures"] == [{"itemIdentifier": "a"}]

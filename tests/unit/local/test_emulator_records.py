@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from local.emulator.mends.containers import empty_volumes, engine_options
-from local.emulator.mends.failure_records import (
+from local.emulator.patches.containers import empty_volumes, engine_options
+from local.emulator.patches.failure_records import (
     Condition,
     Failure,
     dead_letter_attributes,
@@ -16,8 +16,8 @@ from local.emulator.mends.failure_records import (
     error_document,
     first_bytes,
 )
-from local.emulator.mends.task_logs import lines
-from local.emulator.mends.workers import environment, exit_text
+from local.emulator.patches.task_logs import lines
+from local.emulator.patches.workers import environment, exit_text
 
 TIMEOUT = {
     "errorType": "Sandbox.Timedout",

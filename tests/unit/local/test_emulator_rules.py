@@ -11,8 +11,8 @@ import pytest
 from local.emulator import Call, Emulator, EmulatorSettings, read_calls
 from local.emulator.calls import write_call
 from local.emulator.faults import Fault, Faults, matches
-from local.emulator.mends import WRITTEN_FOR, check_version
-from local.emulator.mends.patching import replace
+from local.emulator.patches import WRITTEN_FOR, check_version
+from local.emulator.patches.patching import replace
 from local.errors import LocalError
 
 
@@ -73,8 +73,8 @@ def test_another_ministack_is_refused() -> None:
 
 
 def test_a_function_that_is_not_there_is_not_replaced() -> None:
-    """A mend whose place is gone fails at the start instead of doing nothing."""
-    with pytest.raises(LocalError, match=r"json has no 'no_such', which local/emulator/mends replaces"):
+    """A patch whose place is gone fails at the start instead of doing nothing."""
+    with pytest.raises(LocalError, match=r"json has no 'no_such', which local/emulator/patches replaces"):
         replace(json, "no_such", None)
 
 

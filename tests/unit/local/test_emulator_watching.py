@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from local.emulator.faults import Fault, Faults
-from local.emulator.mends.alarms import state_of
-from local.emulator.mends.deliveries import Undelivered, dead_letter_attributes, entry_bytes, without_exit_codes
-from local.emulator.mends.metrics import embedded, queue_measures
-from local.emulator.mends.task_events import detail_of, stopping
+from local.emulator.patches.alarms import state_of
+from local.emulator.patches.deliveries import Undelivered, dead_letter_attributes, entry_bytes, without_exit_codes
+from local.emulator.patches.metrics import embedded, queue_measures
+from local.emulator.patches.task_events import detail_of, stopping
 
 if TYPE_CHECKING:
     from pathlib import Path

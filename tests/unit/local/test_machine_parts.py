@@ -55,7 +55,7 @@ def test_the_base_image_takes_its_packages_from_the_lock() -> None:
 
 
 def test_a_lock_without_them_is_refused() -> None:
-    """The message names what is missing and the command that mends it."""
+    """The message names what is missing and the command that fixes it."""
     with pytest.raises(LocalError, match=r"does not name \['awslambdaric'\].* Run: make lock"):
         locked_packages(LOCK.replace("awslambdaric", "another"))
 

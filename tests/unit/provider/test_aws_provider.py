@@ -80,7 +80,7 @@ def test_a_refusal_names_resource_action_code_and_reason(aws: Aws, things: Thing
 
 
 def test_what_is_made_but_not_finished_is_kept(aws: Aws, things: Things) -> None:
-    """With its id the engine can mend or delete it; without, nobody would know of it."""
+    """With its id the engine can fix or delete it; without, nobody would know of it."""
     things.finish_error = refusal("Denied")
     with pytest.raises(UnfinishedError, match="was created, but not finished: AWS refused CreateThing") as caught:
         Provider(aws).create(THING, {"name": "n"})

@@ -34,7 +34,7 @@ def packed(*members: tuple[str, bytes, int], method: int = zipfile.ZIP_DEFLATED)
     with zipfile.ZipFile(data, "w", method) as opened:
         for name, content, attributes in members:
             member = zipfile.ZipInfo(name)
-            member.filename = name  # ZipInfo would mend some names
+            member.filename = name  # ZipInfo would fix some names
             member.external_attr, member.compress_type, member.create_system = attributes, method, 3
             opened.writestr(member, content)
     return data.getvalue()

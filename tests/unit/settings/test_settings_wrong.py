@@ -55,7 +55,7 @@ WRONG = yaml.safe_load(Path(__file__).with_name("wrong_settings.yaml").read_text
 
 @pytest.mark.parametrize("case", WRONG)
 def test_message(case: str, place: Place) -> None:
-    """A wrong setting is told with its path, its value, the rule and the command that mends it."""
+    """A wrong setting is told with its path, its value, the rule and the command that fixes it."""
     expected = "overtime: 1 setting cannot work\n\n" + indent(WRONG[case]["message"], "  ").rstrip("\n")
     assert report_of(WRONG[case]["given"], place).replace(str(place.root), "ROOT") == expected
 
@@ -99,7 +99,7 @@ def test_all_at_once(place: Place) -> None:
 
 
 def test_no_consequential_errors(place: Place) -> None:
-    """A rule that compares with a wrong setting stays silent until that one is mended."""
+    """A rule that compares with a wrong setting stays silent until that one is fixed."""
     text = report_of(configuration(task={"cpu": 1000, "memory_mib": 30720}), place)
     assert text.startswith("overtime: 1 setting cannot work")
     assert "task.cpu" in text

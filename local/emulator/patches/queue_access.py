@@ -7,9 +7,9 @@ import json
 import logging
 import time
 
-from local.emulator.mends import acting
-from local.emulator.mends.invocations import LAMBDA, refuse
-from local.emulator.mends.patching import Answer, Record, module, original, replace
+from local.emulator.patches import acting
+from local.emulator.patches.invocations import LAMBDA, refuse
+from local.emulator.patches.patching import Answer, Record, module, original, replace
 
 POLICY_PATIENCE_SECONDS = 8.0
 SENDING: tuple[str, ...] = ("SendMessage",)
@@ -114,4 +114,4 @@ def _role_of(name: str) -> str:
     return str((function.get("config") or {}).get("Role", ""))
 
 
-MENDS = (read_queues_with_the_functions_role, check_the_roles_permission_on_queues)
+PATCHES = (read_queues_with_the_functions_role, check_the_roles_permission_on_queues)

@@ -11,15 +11,15 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from local.emulator.mends import acting, dispatch
-from local.emulator.mends.failure_records import (
+from local.emulator.patches import acting, dispatch
+from local.emulator.patches.failure_records import (
     Condition,
     Failure,
     dead_letter_attributes,
     destination_record,
     error_document,
 )
-from local.emulator.mends.patching import Answer, Record, module, original, replace
+from local.emulator.patches.patching import Answer, Record, module, original, replace
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -237,4 +237,4 @@ def refuse(status: int, kind: str, message: str) -> Answer:
     return status, headers, json.dumps({"Type": "User", "message": message}).encode()
 
 
-MENDS = (keep_the_event_as_sent, retry_as_one_invocation)
+PATCHES = (keep_the_event_as_sent, retry_as_one_invocation)

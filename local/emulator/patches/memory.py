@@ -10,8 +10,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from local.emulator.mends import credentials, invocations, run_task, task_logs
-from local.emulator.mends.patching import Record, module, original, replace
+from local.emulator.patches import credentials, invocations, run_task, task_logs
+from local.emulator.patches.patching import Record, module, original, replace
 from local.emulator.settings import MEMORY_VARIABLE
 
 if TYPE_CHECKING:
@@ -137,4 +137,4 @@ def _keep_file() -> Path:
     return _memory_file().with_suffix(".keep")
 
 
-MENDS = (leave_containers_alone_over_a_restart,)
+PATCHES = (leave_containers_alone_over_a_restart,)

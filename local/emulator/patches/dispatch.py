@@ -1,4 +1,4 @@
-"""Around every call: faults on order, the record of calls, and what later mends must know of the call."""
+"""Around every call: faults on order, the record of calls, and what later patches must know of the call."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from local.emulator.calls import Call, write_call
 from local.emulator.faults import Faults
-from local.emulator.mends import credentials
-from local.emulator.mends.patching import Answer, Record, module, original, replace
+from local.emulator.patches import credentials
+from local.emulator.patches.patching import Answer, Record, module, original, replace
 from local.emulator.settings import CALLS_VARIABLE, FAULTS_VARIABLE
 
 if TYPE_CHECKING:
@@ -111,4 +111,4 @@ def _identify(method: str, path: str, headers: Record, body: bytes, query: Recor
     return service, action, resource
 
 
-MENDS = (watch_every_call, watch_every_permission)
+PATCHES = (watch_every_call, watch_every_permission)

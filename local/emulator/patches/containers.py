@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
-from local.emulator.mends import acting, registry
-from local.emulator.mends.patching import Record, module, original, replace
-from local.emulator.mends.run_task import TASKS
+from local.emulator.patches import acting, registry
+from local.emulator.patches.patching import Record, module, original, replace
+from local.emulator.patches.run_task import TASKS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -187,4 +187,4 @@ def _check_the_execution_role(ecs: Any, image: str, task_arn: str) -> None:  # n
             raise ecs._ImagePullError(acting.refusal(role, action, resource))  # noqa: SLF001
 
 
-MENDS = (run_containers_as_defined, pull_with_the_execution_role, tell_why_containers_stopped)
+PATCHES = (run_containers_as_defined, pull_with_the_execution_role, tell_why_containers_stopped)

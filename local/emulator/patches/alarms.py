@@ -8,7 +8,7 @@ import time
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from local.emulator.mends.patching import Answer, Record, module, original, replace
+from local.emulator.patches.patching import Answer, Record, module, original, replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -127,4 +127,4 @@ def _evaluate_again(evaluate: Callable[[Record], None]) -> None:
                 evaluate(alarm)
 
 
-MENDS = (tell_dimension_sets_apart, keep_metric_math, evaluate_alarms_by_their_own_metric)
+PATCHES = (tell_dimension_sets_apart, keep_metric_math, evaluate_alarms_by_their_own_metric)

@@ -6,7 +6,7 @@ import contextlib
 import json
 import os
 
-from local.emulator.mends.patching import Answer, Record, module, original, replace
+from local.emulator.patches.patching import Answer, Record, module, original, replace
 
 
 def address() -> str:
@@ -110,4 +110,4 @@ def forget_images() -> None:
                     client.images.remove(name)
 
 
-MENDS = (serve_the_registry_here, log_in_here, tell_the_size_of_images, forget_deleted_images)
+PATCHES = (serve_the_registry_here, log_in_here, tell_the_size_of_images, forget_deleted_images)

@@ -1,4 +1,4 @@
-"""ministack's differences from AWS, mended: one function a difference, which names AWS's way in its docstring."""
+"""ministack's differences from AWS, patched: one function a difference, which names AWS's way in its docstring."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import importlib.metadata
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from local.emulator.mends.patching import module
+from local.emulator.patches.patching import module
 from local.errors import LocalError
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ WRITTEN_FOR = "1.5.33"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Mended:
+class Patched:
     """The emulator, ready to serve."""
 
     application: ASGIFramework
@@ -27,7 +27,7 @@ class Mended:
 
 
 def check_version(installed: str) -> None:
-    """Refuse another ministack than the one whose insides the mends know.
+    """Refuse another ministack than the one whose insides the patches know.
 
     Raises:
         LocalError: it is another one.
@@ -35,22 +35,22 @@ def check_version(installed: str) -> None:
     """
     if installed != WRITTEN_FOR:
         raise LocalError(
-            f"ministack {installed!r} is installed, but local/emulator/mends was written for {WRITTEN_FOR}: it "
+            f"ministack {installed!r} is installed, but local/emulator/patches was written for {WRITTEN_FOR}: it "
             "replaces functions inside ministack, which may be others now. Run `make setup` for the locked version, or "
-            "read ministack's changes, adapt the mends and their tests, and set WRITTEN_FOR."
+            "read ministack's changes, adapt the patches and their tests, and set WRITTEN_FOR."
         )
 
 
-def apply() -> Mended:
-    """Load ministack and mend it.
+def apply() -> Patched:
+    """Load ministack and patch it.
 
     Raises:
-        LocalError: this is not the ministack that the mends were written for.
+        LocalError: this is not the ministack that the patches were written for.
 
     """
     check_version(importlib.metadata.version("ministack"))
 
-    from local.emulator.mends import (  # noqa: PLC0415 - these load ministack
+    from local.emulator.patches import (  # noqa: PLC0415 - these load ministack
         alarms,
         authorization,
         containers,
@@ -69,25 +69,25 @@ def apply() -> Mended:
         workers,
     )
 
-    for mend in (
-        *dispatch.MENDS,
-        *authorization.MENDS,
-        *registry.MENDS,
-        *workers.MENDS,
-        *invocations.MENDS,
-        *queue_access.MENDS,
-        *credentials.MENDS,
-        *run_task.MENDS,
-        *containers.MENDS,
-        *task_logs.MENDS,
-        *interruptions.MENDS,
-        *task_events.MENDS,
-        *deliveries.MENDS,
-        *metrics.MENDS,
-        *alarms.MENDS,
-        *memory.MENDS,
+    for patch in (
+        *dispatch.PATCHES,
+        *authorization.PATCHES,
+        *registry.PATCHES,
+        *workers.PATCHES,
+        *invocations.PATCHES,
+        *queue_access.PATCHES,
+        *credentials.PATCHES,
+        *run_task.PATCHES,
+        *containers.PATCHES,
+        *task_logs.PATCHES,
+        *interruptions.PATCHES,
+        *task_events.PATCHES,
+        *deliveries.PATCHES,
+        *metrics.PATCHES,
+        *alarms.PATCHES,
+        *memory.PATCHES,
     ):
-        mend()
+        patch()
     if not memory.forgotten():
         memory.remember()
 
@@ -99,4 +99,4 @@ def apply() -> Mended:
             workers.stop_all()
             registry.forget_images()
 
-    return Mended(application=module("app").app, clean_up=clean_up)
+    return Patched(application=module("app").app, clean_up=clean_up)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from local.emulator.mends.patching import Answer, Record, module, original, replace
+from local.emulator.patches.patching import Answer, Record, module, original, replace
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -122,4 +122,4 @@ def hand_out_the_task_roles_credentials() -> None:
     replace(ecs, "_register_metadata", register)
 
 
-MENDS = (hand_out_the_task_roles_credentials,)
+PATCHES = (hand_out_the_task_roles_credentials,)

@@ -9,7 +9,7 @@ import json
 import logging
 from typing import TYPE_CHECKING
 
-from local.emulator.mends.patching import Answer, Record, module, original, replace
+from local.emulator.patches.patching import Answer, Record, module, original, replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -142,4 +142,4 @@ def _send(task: Record) -> None:
         log.exception("the event of task %s at %s is lost", task["taskArn"], task["lastStatus"])
 
 
-MENDS = (tell_when_tasks_start, tell_when_tasks_stop, tell_when_stops_are_asked_for)
+PATCHES = (tell_when_tasks_start, tell_when_tasks_stop, tell_when_stops_are_asked_for)

@@ -9,8 +9,8 @@ import subprocess
 import threading
 from typing import TYPE_CHECKING, Any
 
-from local.emulator.mends import acting
-from local.emulator.mends.patching import Record, module, original, replace
+from local.emulator.patches import acting
+from local.emulator.patches.patching import Record, module, original, replace
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -155,7 +155,7 @@ def _kill(process: subprocess.Popen[str] | None) -> None:
             os.killpg(process.pid, signal.SIGKILL)
 
 
-MENDS = (
+PATCHES = (
     give_functions_an_environment_of_their_own,
     end_functions_for_good,
     tell_how_a_function_exited,

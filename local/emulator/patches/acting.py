@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from local.emulator.calls import Call
-from local.emulator.mends import dispatch
-from local.emulator.mends.credentials import assumed_role
-from local.emulator.mends.patching import Record, module
+from local.emulator.patches import dispatch
+from local.emulator.patches.credentials import assumed_role
+from local.emulator.patches.patching import Record, module
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -7,7 +7,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
-from local.emulator.mends.patching import Record, module, original, replace
+from local.emulator.patches.patching import Record, module, original, replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -114,4 +114,4 @@ def _numbers(member: object) -> list[float]:
     return [float(value) for value in numbers] if len(numbers) == len(values) else []
 
 
-MENDS = (read_metrics_from_logs, measure_queues)
+PATCHES = (read_metrics_from_logs, measure_queues)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from local.emulator.faults import Faults
-from local.emulator.mends.patching import Answer, Record, module, original, replace
+from local.emulator.patches.patching import Answer, Record, module, original, replace
 from local.emulator.settings import FAULTS_VARIABLE, MINUTE_VARIABLE
 
 if TYPE_CHECKING:
@@ -206,7 +206,7 @@ def _keep(target: Record, rule: Record, event: Record, why: Undelivered) -> None
     module("services.lambda_svc").esm_wake.set()
 
 
-MENDS = (
+PATCHES = (
     invoke_functions_asynchronously,
     deliver_with_the_targets_permission,
     deliver_as_ordered,

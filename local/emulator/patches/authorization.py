@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-from local.emulator.mends.patching import Record, module, original, replace
+from local.emulator.patches.patching import Record, module, original, replace
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -123,4 +123,4 @@ def _json(body: bytes) -> Record:
     return found if isinstance(found, dict) else {}
 
 
-MENDS = (count_loopback_as_tls, name_the_layer_actions, name_the_task_resources)
+PATCHES = (count_loopback_as_tls, name_the_layer_actions, name_the_task_resources)

@@ -31,8 +31,8 @@ def original(owner: object, name: str) -> Any:  # noqa: ANN401 - ministack is un
     if not hasattr(owner, name):
         where = getattr(owner, "__name__", repr(owner))
         raise LocalError(
-            f"{where} has no {name!r}, which local/emulator/mends replaces: ministack's insides are not the ones that "
-            "the mends were written for. Run `make setup` for the locked version."
+            f"{where} has no {name!r}, which local/emulator/patches replaces: ministack's insides are not the ones "
+            "that the patches were written for. Run `make setup` for the locked version."
         )
     return getattr(owner, name)
 

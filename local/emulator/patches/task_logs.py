@@ -6,9 +6,9 @@ import contextlib
 import time
 from typing import TYPE_CHECKING, Any
 
-from local.emulator.mends import acting
-from local.emulator.mends.patching import Record, module, replace
-from local.emulator.mends.run_task import TASKS
+from local.emulator.patches import acting
+from local.emulator.patches.patching import Record, module, replace
+from local.emulator.patches.run_task import TASKS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -142,4 +142,4 @@ def _check_the_execution_role(ecs: Any, config: Record, task_arn: str) -> None: 
             )
 
 
-MENDS = (forward_whole_lines_with_the_execution_role,)
+PATCHES = (forward_whole_lines_with_the_execution_role,)

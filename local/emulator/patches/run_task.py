@@ -8,8 +8,8 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from local.emulator.mends import acting
-from local.emulator.mends.patching import Answer, Record, module, original, replace
+from local.emulator.patches import acting
+from local.emulator.patches.patching import Answer, Record, module, original, replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -223,7 +223,7 @@ def _error(kind: str, message: str, **more: object) -> Answer:
     return 400, {"Content-Type": "application/x-amz-json-1.1", "x-amzn-errortype": kind}, body
 
 
-MENDS = (
+PATCHES = (
     refuse_what_ecs_refuses,
     name_the_group_after_the_family,
     answer_a_repeated_token_with_the_same_task,

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from local.emulator.faults import Faults
-from local.emulator.mends import task_events
-from local.emulator.mends.patching import Record, module, original, replace
-from local.emulator.mends.run_task import begin_to_stop
+from local.emulator.patches import task_events
+from local.emulator.patches.patching import Record, module, original, replace
+from local.emulator.patches.run_task import begin_to_stop
 from local.emulator.settings import FAULTS_VARIABLE
 
 if TYPE_CHECKING:
@@ -77,4 +77,4 @@ def _text(task: Record) -> str:
     return json.dumps(task, default=str)
 
 
-MENDS = (end_tasks_before_they_start, end_running_tasks)
+PATCHES = (end_tasks_before_they_start, end_running_tasks)
