@@ -27,6 +27,7 @@ def problems(settings: Settings, place: Place) -> Iterator[Problem]:
         yield from _times(function, at, settings.retention.runs_days)
         yield from _rescue(function, at)
         yield from _relaunches(function, at)
+        yield from _keys(function, at)
         yield from _code(function, at, place.root)
     yield from _network(settings.network)
 
@@ -96,6 +97,15 @@ def _relaunches(function: Function, at: SettingPath) -> Iterator[Problem]:
         rule = "AWS may take a task on Spot away at any time; with one task attempt that would end the run."
         reads: tuple[SettingPath, ...] = ((*at, "task", "capacity"),)
         yield Problem(path=(*at, "max_task_attempts"), value=1, rule=rule, fix=3, reads=reads)
+
+
+def _keys(function: Function, at: SettingPath) -> Iterator[Problem]:
+    told = function.destinations
+    if told.kms_key_arns and not told.arns:
+        rule = "There is no destination, so the watcher would get rights on keys that it has no use for."
+        path = (*at, "destinations", "kms_key_arns")
+        reads: tuple[SettingPath, ...] = ((*at, "destinations"),)
+        yield Problem(path=path, value=list(told.kms_key_arns), rule=rule, reads=reads)
 
 
 def _network(network: Network) -> Iterator[Problem]:

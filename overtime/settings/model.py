@@ -65,6 +65,8 @@ class Destinations(Section):
     """ARN of the queue, topic, event bus or function that is told of runs that succeeded."""
     on_failure: watch_rules.DestinationArn | None = None
     """Likewise of runs that failed, timed out, were cancelled, or were not rescued."""
+    kms_key_arns: tuple[watch_rules.KmsKeyArn, ...] = ()
+    """ARNs of the KMS keys that these queues and topics are encrypted with; the watcher gets the right to use them."""
 
     @property
     def arns(self) -> list[str]:

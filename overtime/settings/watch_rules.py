@@ -45,6 +45,18 @@ DestinationArn = Annotated[
         "arn:aws:sqs:eu-west-1:123456789012:finished-runs",
     ),
 ]
+KmsKeyArn = Annotated[
+    str,
+    StringConstraints(
+        # A key's id is a UUID, with mrk- and without hyphens that of a multi-region key.
+        pattern=r"^arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/"
+        r"([0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|mrk-[0-9a-f]{32})$"
+    ),
+    ruled(
+        "A KMS key is named by its own ARN, arn:aws:kms:REGION:ACCOUNT:key/ID: rights on an alias are none on the key.",
+        "arn:aws:kms:eu-west-1:123456789012:key/12345678-90ab-cdef-1234-567890abcdef",
+    ),
+]
 LongestRun = Annotated[
     Seconds,
     Field(ge=SHORTEST_RUN_SECONDS, le=LONGEST_RUN_SECONDS),

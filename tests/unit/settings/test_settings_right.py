@@ -146,6 +146,20 @@ def test_destinations(arn: str, place: Place) -> None:
 @pytest.mark.parametrize(
     "arn",
     [
+        "arn:aws:kms:eu-west-1:123456789012:key/12345678-90ab-cdef-1234-567890abcdef",
+        "arn:aws-us-gov:kms:us-gov-west-1:123456789012:key/mrk-1234567890abcdef1234567890abcdef",
+    ],
+)
+def test_keys_of_destinations(arn: str, place: Place) -> None:
+    """Keys of one region and of several are taken."""
+    queue = "arn:aws:sqs:eu-west-1:123456789012:finished-runs"
+    settings = parse(one(destinations={"on_success": queue, "kms_key_arns": [arn]}), place)
+    assert settings.functions["report"].destinations.kms_key_arns == (arn,)
+
+
+@pytest.mark.parametrize(
+    "arn",
+    [
         "arn:aws:sns:eu-west-1:123456789012:on-call",
         "arn:aws:lambda:eu-west-1:123456789012:function:page:live",
         "arn:aws:ssm:eu-west-1:123456789012:opsitem:2#CATEGORY=Availability",
