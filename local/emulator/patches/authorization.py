@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _LAYER_PATH = re.compile(r"/2018-10-31/layers/([^/]+)/versions/(\d+)/?$")
+_RECURSION_PATH = re.compile(r"/2024-08-31/functions/[^/]+/recursion-config/?$")
+_RECURSION_ACTIONS = {"GET": "lambda:GetFunctionRecursionConfig", "PUT": "lambda:PutFunctionRecursionConfig"}
 
 
 def count_loopback_as_tls() -> None:
@@ -60,6 +62,25 @@ def name_the_layer_actions() -> None:
 
     replace(actions, "extract_iam_action", action)
     replace(actions, "extract_resource_arn", resource)
+
+
+def name_the_recursion_actions() -> None:
+    """Ask for the actions of its own that a function's recursion config is read and set with, on the function.
+
+    Service Authorization Reference, AWS Lambda: GetFunctionRecursionConfig, PutFunctionRecursionConfig.
+    """
+    actions = module("core.iam_actions")
+    inner = original(actions, "extract_iam_action")
+
+    def action(  # noqa: PLR0913, PLR0917 - ministack's signature
+        service: str, method: str, path: str, headers: Record, body: bytes, query: Record
+    ) -> str | None:
+        if service == "lambda" and _RECURSION_PATH.match(path):
+            return _RECURSION_ACTIONS.get(method)
+        found: str | None = inner(service, method, path, headers, body, query)
+        return found
+
+    replace(actions, "extract_iam_action", action)
 
 
 def name_the_task_resources() -> None:
@@ -123,4 +144,4 @@ def _json(body: bytes) -> Record:
     return found if isinstance(found, dict) else {}
 
 
-PATCHES = (count_loopback_as_tls, name_the_layer_actions, name_the_task_resources)
+PATCHES = (count_loopback_as_tls, name_the_layer_actions, name_the_recursion_actions, name_the_task_resources)
