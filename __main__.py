@@ -13,9 +13,9 @@ from overtime.program import build
 
 def main() -> None:
     """Build this stack. What people can fix is told without a stack trace."""
-    place = settings.Place(project=pulumi.get_project(), stack=pulumi.get_stack(), root=Path.cwd())
+    context = settings.StackContext(project=pulumi.get_project(), stack=pulumi.get_stack(), root=Path.cwd())
     try:
-        outputs = build(settings.load(place), place, sources=".")
+        outputs = build(settings.load(context), context, sources=".")
     except OvertimeError as error:
         raise pulumi.RunError(str(error)) from None
     for name, value in outputs.items():

@@ -19,12 +19,12 @@ from components.watcher import Watcher, WatcherArgs
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from overtime.settings import Place, Settings
+    from overtime.settings import Settings, StackContext
 
 Outputs = dict[str, object]
 
 
-def build(settings: Settings, place: Place, *, sources: str = str(SOURCES)) -> Outputs:
+def build(settings: Settings, context: StackContext, *, sources: str = str(SOURCES)) -> Outputs:
     """Declare every resource of the stack, and give what it exports.
 
     `sources` is the folder that holds `runner/`, as the engine finds it. An engine that works in this very folder is
@@ -46,18 +46,18 @@ def build(settings: Settings, place: Place, *, sources: str = str(SOURCES)) -> O
             sources=sources,
         ),
     )
-    functions = {key: _function(key, settings, place, platform) for key in settings.functions}
+    functions = {key: _function(key, settings, context, platform) for key in settings.functions}
     return {
         "functions": {key: _told(function) for key, function in functions.items()},
         "cluster_arn": platform.cluster_arn,
         "ledger_table": platform.ledger.table_name,
         "ledger_bucket": platform.ledger.bucket_name,
         "image_uris": {"/".join(key): uri for key, uri in platform.image_uris.items()},
-        **_watched(settings, place, platform, functions),
+        **_watched(settings, context, platform, functions),
     }
 
 
-def _function(key: str, settings: Settings, place: Place, platform: Platform) -> FargateFallback:
+def _function(key: str, settings: Settings, context: StackContext, platform: Platform) -> FargateFallback:
     options = settings.functions[key]
     failures = FailureQueue(
         key, FailureQueueArgs(consumer_timeout_seconds=TIMEOUT_SECONDS, max_receive_count=options.max_receive_count)
@@ -65,9 +65,9 @@ def _function(key: str, settings: Settings, place: Place, platform: Platform) ->
     function = PrimaryFunction(
         key,
         PrimaryFunctionArgs(
-            function_name=place.function_name(key),
+            function_name=context.function_name(key),
             function=options,
-            root=place.root,
+            root=context.root,
             logs_days=settings.retention.logs_days,
             failure_queue_arn=failures.arn,
         ),
@@ -98,12 +98,14 @@ def _told(fallback: FargateFallback) -> Outputs:
     }
 
 
-def _watched(settings: Settings, place: Place, platform: Platform, functions: Mapping[str, FargateFallback]) -> Outputs:
+def _watched(
+    settings: Settings, context: StackContext, platform: Platform, functions: Mapping[str, FargateFallback]
+) -> Outputs:
     child = pulumi.ResourceOptions(parent=platform)
     watcher = Watcher(
         "overtime-watcher",
         WatcherArgs(
-            function_name=place.watcher_name, functions=functions, platform=platform, retention=settings.retention
+            function_name=context.watcher_name, functions=functions, platform=platform, retention=settings.retention
         ),
         child,
     )
@@ -124,7 +126,7 @@ def _watched(settings: Settings, place: Place, platform: Platform, functions: Ma
         dashboard = Dashboard(
             "overtime-dashboard",
             DashboardArgs(
-                dashboard_name=place.dashboard_name,
+                dashboard_name=context.dashboard_name,
                 region=platform.region,
                 functions=functions,
                 watcher=watcher,

@@ -16,7 +16,7 @@ from overtime.automation.events import Discretion
 from overtime.automation.listener import Listener
 from overtime.automation.program import Program
 from overtime.errors import OvertimeError
-from overtime.settings import Place, Settings, parse, verify
+from overtime.settings import Settings, StackContext, parse, verify
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -32,7 +32,7 @@ class Deployment:
     """
 
     settings: Settings
-    place: Place
+    context: StackContext
 
     def __init__(  # noqa: PLR0913 - each is a fact of its own, and all but two have defaults
         self,
@@ -49,16 +49,18 @@ class Deployment:
         `root` is the folder that relative `code` paths start from, by default the current one. `region` is AWS's, by
         default that of `AWS_REGION` or the AWS profile. `stack` may say `organization/stack`.
         """
-        self.place = Place(project=project, stack=stack.rpartition("/")[2], root=(root or Path.cwd()).resolve())
+        self.context = StackContext(
+            project=project, stack=stack.rpartition("/")[2], root=(root or Path.cwd()).resolve()
+        )
         if isinstance(settings, Settings):
-            verify(settings, self.place)
+            verify(settings, self.context)
             self.settings = settings
         else:
-            self.settings = parse(settings, self.place)
+            self.settings = parse(settings, self.context)
         self._stack, self._region, self._engine = stack, region, engine or Engine()
 
     def __repr__(self) -> str:
-        return f"Deployment(project={self.place.project!r}, stack={self._stack!r}, region={self._region!r})"
+        return f"Deployment(project={self.context.project!r}, stack={self._stack!r}, region={self._region!r})"
 
     def preview(self, on_event: OnEvent | None = None) -> Result:
         """Tell what `up` would do; nothing is touched but the stack's own entry in the backend."""
@@ -114,8 +116,8 @@ class Deployment:
     @contextmanager
     def _selected(self, action: str, listener: Listener, *, create: bool) -> Iterator[automation.Stack]:
         command = self._engine.command(self._stack, action)
-        program = Program(self.settings, self.place)
-        with workspace(self.place, self._engine, command, region=self._region, program=program) as work:
+        program = Program(self.settings, self.context)
+        with workspace(self.context, self._engine, command, region=self._region, program=program) as work:
             choose = automation.Stack.create_or_select if create else automation.Stack.select
             try:
                 yield choose(self._stack, work)

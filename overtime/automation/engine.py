@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
-    from overtime.settings import Place
+    from overtime.settings import StackContext
 
 HOW_TO_INSTALL = "https://www.pulumi.com/docs/install/"
 
@@ -64,11 +64,11 @@ class Engine:
 
 @contextmanager
 def workspace(
-    place: Place, engine: Engine, command: PulumiCommand, *, region: str | None, program: Callable[[], None]
+    context: StackContext, engine: Engine, command: PulumiCommand, *, region: str | None, program: Callable[[], None]
 ) -> Iterator[LocalWorkspace]:
     """Give the engine a project and a stack to work with, and remove them afterwards."""
     project = ProjectSettings(
-        name=place.project,
+        name=context.project,
         runtime="python",
         # The engine's working folder: there it finds what the runner image is built from, whoever deploys.
         main=str(SOURCES),
@@ -82,6 +82,6 @@ def workspace(
             env_vars=engine.variables(),
             secrets_provider=engine.secrets_provider,
             project_settings=project,
-            stack_settings={place.stack: stack},
+            stack_settings={context.stack: stack},
             pulumi_command=command,
         )

@@ -10,7 +10,7 @@ from overtime.errors import OvertimeError
 from overtime.program import build
 
 if TYPE_CHECKING:
-    from overtime.settings import Place, Settings
+    from overtime.settings import Settings, StackContext
 
 
 class Program:
@@ -18,13 +18,13 @@ class Program:
 
     error: Exception | None = None
 
-    def __init__(self, settings: Settings, place: Place) -> None:
-        self._settings, self._place = settings, place
+    def __init__(self, settings: Settings, context: StackContext) -> None:
+        self._settings, self._context = settings, context
 
     def __call__(self) -> None:
         """Declare the stack's resources and its exports."""
         try:
-            outputs = build(self._settings, self._place, sources=".")
+            outputs = build(self._settings, self._context, sources=".")
         except OvertimeError as error:
             self.error = error
             raise pulumi.RunError(str(error)) from None

@@ -18,7 +18,7 @@ from overtime.settings.model import (
     Settings,
     Task,
 )
-from overtime.settings.names import Place
+from overtime.settings.names import StackContext
 from overtime.settings.problems import Problem, SettingsError
 from overtime.settings.read import load, parse, verify
 
@@ -32,12 +32,12 @@ __all__ = [
     "Image",
     "Network",
     "Permission",
-    "Place",
     "Problem",
     "Rescue",
     "Retention",
     "Settings",
     "SettingsError",
+    "StackContext",
     "Task",
     "load",
     "parse",

@@ -14,26 +14,26 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from overtime.settings.model import Function, Network, Settings
-    from overtime.settings.names import Place
+    from overtime.settings.names import StackContext
     from overtime.settings.problems import Path as SettingPath
 
 
-def problems(settings: Settings, place: Place) -> Iterator[Problem]:
+def problems(settings: Settings, context: StackContext) -> Iterator[Problem]:
     """Give every problem that only shows when settings are looked at together."""
     for key, function in settings.functions.items():
         at: SettingPath = ("functions", key)
-        yield from _name(key, at, place)
+        yield from _name(key, at, context)
         yield from _sizes(function, at)
         yield from _times(function, at, settings.retention.runs_days)
         yield from _rescue(function, at)
         yield from _relaunches(function, at)
         yield from _keys(function, at)
-        yield from _code(function, at, place.root)
+        yield from _code(function, at, context.root)
     yield from _network(settings.network)
 
 
-def _name(key: str, at: SettingPath, place: Place) -> Iterator[Problem]:
-    name = place.function_name(key)
+def _name(key: str, at: SettingPath, context: StackContext) -> Iterator[Problem]:
+    name = context.function_name(key)
     if not names.KEY.fullmatch(key) or len(key) > names.LONGEST_KEY:
         rule = f"A function's key has at most {names.LONGEST_KEY} lower-case letters, digits, - and _, a letter first."
         yield Problem(path=at, value=key, rule=f"{rule} Move the section to such a key.")
@@ -43,7 +43,7 @@ def _name(key: str, at: SettingPath, place: Place) -> Iterator[Problem]:
     elif key == names.WATCHER_KEY:
         rule = "This key is kept for the name of the stack's own watcher. Choose another."
         yield Problem(path=at, value=key, rule=rule)
-    elif not place.fits_lambda(key):
+    elif not context.fits_lambda(key):
         rule = (
             f"The function would be named {name!r} ({len(name)} characters); with {names.DISPATCHER_SUFFIX} it must fit"
             f" Lambda's 64 letters, digits, - and _, so at most {names.LONGEST_FUNCTION_NAME}. Shorten the key or the"
@@ -144,9 +144,9 @@ def _code(function: Function, at: SettingPath, root: Path) -> Iterator[Problem]:
 def _holds(code: Path, module: str) -> bool:
     """Tell whether the code has the module: as source, package, or compiled."""
     if code.is_dir():
-        place = (code / module).parent
+        folder = (code / module).parent
         files = [
-            child.relative_to(code).as_posix() for pattern in ("*", "*/__init__.py") for child in place.glob(pattern)
+            child.relative_to(code).as_posix() for pattern in ("*", "*/__init__.py") for child in folder.glob(pattern)
         ]
     else:
         files = _members(code)

@@ -21,7 +21,7 @@ _LAMBDA_NAME = re.compile(r"[A-Za-z0-9_-]+")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Place:
+class StackContext:
     """Where settings apply: what the names and the relative paths in them are relative to."""
 
     project: str

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from pydantic_core import ErrorDetails
 
-    from overtime.settings.names import Place
+    from overtime.settings.names import StackContext
     from overtime.settings.problems import Path
 
 _REQUIRED: Mapping[str, tuple[str, object]] = {
@@ -62,17 +62,17 @@ _FUNCTION_SECTIONS: Mapping[str, type[Section]] = {
 }
 
 
-def load(place: Place) -> Settings:
+def load(context: StackContext) -> Settings:
     """Read the running stack's `overtime:` configuration. Raises `SettingsError`."""
     prefix = f"{NAMESPACE}:"
     # Every key, not only the known ones: `pulumi.Config` cannot list what is set, and a typo must not pass unseen.
     stored = {**pulumi_config.get_config_env(), **pulumi_config.CONFIG.get()}
     data = {key.removeprefix(prefix): _decoded(value) for key, value in stored.items() if key.startswith(prefix)}
     secret = {key for key in data if pulumi.runtime.is_config_secret(prefix + key)}
-    return parse(data, place, secret_keys=secret)
+    return parse(data, context, secret_keys=secret)
 
 
-def parse(data: Mapping[str, object], place: Place, *, secret_keys: Collection[str] = ()) -> Settings:
+def parse(data: Mapping[str, object], context: StackContext, *, secret_keys: Collection[str] = ()) -> Settings:
     """Check a mapping and make `Settings` of it. Raises `SettingsError` with everything that is wrong.
 
     `secret_keys` are the top-level keys that hold a secret somewhere: no text below them appears in an error.
@@ -88,7 +88,7 @@ def parse(data: Mapping[str, object], place: Place, *, secret_keys: Collection[s
         wrong = [problem.path for problem in found]
         found += [
             problem
-            for problem in combined_problems(settings, place)
+            for problem in combined_problems(settings, context)
             if not any(_overlap(path, bad) for path in (problem.path, *problem.reads) for bad in wrong)
         ]
     if found or settings is None:
@@ -96,9 +96,9 @@ def parse(data: Mapping[str, object], place: Place, *, secret_keys: Collection[s
     return settings
 
 
-def verify(settings: Settings, place: Place) -> None:
-    """Check settings that were made in Python against this place. Raises `SettingsError`."""
-    if found := list(combined_problems(settings, place)):
+def verify(settings: Settings, context: StackContext) -> None:
+    """Check settings that were made in Python against this context. Raises `SettingsError`."""
+    if found := list(combined_problems(settings, context)):
         raise SettingsError(found)
 
 

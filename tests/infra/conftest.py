@@ -9,7 +9,7 @@ from pulumi.runtime import mocks
 from pulumi.runtime.settings import ROOT
 
 from overtime.program import build
-from overtime.settings import Place, parse
+from overtime.settings import StackContext, parse
 from tests.infra.recording import Answers, Monitor, Recorder
 
 if TYPE_CHECKING:
@@ -41,14 +41,14 @@ def run(recorder: Recorder) -> Run:
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Place:
+def context(tmp_path: Path) -> StackContext:
     """Make a folder with a function's code in it."""
     (tmp_path / "handler.py").write_text("def handler(event, context): ...")
-    return Place(project="overtime", stack="test", root=tmp_path)
+    return StackContext(project="overtime", stack="test", root=tmp_path)
 
 
 @pytest.fixture
-def deploy(run: Run, place: Place) -> Deploy:
+def deploy(run: Run, context: StackContext) -> Deploy:
     """Build a stack with functions of these settings, and give its exports."""
 
     def deploy(functions: dict[str, dict[str, Any]] | None = None, **more: object) -> dict[str, Any]:
@@ -59,7 +59,7 @@ def deploy(run: Run, place: Place) -> Deploy:
         outputs: dict[str, Any] = {}
 
         def program() -> pulumi.Output[None]:
-            exports = build(parse({"functions": whole, **more}, place), place)
+            exports = build(parse({"functions": whole, **more}, context), context)
             return pulumi.Output.from_input(exports).apply(outputs.update)
 
         run(program)

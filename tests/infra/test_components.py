@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from components.fargate_fallback import FargateFallback
     from components.watcher import Watcher
-    from overtime.settings import Place
+    from overtime.settings import StackContext
     from tests.infra.conftest import Deploy, Run
     from tests.infra.recording import Recorder
 
@@ -256,11 +256,11 @@ EXPECTED = {
 
 
 @pytest.mark.parametrize("component", EXPECTED)
-def test_children(component: str, run: Run, recorder: Recorder, place: Place) -> None:
+def test_children(component: str, run: Run, recorder: Recorder, context: StackContext) -> None:
     """Made twice, a component has exactly these children, named after it and below it, and registers its outputs."""
     expected = EXPECTED[component]
 
-    run(lambda: [expected.make(name, place.root) for name in ("one", "two")])
+    run(lambda: [expected.make(name, context.root) for name in ("one", "two")])
 
     for name in ("one", "two"):
         self = recorder.one(f"index:{component}", name)

@@ -10,7 +10,7 @@ import pytest
 from tests.infra.recording import Secret
 
 if TYPE_CHECKING:
-    from overtime.settings import Place
+    from overtime.settings import StackContext
     from tests.infra.conftest import Deploy
     from tests.infra.recording import Recorder
 
@@ -110,11 +110,11 @@ def test_log_group(deploy: Deploy, recorder: Recorder) -> None:
     assert logs == {"name": "/aws/lambda/overtime-test-report", "retentionInDays": 7}
 
 
-def test_code_of_a_folder(deploy: Deploy, recorder: Recorder, place: Place) -> None:
+def test_code_of_a_folder(deploy: Deploy, recorder: Recorder, context: StackContext) -> None:
     """A folder's code is what people wrote, without caches that would change the archive from one run to the next."""
-    (place.root / "pkg" / "__pycache__").mkdir(parents=True)
-    (place.root / "pkg" / "mod.py").write_text("")
-    (place.root / "pkg" / "__pycache__" / "mod.pyc").write_text("")
+    (context.root / "pkg" / "__pycache__").mkdir(parents=True)
+    (context.root / "pkg" / "mod.py").write_text("")
+    (context.root / "pkg" / "__pycache__" / "mod.pyc").write_text("")
 
     deploy()
 
@@ -122,13 +122,13 @@ def test_code_of_a_folder(deploy: Deploy, recorder: Recorder, place: Place) -> N
     assert set(code.assets) == {"handler.py", "pkg/mod.py"}
 
 
-def test_code_of_a_zip(deploy: Deploy, recorder: Recorder, place: Place) -> None:
+def test_code_of_a_zip(deploy: Deploy, recorder: Recorder, context: StackContext) -> None:
     """A zip is handed over as it is."""
-    with zipfile.ZipFile(place.root / "code.zip", "w") as archive:
+    with zipfile.ZipFile(context.root / "code.zip", "w") as archive:
         archive.writestr("handler.py", "")
 
     deploy({"report": {"code": "code.zip"}})
 
     code = recorder.inputs("Function", "report-function")["code"]
     assert isinstance(code, pulumi.FileArchive)
-    assert code.path == str(place.root / "code.zip")
+    assert code.path == str(context.root / "code.zip")

@@ -13,7 +13,7 @@ import pytest
 
 from components.archives import SOURCES
 from overtime.automation.program import Program
-from overtime.settings import Place, parse
+from overtime.settings import StackContext, parse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -143,10 +143,10 @@ def _without_addresses(value: Any) -> Any:
 
 @pytest.mark.usefixtures("configured")
 def test_the_command_line_and_python_build_the_same(
-    run: Run, recorder: Recorder, place: Place, monkeypatch: pytest.MonkeyPatch
+    run: Run, recorder: Recorder, context: StackContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """`__main__.py` and `overtime.automation` register the same resources with the same inputs."""
-    monkeypatch.chdir(place.root)
+    monkeypatch.chdir(context.root)
     data = {"functions": {"report": {"code": ".", "handler": "handler.handler", "environment": {"TOKEN": "t0ps3cret"}}}}
 
     pulumi.runtime.set_all_config({f"overtime:{key}": json.dumps(value) for key, value in data.items()})
@@ -155,7 +155,7 @@ def test_the_command_line_and_python_build_the_same(
     pulumi.runtime.set_all_config({})
     recorder.resources.clear()
     recorder.outputs.clear()
-    run(Program(parse(data, place), place))
+    run(Program(parse(data, context), context))
 
     assert shapes(recorder) == by_command
 

@@ -72,13 +72,13 @@ def test_mapping_and_models_are_the_same(root: Path) -> None:
 def test_names(root: Path) -> None:
     """Project and stack name the functions; an organization before the stack's name does not."""
     deployment = Deployment(RIGHT, stack="acme/dev", project="reports", root=root)
-    assert deployment.place.function_name("report") == "reports-dev-report"
+    assert deployment.context.function_name("report") == "reports-dev-report"
 
 
 def test_current_folder(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a root, relative code is looked for in the current folder."""
     monkeypatch.chdir(root)
-    assert Deployment(RIGHT, stack="dev").place.root == root.resolve()
+    assert Deployment(RIGHT, stack="dev").context.root == root.resolve()
 
 
 def test_no_engine(root: Path) -> None:

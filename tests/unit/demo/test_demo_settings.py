@@ -8,14 +8,14 @@ from local.base_image import BaseImage
 from local.demo import sales
 from local.demo.settings import changed, changes, dev_settings
 from local.paths import REPOSITORY
-from overtime.settings import Place, parse
+from overtime.settings import StackContext, parse
 
 BASE = BaseImage(reference="base:1", python="3.11")
 
 
 def test_the_changed_settings_are_the_dev_stack_but_for_what_is_shown() -> None:
     settings = changed(dev_settings(), changes(BASE))
-    function = parse(settings, Place(project="overtime", stack="local", root=REPOSITORY)).functions["report"]
+    function = parse(settings, StackContext(project="overtime", stack="local", root=REPOSITORY)).functions["report"]
     assert (function.runtime, function.timeout_seconds, function.attempts) == ("python3.11", 2, 3)
     assert dev_settings()["functions"]["report"]["timeout_seconds"] == 900
 

@@ -21,10 +21,10 @@ from overtime.settings import (
     Image,
     Network,
     Permission,
-    Place,
     Rescue,
     Retention,
     Settings,
+    StackContext,
     Task,
     load,
     parse,
@@ -36,9 +36,9 @@ ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Place:
+def context(tmp_path: Path) -> StackContext:
     (tmp_path / "handler.py").write_text("")
-    return Place(project="overtime", stack="dev", root=tmp_path)
+    return StackContext(project="overtime", stack="dev", root=tmp_path)
 
 
 def stack_of_the_project() -> dict[str, Any]:
@@ -50,9 +50,9 @@ def one(**function: object) -> dict[str, object]:
     return {"functions": {"report": {"code": ".", "handler": "handler.handler", **function}}}
 
 
-def test_defaults(place: Place) -> None:
+def test_defaults(context: StackContext) -> None:
     """Code and handler are all that a function needs."""
-    report = parse(one(), place).functions["report"]
+    report = parse(one(), context).functions["report"]
     assert (report.runtime, report.architecture) == ("python3.13", "x86_64")
     assert (report.attempts, report.max_runtime, report.max_event_age) == (3, 14 * 86400, 6 * 3600)
     assert report.rescue == (Rescue.TIMEOUT, Rescue.OUT_OF_MEMORY)
@@ -61,32 +61,32 @@ def test_defaults(place: Place) -> None:
 @pytest.mark.parametrize(
     ("text", "seconds"), [("90s", 90), ("90m", 5400), ("6h", 21600), ("1d12h", 129600), ("14d", 1209600), (1000, 1000)]
 )
-def test_durations(text: str | int, seconds: int, place: Place) -> None:
+def test_durations(text: str | int, seconds: int, context: StackContext) -> None:
     """A duration is a number of seconds, or counts of d, h, m and s."""
-    assert parse(one(max_runtime=text, timeout_seconds=60), place).functions["report"].max_runtime == seconds
+    assert parse(one(max_runtime=text, timeout_seconds=60), context).functions["report"].max_runtime == seconds
 
 
-def test_variables_are_text_and_hidden(place: Place) -> None:
+def test_variables_are_text_and_hidden(context: StackContext) -> None:
     """Numbers and booleans become text as a shell would write them, and no value shows in a repr."""
-    settings = parse(one(environment={"PORT": 8080, "DEBUG": True, "TOKEN": "s3cret"}), place)
+    settings = parse(one(environment={"PORT": 8080, "DEBUG": True, "TOKEN": "s3cret"}), context)
     values = {name: value.get_secret_value() for name, value in settings.functions["report"].environment.items()}
     assert values == {"PORT": "8080", "DEBUG": "true", "TOKEN": "s3cret"}
     assert "s3cret" not in repr(settings)
     assert "8080" not in str(settings)
 
 
-def test_settings_made_in_python(place: Place) -> None:
+def test_settings_made_in_python(context: StackContext) -> None:
     """Models can be made without a mapping; an error of pydantic's own does not show a variable either."""
     function = Function(code=".", handler="handler.handler", environment={"TOKEN": SecretStr("s3cret")})
-    verify(Settings(functions={"report": function}), place)
+    verify(Settings(functions={"report": function}), context)
     with pytest.raises(ValidationError, match="Lambda takes names") as caught:
         Function(code=".", handler="handler.handler", environment={"my-name": SecretStr("s3cret")})
     assert "s3cret" not in str(caught.value)
 
 
-def test_frozen(place: Place) -> None:
+def test_frozen(context: StackContext) -> None:
     """Nothing changes settings once they are read."""
-    settings = parse(one(), place)
+    settings = parse(one(), context)
     with pytest.raises(ValidationError, match="frozen"):
         settings.functions["report"].attempts = 1
 
@@ -106,24 +106,24 @@ def test_public_address(network: Network, *, public: bool) -> None:
 
 
 @pytest.mark.parametrize("handler", ["app.handler", "pkg/mod.handler", "pkg.mod.handler"])
-def test_handlers(handler: str, place: Place) -> None:
+def test_handlers(handler: str, context: StackContext) -> None:
     """Every form of handler that Lambda takes is found in the folder."""
     for file in ("app.py", "pkg/mod.py"):
-        (place.root / file).parent.mkdir(exist_ok=True)
-        (place.root / file).write_text("")
-    assert parse(one(handler=handler), place).functions["report"].handler == handler
+        (context.root / file).parent.mkdir(exist_ok=True)
+        (context.root / file).write_text("")
+    assert parse(one(handler=handler), context).functions["report"].handler == handler
 
 
-def test_handler_in_a_layer(place: Place) -> None:
+def test_handler_in_a_layer(context: StackContext) -> None:
     """With layers the handler's module need not be in the code: monitoring products wrap handlers that way."""
     layer = "arn:aws:lambda:eu-west-1:123456789012:layer:watch:1"
-    parse(one(handler="watch.wrapper.handler", layers=[layer]), place)
+    parse(one(handler="watch.wrapper.handler", layers=[layer]), context)
 
 
-def test_straight_to_fargate(place: Place) -> None:
+def test_straight_to_fargate(context: StackContext) -> None:
     """Attempts 0 needs no rescue rule, and `any` agrees with it."""
-    parse(one(attempts=0), place)
-    parse(one(attempts=0, rescue="any"), place)
+    parse(one(attempts=0), context)
+    parse(one(attempts=0, rescue="any"), context)
 
 
 @pytest.mark.parametrize(
@@ -137,9 +137,9 @@ def test_straight_to_fargate(place: Place) -> None:
         "arn:aws:lambda:eu-west-1:123456789012:function:tell:live",
     ],
 )
-def test_destinations(arn: str, place: Place) -> None:
+def test_destinations(arn: str, context: StackContext) -> None:
     """Every kind of target that Lambda's own records go to is taken, for either end."""
-    told = parse(one(destinations={"on_success": arn, "on_failure": arn}), place).functions["report"].destinations
+    told = parse(one(destinations={"on_success": arn, "on_failure": arn}), context).functions["report"].destinations
     assert (told.on_success, told.on_failure) == (arn, arn)
 
 
@@ -150,10 +150,10 @@ def test_destinations(arn: str, place: Place) -> None:
         "arn:aws-us-gov:kms:us-gov-west-1:123456789012:key/mrk-1234567890abcdef1234567890abcdef",
     ],
 )
-def test_keys_of_destinations(arn: str, place: Place) -> None:
+def test_keys_of_destinations(arn: str, context: StackContext) -> None:
     """Keys of one region and of several are taken."""
     queue = "arn:aws:sqs:eu-west-1:123456789012:finished-runs"
-    settings = parse(one(destinations={"on_success": queue, "kms_key_arns": [arn]}), place)
+    settings = parse(one(destinations={"on_success": queue, "kms_key_arns": [arn]}), context)
     assert settings.functions["report"].destinations.kms_key_arns == (arn,)
 
 
@@ -166,30 +166,30 @@ def test_keys_of_destinations(arn: str, place: Place) -> None:
         "arn:aws:ssm-incidents::123456789012:response-plan/reports",
     ],
 )
-def test_alarm_actions(arn: str, place: Place) -> None:
+def test_alarm_actions(arn: str, context: StackContext) -> None:
     """What CloudWatch may do when an alarm is raised."""
-    assert parse(one() | {"alarms": {"action_arns": [arn]}}, place).alarms.action_arns == (arn,)
+    assert parse(one() | {"alarms": {"action_arns": [arn]}}, context).alarms.action_arns == (arn,)
 
 
-def test_limits(place: Place) -> None:
+def test_limits(context: StackContext) -> None:
     """A duration is read as one; what has no limit by default has none with null either."""
-    limited = parse(one(alarms={"longest_run": "6h"}, max_concurrent_runs=3, max_task_attempts=10), place)
+    limited = parse(one(alarms={"longest_run": "6h"}, max_concurrent_runs=3, max_task_attempts=10), context)
     report = limited.functions["report"]
     assert (report.alarms.longest_run, report.max_concurrent_runs, report.max_task_attempts) == (21600, 3, 10)
-    unlimited = parse(one(alarms={"longest_run": None}, max_concurrent_runs=None), place)
-    assert unlimited == parse(one(), place)
+    unlimited = parse(one(alarms={"longest_run": None}, max_concurrent_runs=None), context)
+    assert unlimited == parse(one(), context)
 
 
-def test_names_of_the_stack(place: Place) -> None:
+def test_names_of_the_stack(context: StackContext) -> None:
     """Watcher and dashboard are named after project and stack."""
-    assert (place.watcher_name, place.dashboard_name) == ("overtime-dev-watcher", "overtime-dev")
+    assert (context.watcher_name, context.dashboard_name) == ("overtime-dev-watcher", "overtime-dev")
 
 
-def test_every_fargate_pair(place: Place) -> None:
+def test_every_fargate_pair(context: StackContext) -> None:
     """Every pair in AWS's table is taken."""
     for cpu, sizes in MEMORY_MIB.items():
         for memory in sizes:
-            parse(one(task={"cpu": cpu, "memory_mib": memory}), place)
+            parse(one(task={"cpu": cpu, "memory_mib": memory}), context)
 
 
 def test_fargate_words() -> None:
@@ -200,19 +200,19 @@ def test_fargate_words() -> None:
     assert nearest(512, 9000) == 4096
 
 
-def test_load_reads_the_stack(place: Place) -> None:
+def test_load_reads_the_stack(context: StackContext) -> None:
     """`load` reads the keys of the running stack, sections as the JSON that the engine hands over."""
     function = one(environment={"TOKEN": "t0ps3cret"})["functions"]
     pulumi.runtime.set_all_config({"overtime:functions": json.dumps(function), "aws:region": "eu-west-1"})
     try:
-        assert load(place) == parse({"functions": function}, place)
+        assert load(context) == parse({"functions": function}, context)
     finally:
         pulumi.runtime.set_all_config({})
 
 
 def test_the_stack_that_comes_with_the_project() -> None:
     """Pulumi.dev.yaml works as it is."""
-    settings = parse(stack_of_the_project(), Place(project="overtime", stack="dev", root=ROOT))
+    settings = parse(stack_of_the_project(), StackContext(project="overtime", stack="dev", root=ROOT))
     assert list(settings.functions) == ["report"]
 
 
@@ -221,8 +221,8 @@ def test_every_default_of_the_stack_that_comes_with_the_project() -> None:
     shown = stack_of_the_project()
     report = shown["functions"]["report"]
     own = {key: report[key] for key in ("code", "handler", "permissions")}
-    place = Place(project="overtime", stack="dev", root=ROOT)
-    assert parse(shown, place) == parse({"functions": {"report": own}}, place)
+    context = StackContext(project="overtime", stack="dev", root=ROOT)
+    assert parse(shown, context) == parse({"functions": {"report": own}}, context)
 
 
 def test_every_key_of_the_stack_that_comes_with_the_project() -> None:
@@ -259,8 +259,8 @@ def test_project_declares_every_key() -> None:
         assert ("default" in declared[name]) is not field.is_required()
 
 
-def test_project_defaults_are_the_defaults(place: Place) -> None:
+def test_project_defaults_are_the_defaults(context: StackContext) -> None:
     """What Pulumi.yaml declares as a default is what a stack without the key gets."""
     declared = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["config"]
     defaults = {name: key["default"] for name, key in declared.items() if "default" in key}
-    assert parse(one() | defaults, place) == parse(one(), place)
+    assert parse(one() | defaults, context) == parse(one(), context)

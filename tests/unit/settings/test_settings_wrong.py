@@ -14,27 +14,27 @@ import pytest
 import yaml
 
 from overtime.errors import OvertimeError
-from overtime.settings import Place, SettingsError, load, parse
+from overtime.settings import SettingsError, StackContext, load, parse
 
 Configure = Callable[..., None]
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Place:
+def context(tmp_path: Path) -> StackContext:
     (tmp_path / "code").mkdir()
     (tmp_path / "code" / "handler.py").write_text("def handler(event, context): ...")
     with zipfile.ZipFile(tmp_path / "code.zip", "w") as archive:
         archive.writestr("app/main.py", "")
-    return Place(project="overtime", stack="dev", root=tmp_path)
+    return StackContext(project="overtime", stack="dev", root=tmp_path)
 
 
 def configuration(**function: object) -> dict[str, object]:
     return {"functions": {"report": {"code": "code", "handler": "handler.handler", **function}}}
 
 
-def report_of(data: dict[str, object], place: Place, secret_keys: tuple[str, ...] = ()) -> str:
+def report_of(data: dict[str, object], context: StackContext, secret_keys: tuple[str, ...] = ()) -> str:
     with pytest.raises(SettingsError) as caught:
-        parse(data, place, secret_keys=secret_keys)
+        parse(data, context, secret_keys=secret_keys)
     return str(caught.value)
 
 
@@ -54,28 +54,28 @@ WRONG = yaml.safe_load(Path(__file__).with_name("wrong_settings.yaml").read_text
 
 
 @pytest.mark.parametrize("case", WRONG)
-def test_message(case: str, place: Place) -> None:
+def test_message(case: str, context: StackContext) -> None:
     """A wrong setting is told with its path, its value, the rule and the command that fixes it."""
     expected = "overtime: 1 setting cannot work\n\n" + indent(WRONG[case]["message"], "  ").rstrip("\n")
-    assert report_of(WRONG[case]["given"], place).replace(str(place.root), "ROOT") == expected
+    assert report_of(WRONG[case]["given"], context).replace(str(context.root), "ROOT") == expected
 
 
 @pytest.mark.parametrize("case", WRONG)
-def test_message_in_a_stack(case: str, place: Place, configure: Configure) -> None:
+def test_message_in_a_stack(case: str, context: StackContext, configure: Configure) -> None:
     """A stack's configuration file gets the same message as a mapping, whatever the engine makes of its values."""
     configure({f"overtime:{key}": value for key, value in WRONG[case]["given"].items()})
     with pytest.raises(SettingsError) as caught:
-        load(place)
-    assert str(caught.value) == report_of(WRONG[case]["given"], place)
+        load(context)
+    assert str(caught.value) == report_of(WRONG[case]["given"], context)
 
 
-def test_secret_in_a_stack(place: Place, configure: Configure) -> None:
+def test_secret_in_a_stack(context: StackContext, configure: Configure) -> None:
     """Below a key that the stack marks as secret, no text appears."""
     configure(
         {f"overtime:{key}": value for key, value in configuration(runtime="s3cret").items()}, ["overtime:functions"]
     )
     with pytest.raises(SettingsError, match=r"runtime = \[withheld: it may be a secret\]") as caught:
-        load(place)
+        load(context)
     assert "s3cret" not in str(caught.value)
 
 
@@ -84,10 +84,10 @@ def test_at_least_twenty() -> None:
     assert len(WRONG) >= 20
 
 
-def test_all_at_once(place: Place) -> None:
+def test_all_at_once(context: StackContext) -> None:
     """Problems of single settings and problems between settings come in one report."""
     data = configuration(timeout_seconds=0, task={"cpu": 512, "memory_mib": 3000}, handler="other.main")
-    text = report_of(data | {"network": {"cidr": "8.8.0.0/16"}}, place)
+    text = report_of(data | {"network": {"cidr": "8.8.0.0/16"}}, context)
     assert text.startswith("overtime: 4 settings cannot work\n")
     for key in (
         "timeout_seconds = 0",
@@ -98,9 +98,9 @@ def test_all_at_once(place: Place) -> None:
         assert f"{key}\n" in text
 
 
-def test_no_consequential_errors(place: Place) -> None:
+def test_no_consequential_errors(context: StackContext) -> None:
     """A rule that compares with a wrong setting stays silent until that one is fixed."""
-    text = report_of(configuration(task={"cpu": 1000, "memory_mib": 30720}), place)
+    text = report_of(configuration(task={"cpu": 1000, "memory_mib": 30720}), context)
     assert text.startswith("overtime: 1 setting cannot work")
     assert "task.cpu" in text
 
@@ -117,32 +117,32 @@ def test_no_consequential_errors(place: Place) -> None:
         configuration(task={"environment": {"PASSWORD": "s3cret"}}),
     ],
 )
-def test_variables_are_never_shown(data: dict[str, object], place: Place) -> None:
+def test_variables_are_never_shown(data: dict[str, object], context: StackContext) -> None:
     """A variable's value, even below a misspelt key, does not appear in a message."""
-    text = report_of(data, place)
+    text = report_of(data, context)
     assert "s3cret" not in text
     assert "[withheld: it may be a secret]" in text
 
 
-def test_secret_configuration_is_never_shown(place: Place) -> None:
+def test_secret_configuration_is_never_shown(context: StackContext) -> None:
     """Below a key that holds a secret, no text appears, because any of it may be the secret."""
-    text = report_of(configuration(runtime="s3cret", timeout_seconds=1000), place, secret_keys=("functions",))
+    text = report_of(configuration(runtime="s3cret", timeout_seconds=1000), context, secret_keys=("functions",))
     assert "s3cret" not in text
     assert "runtime = [withheld: it may be a secret]" in text
     assert "timeout_seconds = 1000" in text
 
 
-def test_long_stack_name(place: Place) -> None:
+def test_long_stack_name(context: StackContext) -> None:
     """Names that AWS would refuse are refused before, with the name and its length."""
-    far = Place(project="overtime", stack="a-stack-with-a-name-that-is-rather-long-x", root=place.root)
+    far = StackContext(project="overtime", stack="a-stack-with-a-name-that-is-rather-long-x", root=context.root)
     text = report_of(configuration(), far)
     assert "'overtime-a-stack-with-a-name-that-is-rather-long-x-report' (57 characters)" in text
     assert "at most 53" in text
 
 
-def test_environment_too_large(place: Place) -> None:
+def test_environment_too_large(context: StackContext) -> None:
     """More variables than Lambda takes are refused, with their size and without their values."""
-    text = report_of(configuration(environment={"BLOB": "x" * 5000}), place)
+    text = report_of(configuration(environment={"BLOB": "x" * 5000}), context)
     assert "overtime:functions.report.environment = [withheld: it may be a secret]\n" in text
     assert "Lambda takes 4096 bytes of names and values in all; these are 5004. Put more into an object." in text
 
@@ -152,9 +152,9 @@ def test_family() -> None:
     assert issubclass(SettingsError, OvertimeError)
 
 
-def test_parse_leaves_the_mapping_alone(place: Place) -> None:
+def test_parse_leaves_the_mapping_alone(context: StackContext) -> None:
     """Checking does not change what it was given."""
     data = configuration(timeout_seconds=0, task={"cpu": 1000})
     before = copy.deepcopy(data)
-    report_of(data, place)
+    report_of(data, context)
     assert data == before
