@@ -58,7 +58,8 @@ class Dispatcher(pulumi.ComponentResource):
         logs = self._log_group(name, function_name, args)
         role, permissions = self._role(name, args, logs)
         function = self._function(name, function_name, args, role, [logs, permissions])
-        self._source(name, args, function)
+        recursion = self._recursion(name, function)
+        self._source(name, args, function, [args.task, recursion])
 
         self.name = function.name
         self.register_outputs({"name": self.name})
@@ -138,7 +139,21 @@ class Dispatcher(pulumi.ComponentResource):
             **metrics.emitted_by(metrics.DISPATCHER),
         }
 
-    def _source(self, name: str, args: DispatcherArgs, function: aws.lambda_.Function) -> None:
+    def _recursion(self, name: str, function: aws.lambda_.Function) -> aws.lambda_.FunctionRecursionConfig:
+        # A record that waits is sent to the queue that it came from, and Lambda stops a function after about 16 such
+        # turns unless it is told that they are meant. They end: a run is given up after 14 days, and a record whose
+        # turn the ledger has passed goes no further, so each run has one chain of them.
+        # https://docs.aws.amazon.com/lambda/latest/dg/invocation-recursion.html
+        return aws.lambda_.FunctionRecursionConfig(
+            f"{name}-recursion",
+            function_name=function.name,
+            recursive_loop="Allow",
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+
+    def _source(
+        self, name: str, args: DispatcherArgs, function: aws.lambda_.Function, first: list[pulumi.Resource]
+    ) -> None:
         aws.lambda_.EventSourceMapping(
             f"{name}-source",
             event_source_arn=args.failures.arn,
@@ -148,5 +163,5 @@ class Dispatcher(pulumi.ComponentResource):
             # Throttled by reserved concurrency instead, records would count as received and be parked unread.
             scaling_config=aws.lambda_.EventSourceMappingScalingConfigArgs(maximum_concurrency=_MOST_AT_ONCE),
             # No record is taken before a task can start and do its work; on the way down this goes first.
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[args.task]),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=first),
         )

@@ -27,6 +27,13 @@ def _event_sources(session: boto3.Session) -> Iterable[str]:
     return [each["UUID"] for each in session.client("lambda").list_event_source_mappings()["EventSourceMappings"]]
 
 
+def _recursion_configs(session: boto3.Session) -> Iterable[str]:
+    """Name the functions that loops may lead back to; the others have what every function has."""
+    client = session.client("lambda")
+    found = {name: client.get_function_recursion_config(FunctionName=name) for name in _functions(session)}
+    return [name for name, config in found.items() if config["RecursiveLoop"] != "Terminate"]
+
+
 def _layers(session: boto3.Session) -> Iterable[str]:
     return [each["LayerName"] for each in session.client("lambda").list_layers()["Layers"]]
 
@@ -120,6 +127,7 @@ def _topics(session: boto3.Session) -> Iterable[str]:
 KINDS: Mapping[str, Callable[[boto3.Session], Iterable[str]]] = {
     "lambda functions": _functions,
     "lambda event source mappings": _event_sources,
+    "lambda recursion configs": _recursion_configs,
     "lambda layers": _layers,
     "sqs queues": _queues,
     "dynamodb tables": _tables,

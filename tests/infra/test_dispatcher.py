@@ -125,6 +125,22 @@ def test_event_source(deploy: Deploy, recorder: Recorder) -> None:
     }
 
 
+def test_records_may_come_back(deploy: Deploy, recorder: Recorder) -> None:
+    """Each dispatcher may be called by what it sends to its own queue, before the first record comes."""
+    deploy({"report": {}, "sums": {}})
+
+    for key in ("report", "sums"):
+        assert recorder.inputs("FunctionRecursionConfig", f"{key}-dispatcher-recursion") == {
+            "functionName": f"overtime-test-{key}-dispatcher",
+            "recursiveLoop": "Allow",
+        }
+        before = {
+            urn.rpartition("::")[2] for urn in recorder.one("EventSourceMapping", f"{key}-dispatcher-source").after
+        }
+        assert f"{key}-dispatcher-recursion" in before
+    assert len(recorder.all("FunctionRecursionConfig")) == 2
+
+
 def test_no_record_before_a_task_can_start(deploy: Deploy, recorder: Recorder) -> None:
     """The mapping comes last: the definition, the runner's permissions and the dispatcher's own are there before."""
     deploy()

@@ -19,6 +19,7 @@ from local.provider.aws.resources import (
     lambda_events,
     lambda_layers,
     lambda_permission,
+    lambda_recursion,
     logs,
     network,
     routes,
@@ -33,11 +34,17 @@ if TYPE_CHECKING:
     from local.provider.aws.schema import ResourceType
 
 _ALL = (
+    capacity.CLUSTER_CAPACITY_PROVIDERS,
+    cloudwatch.DASHBOARD,
+    cloudwatch.METRIC_ALARM,
     dynamodb.TABLE,
     ecr.LIFECYCLE_POLICY,
     ecr.REPOSITORY,
     ecs.CLUSTER,
     ecs.TASK_DEFINITION,
+    event_targets.EVENT_TARGET,
+    events.EVENT_BUS,
+    events.EVENT_RULE,
     iam.ROLE,
     iam.ROLE_POLICY,
     iam.ROLE_POLICY_ATTACHMENT,
@@ -45,6 +52,8 @@ _ALL = (
     lambda_events.EVENT_INVOKE_CONFIG,
     lambda_events.EVENT_SOURCE_MAPPING,
     lambda_layers.LAYER_VERSION,
+    lambda_permission.PERMISSION,
+    lambda_recursion.FUNCTION_RECURSION_CONFIG,
     logs.LOG_GROUP,
     network.INTERNET_GATEWAY,
     network.SUBNET,
@@ -59,24 +68,13 @@ _ALL = (
     s3_settings.BUCKET_PUBLIC_ACCESS_BLOCK,
     security.EGRESS_RULE,
     security.SECURITY_GROUP,
+    sns.TOPIC,
+    sns.TOPIC_POLICY,
     sqs.QUEUE,
     sqs.QUEUE_POLICY,
     sqs.REDRIVE_ALLOW_POLICY,
 )
-_WATCHING = (
-    capacity.CLUSTER_CAPACITY_PROVIDERS,
-    cloudwatch.DASHBOARD,
-    cloudwatch.METRIC_ALARM,
-    events.EVENT_BUS,
-    events.EVENT_RULE,
-    event_targets.EVENT_TARGET,
-    lambda_permission.PERMISSION,
-    sns.TOPIC,
-    sns.TOPIC_POLICY,
-)
-TYPES = MappingProxyType({resource.token: resource for resource in (*_ALL, *_WATCHING)})
-WATCHING = frozenset(resource.token for resource in _WATCHING)
-"""The types with which tasks and functions are watched."""
+TYPES = MappingProxyType({resource.token: resource for resource in _ALL})
 
 
 def type_of(token: str) -> ResourceType:

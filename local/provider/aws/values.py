@@ -118,11 +118,6 @@ def as_secret_as(value: Any, model: object) -> Any:  # noqa: ANN401 - likewise
     return Secret(value) if holds_secret(model) and not holds_secret(value) else value
 
 
-def without_unknown(values: Values) -> Values:
-    """Give the properties that are known as a whole."""
-    return {name: value for name, value in values.items() if not holds_unknown(value)}
-
-
 def _holds(value: object, kind: type) -> bool:
     match value:
         case _ if isinstance(value, kind):

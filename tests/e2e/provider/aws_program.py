@@ -171,6 +171,9 @@ class Program:
             maximum_retry_attempts=wish.update(0, None),
             maximum_event_age_in_seconds=3600,
         )
+        aws.lambda_.FunctionRecursionConfig(
+            "recursion", function_name=function.name, recursive_loop=wish.update("Allow", "Terminate")
+        )
         aws.lambda_.EventSourceMapping(
             "source",
             event_source_arn=source.arn,

@@ -18,8 +18,8 @@ from local import engine, provider
 from local.emulator import Emulator, EmulatorSettings
 from local.inventory import inventory
 from local.provider.aws.registry import TYPES as ALL_TYPES
-from local.provider.aws.registry import WATCHING
 from tests.e2e.provider.aws_program import SECRET, Program, Wishes
+from tests.e2e.provider_events.watching_program import WATCHING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

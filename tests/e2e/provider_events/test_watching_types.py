@@ -15,8 +15,8 @@ from pulumi import automation
 from local import engine, provider
 from local.emulator import Emulator, EmulatorSettings
 from local.inventory import inventory
-from local.provider.aws.registry import TYPES, WATCHING
-from tests.e2e.provider_events.watching_program import Watching
+from local.provider.aws.registry import TYPES
+from tests.e2e.provider_events.watching_program import WATCHING, Watching
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,6 +10,20 @@ import pulumi
 import pulumi_aws as aws
 
 Form = TypeVar("Form")
+WATCHING = frozenset(
+    {
+        "aws:cloudwatch/dashboard:Dashboard",
+        "aws:cloudwatch/eventBus:EventBus",
+        "aws:cloudwatch/eventRule:EventRule",
+        "aws:cloudwatch/eventTarget:EventTarget",
+        "aws:cloudwatch/metricAlarm:MetricAlarm",
+        "aws:ecs/clusterCapacityProviders:ClusterCapacityProviders",
+        "aws:lambda/permission:Permission",
+        "aws:sns/topic:Topic",
+        "aws:sns/topicPolicy:TopicPolicy",
+    }
+)
+"""The types that this program is about; all others are in the program of `tests/e2e/provider`."""
 CODE = "def handler(event, context): pass\n"
 
 

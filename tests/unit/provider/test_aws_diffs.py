@@ -12,6 +12,7 @@ from local.provider.aws.values import UNKNOWN, Archive, Asset, Secret
 FUNCTION = "aws:lambda/function:Function"
 DEFINITION = "aws:ecs/taskDefinition:TaskDefinition"
 ROLE, POLICY = "aws:iam/role:Role", "aws:iam/rolePolicy:RolePolicy"
+MAPPING = "aws:lambda/eventSourceMapping:EventSourceMapping"
 QUEUE = "aws:sqs/queue:Queue"
 LIFECYCLE = "aws:ecr/lifecyclePolicy:LifecyclePolicy"
 
@@ -49,6 +50,9 @@ def diff(token: str, old: dict[str, Any], new: dict[str, Any]) -> dict[str, bool
         (QUEUE, "sqsManagedSseEnabled", True, None, None),
         (QUEUE, "sqsManagedSseEnabled", True, False, False),
         (LIFECYCLE, "policy", '{"rules": []}', '{"rules": [1]}', True),
+        (MAPPING, "functionName", "f", "arn:aws:lambda:eu-west-1:123456789012:function:f", None),
+        (MAPPING, "functionName", "f", "arn:aws:lambda:eu-west-1:123456789012:function:f:live", False),
+        ("aws:lambda/permission:Permission", "function", "f:live", "arn:aws:lambda:r:1:function:f:live", None),
         ("aws:ec2/subnet:Subnet", "availabilityZone", "a", None, None),
         ("aws:ec2/subnet:Subnet", "availabilityZone", "a", "b", True),
     ],

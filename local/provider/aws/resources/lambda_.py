@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from local.provider.aws.archives import zipped
 from local.provider.aws.resources.shapes import present, retag
@@ -41,6 +41,11 @@ _CONFIGURATION = (
     "ephemeralStorage",
 )
 _ROLE_NOT_READY = ("cannot be assumed", "does not have permissions")
+
+
+def name_of(function: Any) -> Any:  # noqa: ANN401 - a text, or unknown
+    """Give the name in a function's ARN, for AWS takes both; a version or alias behind it stays."""
+    return function.rpartition(":function:")[2] if isinstance(function, str) else function
 
 
 def role_not_ready(error: ClientError) -> bool:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from local.provider.aws.resources.lambda_ import GONE, role_not_ready
+from local.provider.aws.resources.lambda_ import GONE, name_of, role_not_ready
 from local.provider.aws.resources.shapes import present, retag
 from local.provider.aws.schema import (
     Change,
@@ -23,11 +23,6 @@ if TYPE_CHECKING:
     from local.provider.aws.values import Values
 
 _BUSY = refused_with("ResourceInUseException", "ResourceConflictException")
-
-
-def _name_of(function: Any) -> Any:  # noqa: ANN401 - a text, or unknown
-    """Give the name in a function's ARN, for AWS takes both."""
-    return function.rpartition(":")[2] if isinstance(function, str) else function
 
 
 def _put_retries(aws: Aws, given: Values) -> str:
@@ -170,7 +165,7 @@ EVENT_SOURCE_MAPPING = ResourceType(
     token="aws:lambda/eventSourceMapping:EventSourceMapping",  # noqa: S106
     properties={
         "eventSourceArn": text(required=True, replaces=True),
-        "functionName": text(required=True, alike=_name_of),
+        "functionName": text(required=True, alike=name_of),
         "batchSize": integer(computed=True),
         "enabled": flag(default=True),
         "functionResponseTypes": unordered(text()),

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from local.provider.aws.resources.lambda_ import GONE
+from local.provider.aws.resources.lambda_ import GONE, name_of
 from local.provider.aws.resources.shapes import present
 from local.provider.aws.schema import Naming, ResourceType, text
 from local.provider.aws.session import refused_with, unless_gone
@@ -16,11 +16,6 @@ if TYPE_CHECKING:
 
 _BUSY = refused_with("ResourceConflictException", "PreconditionFailedException")
 _SERVICE_PRINCIPALS = ("Service", "AWS")
-
-
-def _name_of(function: Any) -> Any:  # noqa: ANN401 - a text, or unknown
-    """Give the name in a function's ARN, for AWS takes both."""
-    return function.rpartition(":function:")[2] if isinstance(function, str) else function
 
 
 def _create(aws: Aws, given: Values) -> str:
@@ -74,7 +69,7 @@ def _delete(aws: Aws, identity: str, known: Values) -> None:
 PERMISSION = ResourceType(
     token="aws:lambda/permission:Permission",  # noqa: S106
     properties={
-        "function": text(required=True, replaces=True, alike=_name_of),
+        "function": text(required=True, replaces=True, alike=name_of),
         "action": text(required=True, replaces=True),
         "principal": text(required=True, replaces=True),
         "sourceArn": text(replaces=True),
