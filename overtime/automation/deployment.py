@@ -125,7 +125,7 @@ class Deployment:
                 if isinstance(program.error, OvertimeError):
                     raise program.error from None
                 # Not from the engine's error, whose text is all that was printed, secrets too.
-                raise failures.told(error, listener, stack=self._stack, action=action) from program.error
+                raise failures.error_of(error, listener, stack=self._stack, action=action) from program.error
 
     def _secrets(self) -> Iterator[str]:
         for function in self.settings.functions.values():

@@ -16,11 +16,11 @@ _PASSPHRASE = "passphrase"  # noqa: S105 - the engine's word for it
 _STDERR = "\n stderr: "
 
 
-def told(error: automation.CommandError, listener: Listener, *, stack: str, action: str) -> DeploymentError:
+def error_of(error: automation.CommandError, listener: Listener, *, stack: str, action: str) -> DeploymentError:
     """Give the error for a command that failed."""
     # The class keeps what the program printed as text only.
     stderr = listener.discretion.of(str(error).rpartition(_STDERR)[2])
-    diagnostics = _told_once(listener.errors)
+    diagnostics = _each_once(listener.errors)
     kind, advice = DeploymentError, "Fix what it says and run it again: what was done so far is in the state."
     match error:
         case automation.ConcurrentUpdateError():
@@ -36,6 +36,6 @@ def told(error: automation.CommandError, listener: Listener, *, stack: str, acti
     return kind(text, stack=stack, action=action, diagnostics=diagnostics)
 
 
-def _told_once(errors: list[Diagnostic]) -> tuple[Diagnostic, ...]:
+def _each_once(errors: list[Diagnostic]) -> tuple[Diagnostic, ...]:
     """Leave out what only repeats an earlier error within other words."""
     return tuple(each for i, each in enumerate(errors) if not any(one.text in each.text for one in errors[:i]))

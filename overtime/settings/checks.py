@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from overtime.settings import fargate_sizes, names
 from overtime.settings.problems import Problem
-from overtime.settings.rules import DAY_SECONDS, SHORTEST_RUN_SECONDS, Rescue
+from overtime.settings.rules import DAY_SECONDS
+from overtime.settings.values import SHORTEST_RUN_SECONDS, Rescue
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -1,4 +1,7 @@
-"""The settings themselves; what single values may be is in `rules`. A test holds the README's table against them."""
+"""The settings themselves; what single values may be is in `values` and `arn_types`.
+
+A test holds the README's table against them.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from overtime.settings import rules, watch_rules
-from overtime.settings.rules import Rescue
+from overtime.settings import arn_types, values
+from overtime.settings.values import Rescue
 
 __all__ = [
     "Alarms",
@@ -37,35 +40,35 @@ class Section(BaseModel):
 class Permission(Section):
     """One statement of the function's role: what its handler may do, in Lambda and on Fargate alike."""
 
-    actions: Annotated[tuple[rules.Action, ...], Field(min_length=1)]
+    actions: Annotated[tuple[values.Action, ...], Field(min_length=1)]
     """IAM actions."""
-    resources: Annotated[tuple[rules.ResourceArn, ...], Field(min_length=1)]
+    resources: Annotated[tuple[arn_types.ResourceArn, ...], Field(min_length=1)]
     """ARNs the actions apply to."""
 
 
 class Task(Section):
     """The size of the Fargate task that finishes what Lambda could not."""
 
-    cpu: rules.Cpu = 1024
+    cpu: values.Cpu = 1024
     """cpu units; 1024 are one vCPU."""
-    memory_mib: rules.TaskMemoryMib = 4096
+    memory_mib: values.TaskMemoryMib = 4096
     """Memory; Fargate runs fixed pairs with `cpu` only."""
-    ephemeral_gib: rules.EphemeralGib = 21
+    ephemeral_gib: values.EphemeralGib = 21
     """Room for the code, the layers and `/tmp` together."""
-    stop_timeout_seconds: rules.StopSeconds = 120
+    stop_timeout_seconds: values.StopSeconds = 120
     """Time between SIGTERM and SIGKILL when the task is stopped."""
-    capacity: watch_rules.Capacity = "on_demand"
+    capacity: values.Capacity = "on_demand"
     """What it runs on; with `spot` the first attempt does where there is room, every later one is on demand."""
 
 
 class Destinations(Section):
     """Who is told how a run ended, with the record that Lambda would have sent."""
 
-    on_success: watch_rules.DestinationArn | None = None
+    on_success: arn_types.DestinationArn | None = None
     """ARN of the queue, topic, event bus or function that is told of runs that succeeded."""
-    on_failure: watch_rules.DestinationArn | None = None
+    on_failure: arn_types.DestinationArn | None = None
     """Likewise of runs that failed, timed out, were cancelled, or were not rescued."""
-    kms_key_arns: tuple[watch_rules.KmsKeyArn, ...] = ()
+    kms_key_arns: tuple[arn_types.KmsKeyArn, ...] = ()
     """ARNs of the KMS keys that these queues and topics are encrypted with; the watcher gets the right to use them."""
 
     @property
@@ -77,46 +80,46 @@ class Destinations(Section):
 class FunctionAlarms(Section):
     """Alarms that only make sense with a function's own numbers."""
 
-    longest_run: watch_rules.LongestRun | None = None
+    longest_run: values.LongestRun | None = None
     """An alarm is raised by a run that took longer, such as `6h`; in seconds once read. Without, there is none."""
 
 
 class Function(Section):
     """A primary function, and what happens when it runs out of time."""
 
-    code: rules.Code
+    code: values.Code
     """Folder or `.zip`, relative to the project."""
-    handler: rules.Handler
+    handler: values.Handler
     """`module.function`, as Lambda takes it."""
-    runtime: rules.Runtime = "python3.13"
+    runtime: values.Runtime = "python3.13"
     """Lambda's name of the language and version; the runner image follows it."""
-    architecture: rules.Architecture = "x86_64"
+    architecture: values.Architecture = "x86_64"
     """Of the function, its image and its task: one setting, or the container dies with `exec format error`."""
-    timeout_seconds: rules.TimeoutSeconds = 900
+    timeout_seconds: values.TimeoutSeconds = 900
     """How long one attempt may take on Lambda."""
-    memory_mib: rules.MemoryMib = 512
+    memory_mib: values.MemoryMib = 512
     """Memory on Lambda."""
-    environment: rules.Environment = {}
+    environment: values.Environment = {}
     """The function's variables. Every value is treated as a secret: it is encrypted in the state and never shown."""
-    layers: rules.Layers = ()
+    layers: arn_types.Layers = ()
     """ARNs of layer versions, in Lambda's order."""
-    attempts: rules.Attempts = 3
+    attempts: values.Attempts = 3
     """Attempts on Lambda before the fallback; 0 goes straight to Fargate."""
-    max_event_age: rules.EventAge = 21600
+    max_event_age: values.EventAge = 21600
     """How long Lambda keeps trying, such as `1h`; in seconds once read."""
-    rescue: rules.Rescues = (Rescue.TIMEOUT, Rescue.OUT_OF_MEMORY)
+    rescue: values.Rescues = (Rescue.TIMEOUT, Rescue.OUT_OF_MEMORY)
     """Which failures are handed over; the others are kept on the parking queue."""
     permissions: tuple[Permission, ...] = ()
     """What the handler may do beside writing its log."""
-    policy_arns: tuple[rules.PolicyArn, ...] = ()
+    policy_arns: tuple[arn_types.PolicyArn, ...] = ()
     """Managed policies for the function's role."""
-    max_runtime: rules.MaxRuntime = rules.LONGEST_RUN_SECONDS
+    max_runtime: values.MaxRuntime = values.LONGEST_RUN_SECONDS
     """How long a run may take on Fargate, such as `6h`; in seconds once read."""
-    max_receive_count: rules.Receives = 5
+    max_receive_count: values.Receives = 5
     """Deliveries to the dispatcher before a failure record is parked."""
-    max_task_attempts: watch_rules.TaskAttempts = 3
+    max_task_attempts: values.TaskAttempts = 3
     """Tasks that a run may have, one after another, where AWS took the one before away; a handler's error is final."""
-    max_concurrent_runs: watch_rules.ConcurrentRuns | None = None
+    max_concurrent_runs: values.ConcurrentRuns | None = None
     """Runs of the function that may be alive at once; the others wait in the queue. Without, nobody counts them."""
     task: Task = Task()
     """The Fargate task."""
@@ -129,15 +132,15 @@ class Function(Section):
 class Network(Section):
     """Where the tasks run: a VPC of their own, or subnets that exist."""
 
-    cidr: rules.Cidr = rules.CIDR
+    cidr: values.Cidr = values.CIDR
     """Range of the VPC that is made when no subnets are given."""
-    availability_zones: rules.Zones = 2
+    availability_zones: values.Zones = 2
     """Zones of the VPC that is made, with one public subnet each."""
-    subnet_ids: tuple[rules.SubnetId, ...] = ()
+    subnet_ids: tuple[values.SubnetId, ...] = ()
     """Subnets that exist; they need a way to ECR, S3, DynamoDB, Lambda and CloudWatch Logs."""
-    security_group_ids: tuple[rules.SecurityGroupId, ...] = ()
+    security_group_ids: tuple[values.SecurityGroupId, ...] = ()
     """Security groups for tasks in given subnets."""
-    assign_public_ip: rules.Switch | None = None
+    assign_public_ip: values.Switch | None = None
     """Whether tasks get a public address; by default yes in the VPC that is made, no in given subnets."""
 
     @property
@@ -149,46 +152,46 @@ class Network(Section):
 class Retention(Section):
     """How long things are kept."""
 
-    logs_days: rules.LogDays = 30
+    logs_days: values.LogDays = 30
     """Days in the log groups."""
-    runs_days: rules.RunsDays = 30
+    runs_days: values.RunsDays = 30
     """Days that runs, their events and their results are kept; never fewer than 28, which a late task may need."""
-    force_destroy: rules.Switch = False
+    force_destroy: values.Switch = False
     """Whether `pulumi destroy` may delete stored events and results; otherwise it stops at a bucket with objects."""
 
 
 class Image(Section):
     """What the runner image is made from."""
 
-    base_images: Mapping[rules.Runtime, rules.ImageName] = {}
+    base_images: Mapping[values.Runtime, values.ImageName] = {}
     """Base image per runtime, for people with a mirror; by default AWS's own of that version."""
 
-    def base_of(self, runtime: str) -> str:
+    def base_of(self, runtime: values.Runtime) -> str:
         """Give the base image of a runtime such as `python3.13`."""
         own = f"public.ecr.aws/lambda/python:{runtime.removeprefix('python')}"
-        return next((image for version, image in self.base_images.items() if version == runtime), own)
+        return self.base_images.get(runtime, own)
 
 
 class Cluster(Section):
     """The ECS cluster."""
 
-    container_insights: rules.Switch = False
+    container_insights: values.Switch = False
     """Whether CloudWatch collects metrics per task; it costs extra."""
 
 
 class Alarms(Section):
     """CloudWatch alarms on what a person has to look at; each costs 10 cents a month."""
 
-    enabled: rules.Switch = True
+    enabled: values.Switch = True
     """Whether there are any."""
-    action_arns: watch_rules.AlarmActions = ()
+    action_arns: arn_types.AlarmActions = ()
     """Who is told, such as a topic's ARN; by default a topic that the program makes, for people to subscribe to."""
 
 
 class Dashboard(Section):
     """The CloudWatch dashboard of the stack; the first three of an account are free, others cost $3 a month."""
 
-    enabled: rules.Switch = True
+    enabled: values.Switch = True
     """Whether there is one."""
 
 
@@ -209,5 +212,5 @@ class Settings(Section):
     """What raises an alarm, and who is told."""
     dashboard: Dashboard = Dashboard()
     """The dashboard of the stack."""
-    tags: Mapping[rules.Tag, rules.TagValue] = {}
+    tags: Mapping[values.Tag, values.TagValue] = {}
     """Tags on every resource that takes tags."""

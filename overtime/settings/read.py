@@ -10,7 +10,7 @@ import pulumi
 import pulumi.runtime.config as pulumi_config
 from pydantic import ValidationError
 
-from overtime.settings import rules
+from overtime.settings import rules, values
 from overtime.settings.checks import problems as combined_problems
 from overtime.settings.model import (
     Alarms,
@@ -42,8 +42,8 @@ _REQUIRED: Mapping[str, tuple[str, object]] = {
         "Name at least one function; everything else has a default.",
         {"report": {"code": "lambdas/primary"}},
     ),
-    "code": (rules.CODE_RULE, "lambdas/primary"),
-    "handler": (rules.HANDLER_RULE, "handler.handler"),
+    "code": (values.CODE_RULE, "lambdas/primary"),
+    "handler": (values.HANDLER_RULE, "handler.handler"),
     "actions": ("A permission names the IAM actions that it allows.", ["s3:GetObject"]),
     "resources": ("A permission names the resources that it covers.", ["arn:aws:s3:::my-bucket/*"]),
 }

@@ -1,24 +1,12 @@
-"""The types of single settings: each carries the sentence that says what is allowed, and a value that is."""
+"""How the rule of a setting is said: with the sentence that says what is allowed, and a value that is."""
 
 from __future__ import annotations
 
-import ipaddress
 import re
-from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
-from pydantic import (
-    AfterValidator,
-    BeforeValidator,
-    Field,
-    SecretStr,
-    StringConstraints,
-    ValidationError,
-    WrapValidator,
-)
+from pydantic import BeforeValidator, ValidationError, WrapValidator
 from pydantic_core import PydanticCustomError
-
-from overtime.settings.fargate_sizes import MEMORY_MIB
 
 if TYPE_CHECKING:
     from pydantic import ValidatorFunctionWrapHandler
@@ -27,47 +15,8 @@ RULE = "overtime_rule"
 """The kind of pydantic error whose message is already meant for people."""
 
 DAY_SECONDS = 86_400
-SHORTEST_RUN_SECONDS = 60
-LONGEST_RUN_SECONDS = 14 * DAY_SECONDS
-"""AWS retires the hosts of long tasks after weeks, so a longer promise would not be kept."""
-
 _DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
 _UNIT_SECONDS = (DAY_SECONDS, 3600, 60, 1)
-_LOG_DAYS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653)
-_ENVIRONMENT_BYTES = 4096
-_MOST_LAYERS = 5
-_PRIVATE = tuple(map(ipaddress.IPv4Network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10")))
-RESERVED_VARIABLES = frozenset(
-    {
-        "_HANDLER",
-        "_X_AMZN_TRACE_ID",
-        "AWS_ACCESS_KEY",
-        "AWS_ACCESS_KEY_ID",
-        "AWS_DEFAULT_REGION",
-        "AWS_EXECUTION_ENV",
-        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
-        "AWS_LAMBDA_FUNCTION_NAME",
-        "AWS_LAMBDA_FUNCTION_VERSION",
-        "AWS_LAMBDA_INITIALIZATION_TYPE",
-        "AWS_LAMBDA_LOG_GROUP_NAME",
-        "AWS_LAMBDA_LOG_STREAM_NAME",
-        "AWS_LAMBDA_RUNTIME_API",
-        "AWS_REGION",
-        "AWS_SECRET_ACCESS_KEY",
-        "AWS_SESSION_TOKEN",
-        "LAMBDA_RUNTIME_DIR",
-        "LAMBDA_TASK_ROOT",
-    }
-)
-"""https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime"""
-
-
-class Rescue(StrEnum):
-    """Which failures of the primary are handed over to Fargate."""
-
-    TIMEOUT = "timeout"
-    OUT_OF_MEMORY = "out_of_memory"
-    ANY = "any"
 
 
 def broken(rule: str, fix: object = None) -> PydanticCustomError:
@@ -100,186 +49,24 @@ def seconds(value: object) -> object:
     return sum(int(count) * unit for count, unit in zip(match.groups(default="0"), _UNIT_SECONDS, strict=True))
 
 
-def _number(value: object) -> object:
+def number(value: object) -> object:
+    """Refuse booleans where a number is meant."""
     if isinstance(value, bool):  # pydantic would count it as 0 or 1
         raise ValueError(str(value))  # noqa: TRY004 - pydantic reports ValueError only
     return value
 
 
-def _text(value: object) -> object:
+def text(value: object) -> object:
     """Give a variable's value as text; configuration stores `8080` and `true` as a number and a boolean."""
     if isinstance(value, bool):
         return str(value).lower()
     return str(value) if isinstance(value, (int, float)) else value
 
 
-def _as_list(value: object) -> object:
+def as_list(value: object) -> object:
+    """Read one text as a list of one."""
     return [value] if isinstance(value, str) else value
 
 
-def _private(value: str) -> str:
-    network = ipaddress.IPv4Network(value)
-    if not any(network.subnet_of(private) for private in _PRIVATE):
-        raise broken("The VPC needs a private range, because its subnets must not shadow public addresses.", CIDR)
-    if not 16 <= network.prefixlen <= 24:  # noqa: PLR2004 - the rule beside it says the same numbers
-        raise broken("A VPC takes /16 to /28, and its public subnets need the room of a /24 or larger.", CIDR)
-    return value
-
-
-def _allowed_variable(name: str) -> str:
-    if name in RESERVED_VARIABLES:
-        raise broken("Lambda sets this variable itself and refuses a function that brings its own.")
-    return name
-
-
-def _own_tag(key: str) -> str:
-    if key.lower().startswith("aws:"):
-        raise ValueError(key)
-    return key
-
-
-def _fits(variables: dict[str, SecretStr]) -> dict[str, SecretStr]:
-    size = sum(len(name.encode()) + len(value.get_secret_value().encode()) for name, value in variables.items())
-    if size > _ENVIRONMENT_BYTES:
-        raise broken(f"Lambda takes 4096 bytes of names and values in all; these are {size}. Put more into an object.")
-    return variables
-
-
-def _different_layers(arns: tuple[str, ...]) -> tuple[str, ...]:
-    layers = [arn.rpartition(":")[0] for arn in arns]
-    twice = next((layer for layer in layers if layers.count(layer) > 1), None)
-    if twice:
-        raise broken(f"Lambda refuses two versions of one layer; {twice!r} is here {layers.count(twice)} times.")
-    if len(arns) > _MOST_LAYERS:
-        raise broken(f"Lambda takes at most {_MOST_LAYERS} layers; these are {len(arns)}. Merge some of them.")
-    return arns
-
-
-CIDR = "10.42.0.0/16"
-CPU_RULE = f"Fargate takes {', '.join(map(str, MEMORY_MIB))} cpu units (1024 are one vCPU)."
-MEMORY_RULE = "Fargate takes whole MiB from 512 up, in fixed pairs with cpu."
-RUNTIMES = ("python3.11", "python3.12", "python3.13", "python3.14")
-HANDLER_RULE = "A handler reads module.function, such as handler.handler, pkg.mod.main or pkg/mod.main."
-CODE_RULE = "Give the folder or the .zip that holds the function's code, relative to the project."
-LIST_RULE = "This is a list."
-IMAGE_RULE = "Give an image that has Lambda's runtime client for this version, such as one of AWS's base images."
-
-# Positive counts of something: number types refuse booleans before pydantic turns them into 0 and 1.
-Int = Annotated[int, BeforeValidator(_number)]
-Seconds = Annotated[int, BeforeValidator(seconds), BeforeValidator(_number)]
-
-Runtime = Annotated[
-    Literal["python3.11", "python3.12", "python3.13", "python3.14"],
-    ruled(f"overtime runs {', '.join(RUNTIMES[:-1])} and {RUNTIMES[-1]} so far.", "python3.13"),
-]
-Architecture = Annotated[
-    Literal["x86_64", "arm64"],
-    ruled("Lambda and Fargate run x86_64 and arm64; function, image and task share this setting.", "x86_64"),
-]
-Code = Annotated[str, StringConstraints(min_length=1), ruled(CODE_RULE, "lambdas/primary")]
-Handler = Annotated[
-    str,
-    StringConstraints(pattern=r"^[A-Za-z0-9_-]+([./][A-Za-z0-9_-]+)*\.[A-Za-z_][A-Za-z0-9_]*$", max_length=128),
-    ruled(HANDLER_RULE, "handler.handler"),
-]
-TimeoutSeconds = Annotated[
-    Int,
-    Field(ge=1, le=900),
-    ruled("Lambda lets one attempt run 1 to 900 seconds; longer is the fallback's part.", 900),
-]
-MemoryMib = Annotated[Int, Field(ge=128, le=10240), ruled("Lambda takes 128 to 10240 MiB of memory.", 512)]
-VariableName = Annotated[
-    str,
-    StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]+$"),
-    AfterValidator(_allowed_variable),
-    ruled("Lambda takes names of letters, digits and _, at least two characters, that start with a letter."),
-]
-Environment = Annotated[
-    dict[
-        VariableName,
-        Annotated[SecretStr, BeforeValidator(_text), ruled("A variable's value is text, a number or a boolean.", "…")],
-    ],
-    AfterValidator(_fits),
-]
-LayerArn = Annotated[
-    str,
-    StringConstraints(pattern=r"^arn:aws[a-z-]*:lambda:[a-z0-9-]+:\d{12}:layer:[A-Za-z0-9_-]+:\d+$"),
-    ruled(
-        "A layer is named by its version's ARN, arn:aws:lambda:REGION:ACCOUNT:layer:NAME:VERSION.",
-        "arn:aws:lambda:eu-west-1:123456789012:layer:numbers:1",
-    ),
-]
-Layers = Annotated[tuple[LayerArn, ...], AfterValidator(_different_layers)]
-Attempts = Annotated[
-    Int, Field(ge=0, le=3), ruled("Lambda makes 1 to 3 attempts; 0 sends every event straight to Fargate.", 3)
-]
-EventAge = Annotated[
-    Seconds, Field(ge=60, le=21600), ruled("Lambda keeps an event for 60s to 6h before it gives up.", "6h")
-]
-RescueRule = Annotated[Rescue, ruled("A rule is timeout, out_of_memory or any.", "timeout")]
-Rescues = Annotated[
-    tuple[RescueRule, ...],
-    BeforeValidator(_as_list),
-    Field(min_length=1),
-]
-MaxRuntime = Annotated[
-    Seconds,
-    Field(ge=SHORTEST_RUN_SECONDS, le=LONGEST_RUN_SECONDS),
-    ruled("A run takes 60s to 14d, written like 90m, 6h or 1d12h; AWS retires the hosts of longer tasks.", "14d"),
-]
-Receives = Annotated[
-    Int,
-    Field(ge=5, le=1000),
-    ruled("5 to 1000: below 5 a busy moment of the dispatcher would park events that are fine.", 5),
-]
-Action = Annotated[
-    str,
-    StringConstraints(pattern=r"^([a-z0-9-]+:[A-Za-z0-9*]+)$"),
-    ruled("An IAM action reads service:Action, such as s3:GetObject.", "s3:GetObject"),
-]
-ResourceArn = Annotated[
-    str,
-    StringConstraints(pattern=r"^(\*|arn:aws[a-z-]*:[a-z0-9-]+:[^:]*:[^:]*:.+)$"),
-    ruled("A resource is an ARN, or * where the action has none.", "arn:aws:s3:::my-bucket/*"),
-]
-PolicyArn = Annotated[
-    str,
-    StringConstraints(pattern=r"^arn:aws[a-z-]*:iam::(aws|\d{12}):policy/.+$"),
-    ruled("A managed policy is named by its ARN.", "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"),
-]
-Cpu = Annotated[Literal[256, 512, 1024, 2048, 4096, 8192, 16384], BeforeValidator(_number), ruled(CPU_RULE, 1024)]
-TaskMemoryMib = Annotated[Int, Field(ge=512, le=122880), ruled(MEMORY_RULE, 4096)]
-EphemeralGib = Annotated[Int, Field(ge=21, le=200), ruled("Fargate takes 21 to 200 GiB of ephemeral storage.", 21)]
-StopSeconds = Annotated[
-    Int, Field(ge=2, le=120), ruled("Fargate waits 2 to 120 seconds between SIGTERM and SIGKILL.", 120)
-]
-Cidr = Annotated[str, AfterValidator(_private), ruled("An IPv4 range reads like 10.42.0.0/16, host bits zero.", CIDR)]
-Zones = Annotated[
-    Int, Field(ge=2, le=6), ruled("2 to 6 zones: with one, its outage would stop every run; no region has more.", 2)
-]
-SubnetId = Annotated[
-    str, StringConstraints(pattern=r"^subnet-[0-9a-f]+$"), ruled("A subnet's id reads subnet-0123456789abcdef0.")
-]
-SecurityGroupId = Annotated[
-    str, StringConstraints(pattern=r"^sg-[0-9a-f]+$"), ruled("A security group's id reads sg-0123456789abcdef0.")
-]
-LogDays = Annotated[
-    Int,
-    AfterValidator(lambda days: _LOG_DAYS[_LOG_DAYS.index(days)]),
-    ruled(f"CloudWatch keeps logs for {', '.join(map(str, _LOG_DAYS[:-1]))} or {_LOG_DAYS[-1]} days.", 30),
-]
-RunsDays = Annotated[Int, Field(ge=1, le=3650), ruled("Runs are kept 1 to 3650 days.", 30)]
-ImageName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][^\s]*$"), ruled(IMAGE_RULE)]
-Switch = Annotated[bool, ruled("This is true or false.", "false")]
-Tag = Annotated[
-    str,
-    StringConstraints(min_length=1, max_length=128),
-    AfterValidator(_own_tag),
-    ruled("A tag's key has 1 to 128 characters and does not start with aws:."),
-]
-TagValue = Annotated[
-    str,
-    BeforeValidator(_text),
-    StringConstraints(max_length=256),
-    ruled("A tag's value has at most 256 characters.", ""),
-]
+Int = Annotated[int, BeforeValidator(number)]
+Seconds = Annotated[int, BeforeValidator(seconds), BeforeValidator(number)]

@@ -25,7 +25,7 @@ from overtime.automation import (
     StackNotFoundError,
 )
 from overtime.automation.events import Discretion
-from overtime.automation.failures import told
+from overtime.automation.failures import error_of
 from overtime.automation.listener import Listener
 from overtime.settings import Function, Settings
 
@@ -46,7 +46,7 @@ def failure(stderr: str, errors: tuple[str, ...] = (), secrets: tuple[str, ...] 
         said = {"message": text, "severity": "error"}
         listener.hear(EngineEvent.from_json({"sequence": 1, "timestamp": 1, "diagnosticEvent": said}))
     result = CommandResult(stdout="t0ps3cret", stderr=stderr, code=255)
-    return told(create_command_error(result), listener, stack="dev", action="up")
+    return error_of(create_command_error(result), listener, stack="dev", action="up")
 
 
 def test_wrong_settings(root: Path) -> None:

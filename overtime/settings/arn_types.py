@@ -1,14 +1,25 @@
-"""The types of single settings that say how runs are limited and watched; what they stand on is in `rules`."""
+"""The types of settings that name something in AWS by its ARN."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, StringConstraints
 
-from overtime.settings.rules import LONGEST_RUN_SECONDS, SHORTEST_RUN_SECONDS, Int, Seconds, broken, ruled
+from overtime.settings.rules import broken, ruled
 
+_MOST_LAYERS = 5
 _MOST_ACTIONS = 5
+
+
+def _different_layers(arns: tuple[str, ...]) -> tuple[str, ...]:
+    layers = [arn.rpartition(":")[0] for arn in arns]
+    twice = next((layer for layer in layers if layers.count(layer) > 1), None)
+    if twice:
+        raise broken(f"Lambda refuses two versions of one layer; {twice!r} is here {layers.count(twice)} times.")
+    if len(arns) > _MOST_LAYERS:
+        raise broken(f"Lambda takes at most {_MOST_LAYERS} layers; these are {len(arns)}. Merge some of them.")
+    return arns
 
 
 def _few_actions(arns: tuple[str, ...]) -> tuple[str, ...]:
@@ -18,17 +29,24 @@ def _few_actions(arns: tuple[str, ...]) -> tuple[str, ...]:
     return arns
 
 
-TaskAttempts = Annotated[
-    Int,
-    Field(ge=1, le=10),
-    ruled("A run has 1 to 10 task attempts; each further one follows only where AWS took the one before away.", 3),
+LayerArn = Annotated[
+    str,
+    StringConstraints(pattern=r"^arn:aws[a-z-]*:lambda:[a-z0-9-]+:\d{12}:layer:[A-Za-z0-9_-]+:\d+$"),
+    ruled(
+        "A layer is named by its version's ARN, arn:aws:lambda:REGION:ACCOUNT:layer:NAME:VERSION.",
+        "arn:aws:lambda:eu-west-1:123456789012:layer:numbers:1",
+    ),
 ]
-ConcurrentRuns = Annotated[
-    Int, Field(ge=1, le=1000), ruled("1 to 1000 runs of the function at once; leave the key out for no limit.")
+Layers = Annotated[tuple[LayerArn, ...], AfterValidator(_different_layers)]
+ResourceArn = Annotated[
+    str,
+    StringConstraints(pattern=r"^(\*|arn:aws[a-z-]*:[a-z0-9-]+:[^:]*:[^:]*:.+)$"),
+    ruled("A resource is an ARN, or * where the action has none.", "arn:aws:s3:::my-bucket/*"),
 ]
-Capacity = Annotated[
-    Literal["on_demand", "spot"],
-    ruled("Tasks run on on_demand or spot capacity; spot is cheaper, and AWS may take a task away.", "on_demand"),
+PolicyArn = Annotated[
+    str,
+    StringConstraints(pattern=r"^arn:aws[a-z-]*:iam::(aws|\d{12}):policy/.+$"),
+    ruled("A managed policy is named by its ARN.", "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"),
 ]
 DestinationArn = Annotated[
     str,
@@ -56,11 +74,6 @@ KmsKeyArn = Annotated[
         "A KMS key is named by its own ARN, arn:aws:kms:REGION:ACCOUNT:key/ID: rights on an alias are none on the key.",
         "arn:aws:kms:eu-west-1:123456789012:key/12345678-90ab-cdef-1234-567890abcdef",
     ),
-]
-LongestRun = Annotated[
-    Seconds,
-    Field(ge=SHORTEST_RUN_SECONDS, le=LONGEST_RUN_SECONDS),
-    ruled("A run takes 60s to 14d, written like 90m, 6h or 1d12h; leave the key out for no alarm.", "6h"),
 ]
 AlarmActionArn = Annotated[
     str,
