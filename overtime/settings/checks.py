@@ -54,16 +54,24 @@ def _name(key: str, at: SettingPath, context: StackContext) -> Iterator[Problem]
 
 
 def _sizes(function: Function, at: SettingPath) -> Iterator[Problem]:
-    cpu, memory = function.task.cpu, function.task.memory_mib
+    cpu, memory, least = function.task.cpu, function.task.memory_mib, function.memory_mib
     path = (*at, "task", "memory_mib")
-    if memory not in fargate_sizes.MEMORY_MIB[cpu]:
+    reads: tuple[SettingPath, ...] = ((*at, "task", "cpu"), (*at, "memory_mib"))
+    if fargate_sizes.MEMORY_MIB[cpu][-1] < least:
+        rule = (
+            f"A run needs at least the {least} MiB that the function has on Lambda; Fargate with {cpu} cpu units"
+            f" takes {fargate_sizes.allowed(cpu)}."
+        )
+        fix = fargate_sizes.cpu_for(least)
+        yield Problem(path=(*at, "task", "cpu"), value=cpu, rule=rule, fix=fix, reads=reads)
+    elif memory not in fargate_sizes.MEMORY_MIB[cpu]:
         rule = f"Fargate with {cpu} cpu units takes {fargate_sizes.allowed(cpu)}."
-        fix = fargate_sizes.nearest(cpu, memory)
-        yield Problem(path=path, value=memory, rule=rule, fix=fix, reads=((*at, "task", "cpu"),))
-    elif memory < function.memory_mib:
-        rule = f"A run needs at least the {function.memory_mib} MiB that the function has on Lambda."
-        fix = next((size for size in fargate_sizes.MEMORY_MIB[cpu] if size >= function.memory_mib), function.memory_mib)
-        yield Problem(path=path, value=memory, rule=rule, fix=fix, reads=((*at, "memory_mib"),))
+        fix = fargate_sizes.nearest(cpu, max(memory, least))
+        yield Problem(path=path, value=memory, rule=rule, fix=fix, reads=reads)
+    elif memory < least:
+        rule = f"A run needs at least the {least} MiB that the function has on Lambda."
+        fix = fargate_sizes.nearest(cpu, least)
+        yield Problem(path=path, value=memory, rule=rule, fix=fix, reads=reads)
 
 
 def _times(function: Function, at: SettingPath, runs_days: int) -> Iterator[Problem]:

@@ -38,3 +38,8 @@ def allowed(cpu: int) -> str:
 def nearest(cpu: int, memory_mib: int) -> int:
     """Give the smallest allowed memory that is at least as large, else the largest there is."""
     return next((size for size in MEMORY_MIB[cpu] if size >= memory_mib), MEMORY_MIB[cpu][-1])
+
+
+def cpu_for(memory_mib: int) -> int:
+    """Give the fewest cpu units with which so much memory can be had. Raises `StopIteration` where none has it."""
+    return next(cpu for cpu, sizes in MEMORY_MIB.items() if sizes[-1] >= memory_mib)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args, get_origin
 
 import pulumi
 import pulumi.runtime.config as pulumi_config
@@ -12,21 +12,7 @@ from pydantic import ValidationError
 
 from overtime.settings import rules, values
 from overtime.settings.checks import problems as combined_problems
-from overtime.settings.model import (
-    Alarms,
-    Cluster,
-    Dashboard,
-    Destinations,
-    Function,
-    FunctionAlarms,
-    Image,
-    Network,
-    Permission,
-    Retention,
-    Section,
-    Settings,
-    Task,
-)
+from overtime.settings.model import Section, Settings
 from overtime.settings.problems import MISSING, NAMESPACE, WITHHELD, Problem, SettingsError
 
 if TYPE_CHECKING:
@@ -46,19 +32,6 @@ _REQUIRED: Mapping[str, tuple[str, object]] = {
     "handler": (values.HANDLER_RULE, "handler.handler"),
     "actions": ("A permission names the IAM actions that it allows.", ["s3:GetObject"]),
     "resources": ("A permission names the resources that it covers.", ["arn:aws:s3:::my-bucket/*"]),
-}
-_SECTIONS: Mapping[str, type[Section]] = {
-    "network": Network,
-    "retention": Retention,
-    "image": Image,
-    "cluster": Cluster,
-    "alarms": Alarms,
-    "dashboard": Dashboard,
-}
-_FUNCTION_SECTIONS: Mapping[str, type[Section]] = {
-    "task": Task,
-    "destinations": Destinations,
-    "alarms": FunctionAlarms,
 }
 
 
@@ -113,6 +86,8 @@ def _decoded(value: object) -> object:
 def _problem(detail: ErrorDetails, data: Mapping[str, object]) -> Problem:
     # Pydantic marks an error in a mapping's key by a last step of its own.
     path: Path = tuple(part for part in detail["loc"] if part != "[key]")
+    if path and isinstance(_at(path[:-1], data), str):  # a list of one, written as that one
+        path = path[:-1]
     match detail["type"]:
         case rules.RULE:
             context = detail["ctx"]
@@ -151,31 +126,34 @@ def _unknown(path: Path) -> str:
 
 
 def _section(path: Path) -> type[Section] | None:
-    match path:
-        case ():
-            return Settings
-        case ("functions", _):
-            return Function
-        case ("functions", _, str(name)):
-            return _FUNCTION_SECTIONS.get(name)
-        case ("functions", _, "permissions", _):
-            return Permission
-        case (str(name),):
-            return _SECTIONS.get(name)
-    return None
+    """Tell which section stands at a path; `None` for a single value, a list, or names of people's choice."""
+    found: object = Settings
+    for part in path:
+        if isinstance(found, type) and issubclass(found, Section):
+            field = found.model_fields.get(str(part))
+            found = field.annotation if field else None
+        else:  # a mapping's values or a list's elements
+            inner = get_args(found)
+            found = inner[0 if get_origin(found) is tuple else -1] if inner else None
+    return found if isinstance(found, type) and issubclass(found, Section) else None
 
 
 def _value(path: Path, data: object) -> object:
     """Look up what was given, unless it may be a secret: a variable's value, perhaps below a misspelt `environment`."""
+    value = _at(path, data)
+    section = _section(path[:-1])
+    known = "environment" not in path and section is not None and path[-1] in section.model_fields
+    listed = isinstance(path[-1], int) or path[-2:-1] in (("tags",), ("base_images",))
+    return value if _harmless(value) or ((known or listed) and not isinstance(value, dict)) else WITHHELD
+
+
+def _at(path: Path, data: object) -> object:
     for part in path:
         try:
             data = data[part]  # type: ignore[index] # whatever people wrote
         except (LookupError, TypeError):
             return MISSING
-    section = _section(path[:-1])
-    known = "environment" not in path and section is not None and path[-1] in section.model_fields
-    listed = isinstance(path[-1], int) or path[-2:-1] in (("tags",), ("base_images",))
-    return data if _harmless(data) or ((known or listed) and not isinstance(data, dict)) else WITHHELD
+    return data
 
 
 def _harmless(value: object) -> bool:

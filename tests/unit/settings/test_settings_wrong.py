@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import copy
 import json
+import shlex
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 from textwrap import indent
+from typing import Any, get_args, get_origin
 
 import pulumi
 import pytest
 import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from pydantic import BaseModel
 
 from overtime.errors import OvertimeError
-from overtime.settings import SettingsError, StackContext, load, parse
+from overtime.settings import Problem, Settings, SettingsError, StackContext, load, parse
 
 Configure = Callable[..., None]
 
@@ -69,6 +75,60 @@ def test_message_in_a_stack(case: str, context: StackContext, configure: Configu
     assert str(caught.value) == report_of(WRONG[case]["given"], context)
 
 
+def fixed(data: dict[str, object], problems: Sequence[Problem]) -> dict[str, object]:
+    """Do what the printed commands do to a configuration."""
+    data = copy.deepcopy(data)
+    for problem in problems:
+        *_, action, _, key, value = shlex.split(f"{problem.command} {'' if problem.fix is not None else '-'}")
+        *way, last = key.removeprefix("overtime:").split(".")
+        holder: Any = data
+        for step in way:
+            holder = holder.setdefault(step, {})
+        if action == "rm":
+            del holder[last]
+        else:
+            holder[last] = yaml.safe_load(value)
+    return data
+
+
+NUMBERS = st.sampled_from([0, 1, 60, 128, 256, 512, 1000, 1024, 3000, 3008, 4096, 8192, 10240, 16384, 122880, 130000])
+SPANS = st.sampled_from([0, 1, 59, 60, 119, 120, 899, 900, 86_400, 1_209_600, 1_209_601, "90m", "1d12h", "14d", "15d"])
+
+
+@given(
+    function=st.fixed_dictionaries(
+        {},
+        optional={
+            "memory_mib": NUMBERS,
+            "timeout_seconds": SPANS,
+            "max_runtime": SPANS,
+            "max_event_age": SPANS,
+            "max_task_attempts": st.integers(0, 11),
+            "attempts": st.integers(0, 4),
+            "rescue": st.sampled_from(["any", "timeout", "never"]),
+            "task": st.fixed_dictionaries(
+                {},
+                optional={"cpu": NUMBERS, "memory_mib": NUMBERS, "capacity": st.sampled_from(["spot", "on_demand"])},
+            ),
+            "alarms": st.fixed_dictionaries({}, optional={"longest_run": SPANS}),
+        },
+    ),
+    retention=st.fixed_dictionaries({}, optional={"runs_days": st.integers(0, 40), "logs_days": st.integers(0, 8)}),
+)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=300)
+def test_the_offered_fixes_lead_somewhere(
+    function: dict[str, object], retention: dict[str, object], context: StackContext
+) -> None:
+    """Whoever copies the commands of each report has settings that work after three reports at most."""
+    data = configuration(**function) | {"retention": retention}
+    for _ in range(3):
+        try:
+            parse(data, context)
+        except SettingsError as error:
+            data = fixed(data, error.problems)
+    parse(data, context)
+
+
 def test_secret_in_a_stack(context: StackContext, configure: Configure) -> None:
     """Below a key that the stack marks as secret, no text appears."""
     configure(
@@ -82,6 +142,51 @@ def test_secret_in_a_stack(context: StackContext, configure: Configure) -> None:
 def test_at_least_twenty() -> None:
     """The table covers twenty wrong configurations and more."""
     assert len(WRONG) >= 20
+
+
+Steps = tuple[str | int, ...]
+
+
+def sections(of: type[BaseModel], path: Steps = ()) -> Iterator[tuple[Steps, list[str]]]:
+    """List every section of the settings: where one is, and its keys."""
+    yield path, list(of.model_fields)
+    for name, field in of.model_fields.items():
+        inner = get_args(field.annotation)
+        step: Steps
+        if get_origin(field.annotation) is tuple:
+            below, step = inner[0], (name, 0)
+        else:
+            below, step = (inner[-1], (name, "report")) if inner else (field.annotation, (name,))
+        if isinstance(below, type) and issubclass(below, BaseModel):
+            yield from sections(below, (*path, *step))
+
+
+SECTIONS = dict(sections(Settings))
+
+
+def with_value(path: Steps, value: object) -> dict[str, object]:
+    """Give a configuration with one value at a path."""
+    holder: Any = (data := configuration())
+    for step, following in pairwise(path):
+        if isinstance(step, str):
+            holder.setdefault(step, [{}] if following == 0 else {})
+        holder = holder[step]
+    holder[path[-1]] = value
+    return data
+
+
+def test_sections() -> None:
+    """What the next test goes through is not empty by mistake."""
+    assert {("functions", "report", "permissions", 0), ("functions", "report", "alarms"), ("network",)} < set(SECTIONS)
+
+
+@pytest.mark.parametrize("path", SECTIONS, ids=lambda path: ".".join(map(str, path)) or "top")
+def test_every_section_knows_its_keys(path: Steps, context: StackContext) -> None:
+    """A typo is answered with the keys of its section, wherever a section is, and so is a number in its place."""
+    keys = ", ".join(SECTIONS[path])
+    assert f"The keys here are {keys}." in report_of(with_value((*path, "zzzzzz"), 1), context)
+    if path:
+        assert f"This is a section; its keys are {keys}." in report_of(with_value(path, 1), context)
 
 
 def test_all_at_once(context: StackContext) -> None:
