@@ -86,11 +86,11 @@ class Aws:
         """Wait for a task's end and describe it."""
         return self.described(task, lambda found: found["lastStatus"] == "STOPPED")
 
-    def described(self, task: str, wanted: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+    def described(self, task: str, wanted: Callable[[dict[str, Any]], bool], cluster: str = "c") -> dict[str, Any]:
         """Describe a task when it is as wanted."""
         deadline = time.monotonic() + PATIENCE_SECONDS
         while time.monotonic() < deadline:
-            found: dict[str, Any] = self.ecs.describe_tasks(cluster="c", tasks=[task])["tasks"][0]
+            found: dict[str, Any] = self.ecs.describe_tasks(cluster=cluster, tasks=[task])["tasks"][0]
             if wanted(found):
                 return found
             time.sleep(0.1)

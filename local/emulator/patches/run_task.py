@@ -34,12 +34,12 @@ def refuse_what_ecs_refuses() -> None:
         ecs = module("services.ecs")
         cluster = ecs._resolve_cluster_name(data.get("cluster", "default"))  # noqa: SLF001
         if cluster not in ecs._clusters:  # noqa: SLF001
-            return _error("ClusterNotFoundException", "Cluster not found.")
+            return refusal("ClusterNotFoundException", "Cluster not found.")
         definition = ecs._task_defs.get(ecs._resolve_td_key(data.get("taskDefinition", "")))  # noqa: SLF001
         if definition is None:
             return go_on(data)
         if refused := _bad_request(data, definition) or _bad_roles(data, definition):
-            return _error(*refused)
+            return refusal(*refused)
         if data.get("propagateTags") == "TASK_DEFINITION":
             tags = ecs._tags.get(definition["taskDefinitionArn"], [])  # noqa: SLF001
             data = {**data, "tags": [*tags, *data.get("tags", [])]}
@@ -73,7 +73,7 @@ def answer_a_repeated_token_with_the_same_task() -> None:
         before, arns = known
         if before != asked:
             message = "A task was started with this client token and other parameters."
-            return _error("ConflictException", message, resourceIds=arns)
+            return refusal("ConflictException", message, resourceIds=arns)
         answered: Answer = ecs._describe_tasks({"cluster": cluster, "tasks": arns})  # noqa: SLF001
         return answered
 
@@ -140,6 +140,12 @@ def stop_containers(task: Record, *, kill: bool = False) -> None:
     seconds = _stop_seconds(module("services.ecs"), task)
     for identity, patience in zip(task["_docker_ids"], seconds, strict=False):
         threading.Thread(target=_stop_container, args=(identity, 0 if kill else patience), daemon=True).start()
+
+
+def refusal(kind: str, message: str, **more: object) -> Answer:
+    """Answer with one of ECS's errors."""
+    body = json.dumps({"__type": kind, "message": message, **more}).encode()
+    return 400, {"Content-Type": "application/x-amz-json-1.1", "x-amzn-errortype": kind}, body
 
 
 def _bad_request(data: Record, definition: Record) -> tuple[str, str] | None:
@@ -216,11 +222,6 @@ def _stop_container(identity: str, seconds: int) -> None:
 
 def _body(ecs: object, task: Record) -> bytes:
     return json.dumps({"task": original(ecs, "_sanitize")(task)}).encode()
-
-
-def _error(kind: str, message: str, **more: object) -> Answer:
-    body = json.dumps({"__type": kind, "message": message, **more}).encode()
-    return 400, {"Content-Type": "application/x-amz-json-1.1", "x-amzn-errortype": kind}, body
 
 
 PATCHES = (

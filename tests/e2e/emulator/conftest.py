@@ -76,7 +76,7 @@ def run(aws: Aws) -> Callable[..., str]:
         roles = {"taskRoleArn": aws.role_arn("task"), "executionRoleArn": aws.role_arn("execution")}
         sizes = {"requiresCompatibilities": ["FARGATE"], "networkMode": "awsvpc", "cpu": "256", "memory": "512"}
         aws.ecs.register_task_definition(family="t", containerDefinitions=[container], **sizes, **roles, **(task or {}))
-        started = aws.ecs.run_task(cluster="c", taskDefinition="t", **(call or {"launchType": "FARGATE"}))
+        started = aws.ecs.run_task(**{"cluster": "c", "taskDefinition": "t", **(call or {"launchType": "FARGATE"})})
         return str(started["tasks"][0]["taskArn"])
 
     return start
