@@ -92,7 +92,7 @@ class Dispatcher(pulumi.ComponentResource):
             table_arn=platform.ledger.table_arn,
             bucket_arn=platform.ledger.bucket_arn,
             cluster_arn=platform.cluster_arn,
-            family_arn=pulumi.Output.concat(platform.arn_prefix, ":task-definition/", args.task.family),
+            family_arn=pulumi.Output.concat(platform.ecs_arn_prefix, ":task-definition/", args.task.family),
             role_arns=[args.function.role_arn, args.task.execution_role_arn],
         )
         return role, aws.iam.RolePolicy(f"{name}-permissions", role=role.name, policy=document, opts=child)

@@ -11,10 +11,10 @@ import pulumi_awsx as awsx
 
 from components.network import Network, NetworkArgs
 from components.run_ledger import RunLedger, RunLedgerArgs
-from components.runner_image import RunnerImage, RunnerImageArgs
+from components.runner_image import RunnerImage, RunnerImageArgs, tag_prefix
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from overtime import settings
 
@@ -49,8 +49,8 @@ class Platform(pulumi.ComponentResource):
     repository_arn: pulumi.Output[str]
     image_uris: Mapping[ImageKey, pulumi.Output[str]]
     region: pulumi.Output[str]
-    arn_prefix: pulumi.Output[str]
-    """`arn:<partition>:ecs:<region>:<account>`, the beginning of a task definition's ARN."""
+    ecs_arn_prefix: pulumi.Output[str]
+    """`arn:<partition>:ecs:<region>:<account>`, the beginning of a task's and a task definition's ARN."""
 
     def __init__(self, name: str, args: PlatformArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("overtime:index:Platform", name, {}, opts)
@@ -61,7 +61,7 @@ class Platform(pulumi.ComponentResource):
         ledger = RunLedgerArgs(runs_days=args.retention.runs_days, force_destroy=args.retention.force_destroy)
         self.ledger = RunLedger(f"{name}-ledger", ledger, child)
         self.cluster_arn = self._cluster(name, container_insights=args.container_insights)
-        repository = self._repository(name)
+        repository = self._repository(name, args.base_images)
         self.repository_arn = self._repository_arn(repository.url)
         self.image_uris = {
             key: self._image(name, key, base, repository, args.sources) for key, base in args.base_images.items()
@@ -71,9 +71,12 @@ class Platform(pulumi.ComponentResource):
     def _locate(self) -> None:
         invoke = pulumi.InvokeOptions(parent=self)
         self.region = aws.get_region_output(opts=invoke).region
-        account = aws.get_caller_identity_output(opts=invoke).account_id
-        partition = aws.get_partition_output(opts=invoke).partition
-        self.arn_prefix = pulumi.Output.format("arn:{0}:ecs:{1}:{2}", partition, self.region, account)
+        self._account = aws.get_caller_identity_output(opts=invoke).account_id
+        self._partition = aws.get_partition_output(opts=invoke).partition
+        self.ecs_arn_prefix = self._arn_prefix("ecs")
+
+    def _arn_prefix(self, service: str) -> pulumi.Output[str]:
+        return pulumi.Output.format("arn:{0}:{1}:{2}:{3}", self._partition, service, self.region, self._account)
 
     def _cluster(self, name: str, *, container_insights: bool) -> pulumi.Output[str]:
         child = pulumi.ResourceOptions(parent=self)
@@ -87,32 +90,47 @@ class Platform(pulumi.ComponentResource):
         # Through the providers: a task on Spot cannot start before they are there.
         return pulumi.Output.all(cluster.arn, providers.cluster_name).apply(lambda known: str(known[0]))
 
-    def _repository(self, name: str) -> awsx.ecr.Repository:
-        keep = awsx.ecr.LifecyclePolicyRuleArgs(
-            description=f"keep the latest {_MOST_IMAGES} runner images",
-            tag_status=awsx.ecr.LifecycleTagStatus.ANY,
+    def _repository(self, name: str, kinds: Iterable[ImageKey]) -> awsx.ecr.Repository:
+        # Each kind by itself: however often another one changes, the image of this one that is in use stays.
+        tagged = [
+            awsx.ecr.LifecyclePolicyRuleArgs(
+                description=f"keep the latest {_MOST_IMAGES} images for {' and '.join(kind)}",
+                tag_status=awsx.ecr.LifecycleTagStatus.TAGGED,
+                tag_prefix_list=[tag_prefix(*kind)],
+                maximum_number_of_images=_MOST_IMAGES,
+            )
+            for kind in kinds
+        ]
+        untagged = awsx.ecr.LifecyclePolicyRuleArgs(
+            description=f"keep the latest {_MOST_IMAGES} images whose tag went to another",
+            tag_status=awsx.ecr.LifecycleTagStatus.UNTAGGED,
             maximum_number_of_images=_MOST_IMAGES,
         )
         return awsx.ecr.Repository(
             f"{name}-images",
-            image_tag_mutability="IMMUTABLE",
+            # Task definitions name digests, so a tag protects nothing that runs. Tags that cannot move would stop an
+            # `up` that builds the same sources again, with other file modes or after its image went.
+            image_tag_mutability="MUTABLE",
             image_scanning_configuration=aws.ecr.RepositoryImageScanningConfigurationArgs(scan_on_push=True),
-            lifecycle_policy=awsx.ecr.LifecyclePolicyArgs(rules=[keep]),
+            lifecycle_policy=awsx.ecr.LifecyclePolicyArgs(rules=[*tagged, untagged]),
             force_delete=True,  # images are made from the sources again whenever they are missing
             opts=pulumi.ResourceOptions(parent=self),
         )
 
     def _repository_arn(self, url: pulumi.Output[str]) -> pulumi.Output[str]:
-        parts = pulumi.Output.all(self.arn_prefix, url)
-        return parts.apply(
-            lambda known: f"{known[0].replace(':ecs:', ':ecr:')}:repository/{known[1].partition('/')[2]}"
-        )
+        path = url.apply(lambda found: found.partition("/")[2])
+        return pulumi.Output.concat(self._arn_prefix("ecr"), ":repository/", path)
 
     def _image(
         self, name: str, key: ImageKey, base_image: str, repository: awsx.ecr.Repository, sources: str
     ) -> pulumi.Output[str]:
+        runtime, architecture = key
         args = RunnerImageArgs(
-            repository_url=repository.url, base_image=base_image, architecture=key[1], sources=sources
+            repository_url=repository.url,
+            base_image=base_image,
+            runtime=runtime,
+            architecture=architecture,
+            sources=sources,
         )
         noun = "-".join(key).replace(".", "-").replace("_", "-")
         return RunnerImage(f"{name}-runner-{noun}", args, pulumi.ResourceOptions(parent=self)).uri

@@ -31,6 +31,8 @@ class RunnerImageArgs:
     """ECR repository that takes the image."""
     base_image: str
     """Image with Lambda's runtime client for the functions' language and version."""
+    runtime: str
+    """The functions' language and version, such as `python3.13`."""
     architecture: str
     """`x86_64` or `arm64`, that of the functions and tasks that use the image."""
     sources: str
@@ -44,7 +46,7 @@ class RunnerImage(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: RunnerImageArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("overtime:index:RunnerImage", name, {}, opts)
-        tag = content_tag(args.base_image, args.architecture)
+        tag = tag_prefix(args.runtime, args.architecture) + content_tag(args.base_image, args.architecture)
         image = awsx.ecr.Image(
             f"{name}-image",
             repository_url=args.repository_url,
@@ -54,12 +56,17 @@ class RunnerImage(pulumi.ComponentResource):
             # replaced is deleted by its digest, after the new one was pushed.
             args={"BASE_IMAGE": args.base_image, "CONTENT_TAG": tag},
             platform=_PLATFORMS[args.architecture],
-            # Tags in the repository never move: other content needs another tag, the same content the same.
+            # Other content has another tag, so that people see which sources an image is made of.
             image_tag=tag,
             opts=pulumi.ResourceOptions(parent=self),
         )
         self.uri = image.image_uri
         self.register_outputs({"uri": self.uri})
+
+
+def tag_prefix(runtime: str, architecture: str) -> str:
+    """Begin the tag of every image of a kind; no kind's begins as another's."""
+    return f"{runtime}-{architecture}-"
 
 
 def content_tag(base_image: str, architecture: str) -> str:

@@ -106,7 +106,9 @@ class Answers(mocks.Mocks):
             case "awsx:ecr:Repository":
                 known["url"] = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/{name}"
             case "awsx:ecr:Image":
-                known["imageUri"] = f"{args.inputs['repositoryUrl']}@sha256:{args.inputs['imageTag']:0<64}"
+                known["imageUri"] = (
+                    f"{args.inputs['repositoryUrl']}@sha256:{args.inputs['imageTag'].rpartition('-')[2]:0<64}"
+                )
         return f"{name}-id", known
 
     def call(self, args: mocks.MockCallArgs) -> tuple[dict[str, Any], list[tuple[str, str]] | None]:

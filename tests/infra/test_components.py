@@ -49,9 +49,10 @@ def network(name: str, _root: Path) -> object:
 
 
 def runner_image(name: str, _root: Path) -> object:
-    return RunnerImage(
-        name, RunnerImageArgs(repository_url="r.example.com/x", base_image="base", architecture="arm64", sources=".")
+    args = RunnerImageArgs(
+        repository_url="r.example.com/x", base_image="base", runtime="python3.13", architecture="arm64", sources="."
     )
+    return RunnerImage(name, args)
 
 
 def runner_task(name: str, root: Path) -> object:
@@ -196,6 +197,7 @@ EXPECTED = {
             "-role": "aws:iam/role:Role",
             "-permissions": "aws:iam/rolePolicy:RolePolicy",
             "-function": "aws:lambda/function:Function",
+            "-recursion": "aws:lambda/functionRecursionConfig:FunctionRecursionConfig",
             "-source": "aws:lambda/eventSourceMapping:EventSourceMapping",
         },
         outputs={"name"},

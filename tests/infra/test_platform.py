@@ -173,17 +173,36 @@ def test_stored_runs_survive_by_default(deploy: Deploy, recorder: Recorder) -> N
 
 
 def test_repository(deploy: Deploy, recorder: Recorder) -> None:
-    """Tags never move, images are scanned, old ones go, and the repository goes with the stack."""
+    """A tag may go to another image, images are scanned, old ones go, and the repository goes with the stack."""
     deploy()
 
     inputs = recorder.inputs("Repository", "overtime-images")
-    [rule] = inputs.pop("lifecyclePolicy")["rules"]
-    assert (rule["tagStatus"], rule["maximumNumberOfImages"]) == ("any", 50)
+    del inputs["lifecyclePolicy"]
     assert inputs == {
-        "imageTagMutability": "IMMUTABLE",
+        "imageTagMutability": "MUTABLE",
         "imageScanningConfiguration": {"scanOnPush": True},
         "forceDelete": True,
     }
+
+
+def test_old_images_go_by_kind(deploy: Deploy, recorder: Recorder) -> None:
+    """However often one kind of image changes, or loses its tags, that of another, which is in use, is not expired."""
+    deploy({"a": {"runtime": "python3.12"}, "b": {}, "c": {}, "d": {"architecture": "arm64"}})
+
+    *tagged, untagged = recorder.inputs("Repository", "overtime-images")["lifecyclePolicy"]["rules"]
+    kinds = [
+        (each["tagStatus"], *each["tagPrefixList"], each["maximumNumberOfImages"])
+        for each in sorted(tagged, key=lambda rule: str(rule["tagPrefixList"]))
+    ]
+    assert kinds == [
+        ("tagged", "python3.12-x86_64-", 50),
+        ("tagged", "python3.13-arm64-", 50),
+        ("tagged", "python3.13-x86_64-", 50),
+    ]
+    del untagged["description"]
+    assert untagged == {"tagStatus": "untagged", "maximumNumberOfImages": 50}
+    tags = [each.inputs["imageTag"] for each in recorder.all("ecr:Image")]
+    assert sorted(tag.rpartition("-")[0] + "-" for tag in tags) == [prefix for _, prefix, _ in kinds]
 
 
 def test_image(deploy: Deploy, recorder: Recorder) -> None:
@@ -191,7 +210,7 @@ def test_image(deploy: Deploy, recorder: Recorder) -> None:
     deploy({"report": {"runtime": "python3.12"}})
 
     image = recorder.inputs("ecr:Image", "overtime-runner-python3-12-x86-64-image")
-    tag = content_tag("public.ecr.aws/lambda/python:3.12", "x86_64")
+    tag = "python3.12-x86_64-" + content_tag("public.ecr.aws/lambda/python:3.12", "x86_64")
     assert image == {
         "repositoryUrl": "123456789012.dkr.ecr.eu-west-1.amazonaws.com/overtime-images-0a1b2c3",
         "context": str(SOURCES),

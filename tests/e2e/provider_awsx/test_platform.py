@@ -85,6 +85,15 @@ def test_the_platform_is_made_changed_and_removed(place: Place, new_stack: NewSt
     stored = place.ecr.describe_images(repositoryName=repository)["imageDetails"]
     # The image of the old sources went with its resource, as it does with the genuine plugin.
     assert [image["imageDigest"] for image in stored] == [third.partition("@")[2]]
+    [tag] = stored[0]["imageTags"]
+    # Another umask is another image, to which the tag moves.
+    (sources / "runner" / "__main__.py").chmod(0o600)
+    fourth = str(stack.up().outputs["image"].value)
+    pull(place, fourth)
+    stored = place.ecr.describe_images(repositoryName=repository)["imageDetails"]
+    tagged = {image["imageDigest"]: image.get("imageTags", []) for image in stored}
+    assert tagged[fourth.partition("@")[2]] == [tag]
+    assert fourth != third
 
     stack.destroy()
     assert ids(place) == before

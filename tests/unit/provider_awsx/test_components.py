@@ -34,9 +34,14 @@ IMAGE: dict[str, Any] = {
     "platform": "linux/amd64",
 }
 REPOSITORY: dict[str, Any] = {
-    "imageTagMutability": "IMMUTABLE",
+    "imageTagMutability": "MUTABLE",
     "imageScanningConfiguration": {"scanOnPush": True},
-    "lifecyclePolicy": {"rules": [{"description": "few", "tagStatus": "any", "maximumNumberOfImages": 50.0}]},
+    "lifecyclePolicy": {
+        "rules": [
+            {"description": "a", "tagStatus": "tagged", "tagPrefixList": ["a-"], "maximumNumberOfImages": 50.0},
+            {"description": "none", "tagStatus": "untagged", "maximumNumberOfImages": 50.0},
+        ]
+    },
     "forceDelete": True,
 }
 
@@ -179,9 +184,11 @@ def test_a_region_with_too_few_zones_is_said() -> None:
         vpc.zone(["a", "b"], 3)
 
 
-def test_a_repository_has_its_lifecycle_policy(recorder: Recorder) -> None:
+@pytest.mark.parametrize("mutability", ["MUTABLE", "IMMUTABLE"])
+def test_a_repository_has_its_lifecycle_policy(mutability: str, recorder: Recorder) -> None:
+    """Whether tags may move is the program's choice."""
     known = outputs_of(
-        lambda: repository.Repository("Main-images", REPOSITORY, None),
+        lambda: repository.Repository("Main-images", {**REPOSITORY, "imageTagMutability": mutability}, None),
         lambda made: {"url": made.state["url"], "urn": made.state["lifecyclePolicy"].urn},
     )
     policy = "awsx:ecr:Repository$aws:ecr/lifecyclePolicy:LifecyclePolicy::main-images"
@@ -189,7 +196,7 @@ def test_a_repository_has_its_lifecycle_policy(recorder: Recorder) -> None:
     assert recorder.inputs["aws:ecr/repository:Repository main-images"] == {
         "forceDelete": True,
         "imageScanningConfiguration": {"scanOnPush": True},
-        "imageTagMutability": "IMMUTABLE",
+        "imageTagMutability": mutability,
     }
     assert recorder.inputs["aws:ecr/lifecyclePolicy:LifecyclePolicy main-images"]["repository"] == "main-images"
 
