@@ -17,7 +17,7 @@ SHARED_FILES = (
     "overtime/ledger/__init__.py",
     "overtime/ledger/expressions.py",
     "overtime/ledger/model.py",
-    "overtime/ledger/requests.py",
+    "overtime/ledger/task_requests.py",
 )
 """What the runner shares with the Lambda functions; what only those use does not make another image."""
 _PLATFORMS = {"x86_64": "linux/amd64", "arm64": "linux/arm64"}

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import boto3
 
-from overtime.ledger import requests
+from overtime.ledger import task_requests
 from overtime.ledger.model import RunKey, RunState
 
 _answered = threading.Event()
@@ -34,9 +34,8 @@ def main() -> int:
 
     with urllib.request.urlopen(f"{environ['ECS_CONTAINER_METADATA_URI_V4']}/task") as answer:  # noqa: S310
         task_arn = json.load(answer)["TaskARN"]
-    now = time.time()
     dynamodb.update_item(
-        **requests.claim(table, key, attempt=attempt, task_arn=task_arn, claim_id=os.urandom(16).hex(), now=now)
+        **task_requests.claim(table, time.time(), key, attempt, task_arn=task_arn, claim_id=os.urandom(16).hex())
     )
     event = s3.get_object(Bucket=bucket, Key=key.event_object)["Body"].read()
 
@@ -68,8 +67,8 @@ def main() -> int:
     child.wait()
     s3.put_object(Bucket=bucket, Key=key.result_object(attempt), Body=_result)
     dynamodb.update_item(
-        **requests.finish(
-            table, key, attempt=attempt, task_arn=task_arn, state=RunState.SUCCEEDED, exit_code=0, now=time.time()
+        **task_requests.finish(
+            table, time.time(), key, attempt, task_arn=task_arn, state=RunState.SUCCEEDED, exit_code=0
         )
     )
     return 0

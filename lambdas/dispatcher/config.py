@@ -55,11 +55,11 @@ class Config:
     rescue: frozenset[RescueRule]
     attempts: int
     """Lambda attempts before the failure record; 0 means that Lambda never tries and every event is rescued."""
+    queue_url: str
+    """The failure queue itself, for records that are to come back later without spending receives."""
     parking_queue_url: str
     max_receive_count: int
     """After so many receives the failure queue parks a record."""
-    queue_url: str | None = None
-    """The failure queue itself, for records that are to come back later without spending receives."""
     max_concurrent_runs: int | None = None
     """Tasks of this function that may be alive at once; without, nobody counts them."""
     capacity: Capacity = Capacity.ON_DEMAND
@@ -68,10 +68,7 @@ class Config:
     def from_environ(cls, environ: Mapping[str, str]) -> Config:
         """Read the variables that the program sets; raises ConfigError, which names the first that cannot be used."""
         read = _Reader(environ)
-        queue_url = read.text("OVERTIME_QUEUE_URL") if read.has("OVERTIME_QUEUE_URL") else None
         most = "OVERTIME_MAX_CONCURRENT_RUNS"
-        if read.has(most) and queue_url is None:
-            raise read.refusal(most, "it needs OVERTIME_QUEUE_URL, where records wait for a place")
         return cls(
             function_name=read.text("OVERTIME_FUNCTION_NAME"),
             function_arn=read.text("OVERTIME_FUNCTION_ARN"),
@@ -86,9 +83,9 @@ class Config:
             assign_public_ip=read.switch("OVERTIME_ASSIGN_PUBLIC_IP"),
             rescue=read.rescue("OVERTIME_RESCUE"),
             attempts=read.number("OVERTIME_ATTEMPTS", lowest=0, highest=_MOST_ATTEMPTS),
+            queue_url=read.text("OVERTIME_QUEUE_URL"),
             parking_queue_url=read.text("OVERTIME_PARKING_QUEUE_URL"),
             max_receive_count=read.number("OVERTIME_MAX_RECEIVE_COUNT", lowest=1),
-            queue_url=queue_url,
             max_concurrent_runs=read.number(most, lowest=1, highest=_MOST_RUNS) if read.has(most) else None,
             capacity=read.capacity("OVERTIME_CAPACITY"),
         )

@@ -33,10 +33,10 @@ from lambdas.dispatcher.launch import Launched, NothingStarted, NotLaunched, Thr
 from lambdas.dispatcher.rescue import Rescue, Skip, decide
 from overtime.errors import OvertimeError
 from overtime.ledger import pointers
+from overtime.ledger.answers import AlreadyRecorded, Moved, Recorded
 from overtime.ledger.model import RunState
 from overtime.ledger.pointers import Pointer
 from overtime.ledger.run import Failure
-from overtime.ledger.store import AlreadyRecorded, Moved, Recorded
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
@@ -189,7 +189,7 @@ class Dispatcher:
                 started = began or isinstance(written, Moved)
                 return Done(key=run.key, result=Result.STARTED if started else Result.DUPLICATE, task_arn=task_arn)
             case NotLaunched(reason):
-                waits = isinstance(outcome, Throttled | NothingStarted) and self.config.queue_url is not None
+                waits = isinstance(outcome, Throttled | NothingStarted)
                 told, parked = (reason, False) if waits else self._told(reason, record)
                 remember = len(run.history) < _LONG_HISTORY
                 self.ledger.release(run.key, run.attempt, told, remember=remember, parked=parked)
@@ -201,15 +201,7 @@ class Dispatcher:
                     parked=parked,
                 )
             case Unclear(reason):
-                if self.config.queue_url is not None:
-                    return self._hold(run, reason)
-                told, parked = self._told(reason, record)
-                self.ledger.note(run.key, run.attempt, told, parked=parked)
-                raise NotDispatchedError(
-                    f"whether a task started for the run {run.key} is not known ({told}), so it stays launching. The "
-                    "queue delivers the record again, and the same client token then names the same task.",
-                    parked=parked,
-                )
+                return self._hold(run, reason)
 
     def _started(self, run: Run) -> Outcome:
         planned = launch.plan(self.config, run.key, run.attempt, on_demand=run.on_demand)
@@ -223,8 +215,6 @@ class Dispatcher:
         return launch.launch(self.ecs, launch.plan(self.config, run.key, run.attempt, on_demand=True))
 
     def _hold(self, run: Run, reason: str) -> Done:
-        if self.config.queue_url is None:
-            raise NotDispatchedError(f"the run {run.key} cannot be held ({reason}): OVERTIME_QUEUE_URL is not set.")
         delay = min(_LONGEST_DELAY, _FIRST_DELAY * 2 ** min(run.turn, 10)) * random.uniform(0.5, 1)  # noqa: S311 -- no secret
         pointer = Pointer(key=run.key, attempt=run.attempt, turn=run.turn + 1)
         pointers.send(self.sqs, self.config.queue_url, pointer, delay=delay)

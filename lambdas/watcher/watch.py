@@ -22,9 +22,9 @@ from lambdas.watcher.stopped_task import Fault, StoppedTask, classify, read
 from lambdas.watcher.verdict import Close, backoff, decide
 from overtime.errors import OvertimeError
 from overtime.ledger import pointers
+from overtime.ledger.answers import Moved, ObjectGoneError
 from overtime.ledger.model import RunState
 from overtime.ledger.pointers import Pointer
-from overtime.ledger.store import Moved, ObjectGoneError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from overtime.ledger.model import ANY_TASK, RunKey, RunState, timestamp
+from overtime.errors import OvertimeError
+from overtime.ledger.model import RunKey, RunState, timestamp
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,6 +20,10 @@ LONGEST_TEXT = 1024
 _LONGEST_HISTORY_TEXT = 200
 
 
+class ImpossibleStateError(OvertimeError):
+    """A request was asked for that no ledger would take."""
+
+
 def bounded(text: str, longest: int = LONGEST_TEXT) -> str:
     """Cut a text to so many bytes of UTF-8, never inside a character; DynamoDB takes no lone surrogates."""
     return text.encode("utf-8", "replace")[:longest].decode("utf-8", "ignore")
@@ -26,16 +31,16 @@ def bounded(text: str, longest: int = LONGEST_TEXT) -> str:
 
 def entry(state: RunState, attempt: int, task_arn: str | None, reason: str | None, now: float) -> Value:
     """One line of a run's history; its reason is shorter, for there may be many."""
-    entry: dict[str, Value] = {
+    step: dict[str, Value] = {
         "state": {"S": state.value},
         "at": {"S": timestamp(now)},
         "attempt": {"N": str(attempt)},
     }
     if task_arn is not None:
-        entry["task_arn"] = {"S": task_arn}
+        step["task_arn"] = {"S": task_arn}
     if reason is not None:
-        entry["reason"] = {"S": bounded(reason, _LONGEST_HISTORY_TEXT)}
-    return {"M": entry}
+        step["reason"] = {"S": bounded(reason, _LONGEST_HISTORY_TEXT)}
+    return {"M": step}
 
 
 class Update:
@@ -61,10 +66,10 @@ class Update:
         self._values.update({f":{name}": value for name, value in values.items()})
 
     def require_task(self, task_arn: str | None) -> None:
-        """Go on only where the run has exactly this task, or none; ANY_TASK lets every task pass."""
+        """Go on only where the run has exactly this task, or none where none is given."""
         if task_arn is None:
             self.require("attribute_not_exists(#task_arn)", "task_arn")
-        elif task_arn != ANY_TASK:
+        else:
             self.require("#task_arn = :holder", "task_arn", holder={"S": task_arn})
 
     def set(self, attribute: str, value: Value) -> None:

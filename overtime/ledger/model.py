@@ -21,6 +21,9 @@ _LETTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz012345
 _LONGEST_FUNCTION_NAME = 140
 _LONGEST_REQUEST_ID = 64
 
+RUN_KEY_VARIABLE, TASK_ATTEMPT_VARIABLE = "OVERTIME_RUN_KEY", "OVERTIME_TASK_ATTEMPT"
+"""The environment variables by which RunTask's override tells a task which run it is for, and which attempt it is."""
+
 _DAY = 86_400
 LONGEST_LIFE_DAYS = 28
 """A failure record waits in its queue for 14 days at most, and a task then runs for 14 days at most."""
@@ -77,11 +80,6 @@ class RunKey(tuple[str, str]):
         return f"RunKey({self[0]!r}, {self[1]!r})"
 
     @property
-    def slots(self) -> str:
-        """Key of the item that counts this function's tasks; no request id can look like it."""
-        return slots_key(self[0])
-
-    @property
     def event_object(self) -> str:
         """S3 key of the event's bytes, exactly as Lambda got them."""
         return f"events/{self}.json"
@@ -95,7 +93,10 @@ _SLOTS = "/:slots"
 
 
 def slots_key(function_name: str) -> str:
-    """Name the item that counts a function's tasks; it begins like the function's runs, as their permissions do."""
+    """Name the item that counts a function's tasks.
+
+    It begins like the function's runs, as their permissions do, and no request id can look like it.
+    """
     return f"{function_name}{_SLOTS}"
 
 
@@ -144,11 +145,11 @@ TERMINAL_STATES = frozenset(
 )
 """The states in which no task has work to do; `settled_at` says that the owner knows of it.
 
-Then nothing will change any more, but that a `skipped` run may be revived.
+Only the two arrows above lead out of them: `reopen` from `cancelled` before the owner knows, `revive` from `skipped`.
 """
 
-ANY_TASK = ""
-"""In place of a task's ARN: whichever task the run has, or none."""
+ENDS = frozenset({RunState.SUCCEEDED, RunState.FAILED, RunState.TIMED_OUT, RunState.CANCELLED})
+"""The states in which a task's run may finish."""
 
 
 def timestamp(now: float) -> str:

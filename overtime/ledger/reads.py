@@ -1,33 +1,20 @@
-"""Reads of many items of the ledger's table, as the plain values that `client.scan(**request)` takes."""
+"""Reads of the ledger's table, as the plain values that `client.get_item(**request)` and `client.scan` take."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
-    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef, ScanInputTypeDef
+    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef, GetItemInputTypeDef, ScanInputTypeDef
 
-    from overtime.ledger.model import RunState
+    from overtime.ledger.model import RunKey
 
 
-def scan(
-    table: str,
-    states: Iterable[RunState],
-    *,
-    after: Mapping[str, AttributeValueTypeDef] | None = None,
-) -> ScanInputTypeDef:
-    """Read the runs that are in one of these states, a page at a time; `after` is the last page's LastEvaluatedKey."""
-    values = {f":s{index}": state.value for index, state in enumerate(sorted(states))}
-    request: ScanInputTypeDef = {
-        "TableName": table,
-        "FilterExpression": f"#state IN ({', '.join(values)})",
-        "ExpressionAttributeNames": {"#state": "state"},
-        "ExpressionAttributeValues": {name: {"S": value} for name, value in values.items()},
-        "ConsistentRead": True,
-    }
-    return request if after is None else {**request, "ExclusiveStartKey": dict(after)}
+def get(table: str, key: RunKey) -> GetItemInputTypeDef:
+    """Read one run as it is now, not as a replica remembers it."""
+    return {"TableName": table, "Key": {"run_key": {"S": str(key)}}, "ConsistentRead": True}
 
 
 def scan_open(

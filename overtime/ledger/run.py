@@ -7,8 +7,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from overtime.errors import OvertimeError
-from overtime.ledger.model import TERMINAL_STATES, RunKey, RunState
-from overtime.ledger.requests import ON_DEMAND
+from overtime.ledger.expressions import bounded
+from overtime.ledger.model import TERMINAL_STATES, RunKey, RunState, timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,7 +16,12 @@ if TYPE_CHECKING:
 
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
 
+    from overtime.ledger.expressions import Value
+
     Item: TypeAlias = Mapping[str, AttributeValueTypeDef]
+
+ON_DEMAND = "on_demand"
+"""What `capacity` says of an attempt for which Spot had no capacity."""
 
 
 class UnreadableItemError(OvertimeError):
@@ -30,12 +35,26 @@ class Failure:
     form: str
     """`dead_letter` or `destination`: which kind of failure record told."""
     error_code: str | None = None
-    """HTTP status of a dead-letter message, or the type of error that a destination record names."""
+    """HTTP status of a dead-letter message; of a destination record the type of error, or the condition, such as
+    RetriesExhausted."""
     error_message: str | None = None
     invoke_count: int | None = None
     """Lambda attempts, where the record counts them."""
     failed_at: datetime | None = None
     """When Lambda put the record on the queue."""
+
+    def item(self) -> Value:
+        """Write it as an attribute of the run's item; `_failure` reads it."""
+        found: dict[str, Value] = {"form": {"S": self.form}}
+        if self.error_code is not None:
+            found["error_code"] = {"S": bounded(self.error_code)}
+        if self.error_message is not None:
+            found["error_message"] = {"S": bounded(self.error_message)}
+        if self.invoke_count is not None:
+            found["invoke_count"] = {"N": str(self.invoke_count)}
+        if self.failed_at is not None:
+            found["failed_at"] = {"S": timestamp(self.failed_at.timestamp())}
+        return {"M": found}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,7 +104,7 @@ class Run:
     due_at: datetime | None = None
     """When that pointer record is to be delivered."""
     on_demand: bool = False
-    """Whether Spot had no place for this attempt."""
+    """Whether Spot had no capacity for this attempt."""
     parked_at: datetime | None = None
     """When the queue gave up on the record, which a person has to move back."""
     settled_at: datetime | None = None
@@ -95,7 +114,7 @@ class Run:
 
     @property
     def finished(self) -> bool:
-        """Whether nothing will change any more."""
+        """Whether no task has work to do; only `reopen` and `revive` go on from there."""
         return self.state in TERMINAL_STATES
 
     @classmethod

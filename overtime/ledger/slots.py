@@ -5,7 +5,7 @@
 | `held` | map: `<request id>/<task attempt>` → when it was taken, in milliseconds since the epoch |
 | `open` | the function's name, so that the watcher finds the item beside the open runs |
 
-A slot is taken before RunTask and given back when its task has stopped, or when RunTask said that nothing started.
+A slot is taken before RunTask. Only the watcher gives it back: once the task has stopped, or none can have started.
 Taking one that is held refreshes its time; who clears up gives back only what has the time that it saw, so a slot
 that was taken again meanwhile stays.
 """
@@ -17,16 +17,14 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from overtime.ledger.answers import CONDITION_FAILED, LedgerUnavailableError, error_code
 from overtime.ledger.model import RunKey, slots_key
-from overtime.ledger.store import LedgerUnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import UpdateItemInputTypeDef
-
-_REFUSED = "ConditionalCheckFailedException"
 
 
 class Slots:
@@ -101,7 +99,7 @@ class Slots:
         try:
             self._dynamodb.update_item(**request)
         except ClientError as error:
-            if _code(error) == _REFUSED:
+            if error_code(error) == CONDITION_FAILED:
                 return False
             raise self._unavailable(function_name, error) from error
         except BotoCoreError as error:
@@ -117,7 +115,3 @@ class Slots:
 
 def _slot(key: RunKey, attempt: int) -> str:
     return f"{key.request_id}/{attempt}"
-
-
-def _code(error: ClientError) -> str:
-    return error.response.get("Error", {}).get("Code", "")

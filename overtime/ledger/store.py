@@ -2,65 +2,50 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from functools import wraps
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, cast
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from overtime.errors import OvertimeError
 from overtime.ledger import reads, requests
-from overtime.ledger.model import ANY_TASK, RunKey, RunState, expiry
+from overtime.ledger.answers import (
+    CONDITION_FAILED,
+    AlreadyRecorded,
+    LedgerUnavailableError,
+    Moved,
+    ObjectGoneError,
+    Recorded,
+    Refused,
+    error_code,
+)
+from overtime.ledger.model import RunKey, RunState
 from overtime.ledger.run import Failure, Run
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator
 
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef, PutItemInputTypeDef, UpdateItemInputTypeDef
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import PutObjectRequestTypeDef
 
-_CONDITION_FAILED = "ConditionalCheckFailedException"
 _OBJECT_IS_THERE = "PreconditionFailed"
 _OBJECT_IS_GONE = frozenset({"NoSuchKey", "404"})
 
-
-class LedgerUnavailableError(OvertimeError):
-    """DynamoDB or S3 did not do what the ledger asked; whether the write happened is not known."""
+P = ParamSpec("P")
 
 
-class ObjectGoneError(LedgerUnavailableError):
-    """An event or a result is not in the bucket any more; its time was over."""
+def _sent(
+    request: Callable[Concatenate[str, float, RunKey, P], UpdateItemInputTypeDef],
+) -> Callable[Concatenate[RunLedger, RunKey, P], Moved | Refused]:
+    """Make a method of a request: it takes what the request takes after the run, and says what the write came to."""
 
+    @wraps(request)
+    def send(self: RunLedger, key: RunKey, /, *args: P.args, **kwargs: P.kwargs) -> Moved | Refused:
+        return self._update(key, request(self._table, self._clock(), key, *args, **kwargs))
 
-@dataclass(frozen=True)
-class Recorded:
-    """The run is new, and now written down."""
-
-    run: Run
-
-
-@dataclass(frozen=True)
-class AlreadyRecorded:
-    """The run was known before; this is how it stands."""
-
-    run: Run
-
-
-@dataclass(frozen=True)
-class Moved:
-    """The run changed as asked."""
-
-    run: Run
-
-
-@dataclass(frozen=True)
-class Refused:
-    """The run did not allow the change; this is how it stands, or nothing where there is no such run."""
-
-    run: Run | None
+    return send
 
 
 class RunLedger:
@@ -98,43 +83,25 @@ class RunLedger:
         a crash between the two, is what the next delivery of the same record finds, and the bucket's lifecycle ends.
         """
         self._put_event(key, event)
-        now = self._clock()
         request = requests.record(
             self._table,
+            self._clock(),
             key,
+            event,
+            failure=failure,
+            runs_days=runs_days,
             state=state,
-            event_size=len(event),
-            event_sha256=hashlib.sha256(event).hexdigest(),
-            form=failure.form,
-            error_code=failure.error_code,
-            error_message=failure.error_message,
-            invoke_count=failure.invoke_count,
             reason=reason,
-            now=now,
-            expires_at=expiry(now, runs_days),
-            failed_at=None if failure.failed_at is None else failure.failed_at.timestamp(),
         )
         return self._put(key, request)
 
     def get(self, key: RunKey) -> Run | None:
         """Read one run, or None where there is none."""
         try:
-            item = self._dynamodb.get_item(**requests.get(self._table, key)).get("Item")
+            item = self._dynamodb.get_item(**reads.get(self._table, key)).get("Item")
         except (ClientError, BotoCoreError) as error:
             raise self._unavailable("read", key, error) from error
         return None if item is None else Run.from_item(item)
-
-    def runs(self, states: Iterable[RunState]) -> Iterator[Run]:
-        """Read every run that is in one of these states; this goes through the whole table."""
-        wanted, after, more = tuple(states), None, True
-        while more:
-            try:
-                page = self._dynamodb.scan(**reads.scan(self._table, wanted, after=after))
-            except (ClientError, BotoCoreError) as error:
-                raise self._unavailable("list", "the runs", error) from error
-            yield from map(Run.from_item, page["Items"])
-            after = page.get("LastEvaluatedKey")
-            more = bool(after)
 
     def open_keys(self, index: str | None = None) -> Iterator[str]:
         """Read the keys of the runs that are not settled, and of functions whose tasks are counted.
@@ -162,147 +129,17 @@ class RunLedger:
     def revive(self, run: Run, event: bytes, reason: str, *, runs_days: int) -> Moved | Refused:
         """See `requests.revive`; the event is stored anew first, for the run begins another life, and so must it."""
         self._put_event(run.key, event, anew=True)
-        now = self._clock()
-        request = requests.revive(
-            self._table,
-            run.key,
-            attempt=run.attempt,
-            reason=reason,
-            now=now,
-            expires_at=max(run.expires_at, expiry(now, runs_days)),
-        )
-        return self._update(run.key, request)
+        return self._update(run.key, requests.revive(self._table, self._clock(), run, reason, runs_days=runs_days))
 
-    def launching(self, key: RunKey, attempt: int, *, remember: bool = True) -> Moved | Refused:
-        """See `requests.launching`."""
-        request = requests.launching(self._table, key, attempt=attempt, now=self._clock(), remember=remember)
-        return self._update(key, request)
-
-    def launched(self, key: RunKey, attempt: int, task_arn: str) -> Moved | Refused:
-        """See `requests.launched`."""
-        return self._update(
-            key, requests.launched(self._table, key, attempt=attempt, task_arn=task_arn, now=self._clock())
-        )
-
-    def note(self, key: RunKey, attempt: int, reason: str, *, parked: bool = False) -> Moved | Refused:
-        """See `requests.note`."""
-        request = requests.note(self._table, key, attempt=attempt, reason=reason, now=self._clock(), parked=parked)
-        return self._update(key, request)
-
-    def fall_back(self, key: RunKey, attempt: int, reason: str) -> Moved | Refused:
-        """See `requests.fall_back`."""
-        return self._update(
-            key, requests.fall_back(self._table, key, attempt=attempt, reason=reason, now=self._clock())
-        )
-
-    def hold(self, key: RunKey, attempt: int, *, turn: int, delay: float, reason: str) -> Moved | Refused:
-        """See `requests.hold`; `delay` is in seconds from now."""
-        now = self._clock()
-        request = requests.hold(self._table, key, attempt=attempt, turn=turn, due=now + delay, reason=reason, now=now)
-        return self._update(key, request)
-
-    def release(
-        self, key: RunKey, attempt: int, reason: str, *, remember: bool = True, parked: bool = False
-    ) -> Moved | Refused:
-        """See `requests.release`."""
-        request = requests.release(
-            self._table, key, attempt=attempt, reason=reason, now=self._clock(), remember=remember, parked=parked
-        )
-        return self._update(key, request)
-
-    def claim(self, key: RunKey, attempt: int, task_arn: str, claim_id: str) -> Moved | Refused:
-        """See `requests.claim`."""
-        request = requests.claim(
-            self._table, key, attempt=attempt, task_arn=task_arn, claim_id=claim_id, now=self._clock()
-        )
-        return self._update(key, request)
-
-    def finish(  # noqa: PLR0913 -- what is known of a run when it ends
-        self,
-        key: RunKey,
-        attempt: int,
-        task_arn: str,
-        state: RunState,
-        *,
-        reason: str | None = None,
-        error_type: str | None = None,
-        exit_code: int | None = None,
-        result_size: int | None = None,
-    ) -> Moved | Refused:
-        """See `requests.finish`."""
-        request = requests.finish(
-            self._table,
-            key,
-            attempt=attempt,
-            task_arn=task_arn,
-            state=state,
-            now=self._clock(),
-            reason=reason,
-            error_type=error_type,
-            exit_code=exit_code,
-            result_size=result_size,
-        )
-        return self._update(key, request)
-
-    def abandon(  # noqa: PLR0913 -- likewise
-        self,
-        key: RunKey,
-        attempt: int,
-        reason: str,
-        *,
-        held_by: str | None = ANY_TASK,
-        state: RunState = RunState.FAILED,
-        error_type: str | None = None,
-        exit_code: int | None = None,
-        reopened: bool = False,
-    ) -> Moved | Refused:
-        """See `requests.abandon`."""
-        request = requests.abandon(
-            self._table,
-            key,
-            attempt=attempt,
-            reason=reason,
-            now=self._clock(),
-            held_by=held_by,
-            state=state,
-            error_type=error_type,
-            exit_code=exit_code,
-            reopened=reopened,
-        )
-        return self._update(key, request)
-
-    def relaunch(  # noqa: PLR0913 -- likewise
-        self,
-        key: RunKey,
-        attempt: int,
-        reason: str,
-        *,
-        held_by: str | None = ANY_TASK,
-        expires_at: int = 0,
-        reopened: bool = False,
-    ) -> Moved | Refused:
-        """See `requests.relaunch`; the item is kept until `expires_at` at least, and while the attempt may last."""
-        now = self._clock()
-        request = requests.relaunch(
-            self._table,
-            key,
-            attempt=attempt,
-            reason=reason,
-            now=now,
-            held_by=held_by,
-            expires_at=max(expires_at, expiry(now, 1)),
-            reopened=reopened,
-        )
-        return self._update(key, request)
-
-    def settle(self, key: RunKey, attempt: int, notified: str) -> Moved | Refused:
-        """See `requests.settle`."""
-        request = requests.settle(self._table, key, attempt=attempt, notified=notified, now=self._clock())
-        return self._update(key, request)
-
-    def cancel(self, key: RunKey, attempt: int, reason: str) -> Moved | Refused:
-        """See `requests.cancel`."""
-        return self._update(key, requests.cancel(self._table, key, attempt=attempt, reason=reason, now=self._clock()))
+    launching = _sent(requests.launching)
+    launched = _sent(requests.launched)
+    release = _sent(requests.release)
+    fall_back = _sent(requests.fall_back)
+    hold = _sent(requests.hold)
+    abandon = _sent(requests.abandon)
+    relaunch = _sent(requests.relaunch)
+    settle = _sent(requests.settle)
+    cancel = _sent(requests.cancel)
 
     def _put_event(self, key: RunKey, event: bytes, *, anew: bool = False) -> None:
         request: PutObjectRequestTypeDef = {
@@ -317,7 +154,7 @@ class RunLedger:
             self._s3.put_object(**request)
         except ClientError as error:
             # Every delivery of one record carries the same bytes: what is there is this event.
-            if _code(error) != _OBJECT_IS_THERE:
+            if error_code(error) != _OBJECT_IS_THERE:
                 raise self._unavailable("store the event of", key, error) from error
         except BotoCoreError as error:
             raise self._unavailable("store the event of", key, error) from error
@@ -338,7 +175,7 @@ class RunLedger:
         try:
             answer = self._dynamodb.update_item(**request)
         except ClientError as error:
-            if _code(error) != _CONDITION_FAILED:
+            if error_code(error) != CONDITION_FAILED:
                 raise self._unavailable("update", key, error) from error
             item = _standing(error)
             return Refused(None if item is None else Run.from_item(item))
@@ -350,7 +187,7 @@ class RunLedger:
         try:
             return self._s3.get_object(Bucket=self._bucket, Key=name)["Body"].read()
         except (ClientError, BotoCoreError) as error:
-            if isinstance(error, ClientError) and _code(error) in _OBJECT_IS_GONE:
+            if isinstance(error, ClientError) and error_code(error) in _OBJECT_IS_GONE:
                 raise ObjectGoneError(
                     f"the ledger could not read {name!r} of {key}: the bucket {self._bucket!r} has no such object. "
                     "It was never written, or has expired."
@@ -365,11 +202,7 @@ class RunLedger:
         )
 
 
-def _code(error: ClientError) -> str:
-    return error.response.get("Error", {}).get("Code", "")
-
-
 def _standing(error: ClientError) -> dict[str, AttributeValueTypeDef] | None:
-    if _code(error) != _CONDITION_FAILED:
+    if error_code(error) != CONDITION_FAILED:
         return None
     return cast("dict[str, AttributeValueTypeDef] | None", error.response.get("Item"))

@@ -14,7 +14,6 @@ from lambdas.watcher.tasks import Tasks
 from lambdas.watcher.watch import Watcher
 from overtime.errors import OvertimeError
 from overtime.ledger.model import RunState
-from overtime.ledger.store import Moved
 from tests.faults.wire import Wire
 from tests.unit.watcher.world import PARKING, QUEUE, Cluster, Crash, Queues, World, record
 
@@ -199,9 +198,7 @@ class Place(World):
         before = self.run(key)
         self.s3.put_object(Bucket="runs-objects", Key=key.result_object(attempt), Body=result)
         code = 0 if state is RunState.SUCCEEDED else 1
-        moved = isinstance(
-            self.ledger().finish(key, attempt, arn, state, exit_code=code, result_size=len(result)), Moved
-        )
+        moved = self.task_ledger().finish(key, attempt, arn, state, exit_code=code, result_size=len(result))
         if moved and (before.state, before.task_arn, before.attempt) != (RunState.RUNNING, arn, attempt):
             self.intruders.append(arn)
         return moved

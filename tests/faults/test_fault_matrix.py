@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from lambdas.dispatcher.launch import LaunchPlan
-from overtime.ledger import requests
+from overtime.ledger import requests, task_requests
 from tests.faults.cell import discovered
 from tests.faults.conftest import discovery, spots
 from tests.faults.wire import Mode
@@ -23,6 +23,7 @@ from tests.faults.worker import STEPS, Tables
 if TYPE_CHECKING:
     from collections.abc import Callable
     from concurrent.futures import Future
+    from types import ModuleType
 
     from tests.faults.conftest import Spot
 
@@ -60,18 +61,18 @@ def test_the_matrix_is_as_large_as_the_steps(capsys: pytest.CaptureFixture[str])
         print("\n" + "\n".join([*lines, f"{total} cells, {len(spots())} of them played"]))  # noqa: T201 -- the table is the point
 
 
-def _unfenced(name: str) -> Callable[[pytest.MonkeyPatch], None]:
+def _unfenced(module: ModuleType, name: str) -> Callable[[pytest.MonkeyPatch], None]:
     """Let a write of the ledger happen whatever the item says."""
 
     def mutate(patch: pytest.MonkeyPatch) -> None:
-        write = getattr(requests, name)
+        write = getattr(module, name)
 
         def unconditional(*args: object, **rest: object) -> dict[str, object]:
             request: dict[str, object] = write(*args, **rest)
             either = f"{request['ConditionExpression']} OR attribute_exists(run_key) OR attribute_not_exists(run_key)"
             return request | {"ConditionExpression": either}
 
-        patch.setattr(requests, name, unconditional)
+        patch.setattr(module, name, unconditional)
 
     return mutate
 
@@ -92,9 +93,13 @@ def _pointer_unsent(patch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("mutate", "title", "sign"),
     [
-        (_unfenced("claim"), "dispatcher: a record is launched", "the handler of"),
-        (_unfenced("finish"), "watcher: schedule: ECS does not know a task that goes on", "was not its own"),
-        (_unfenced("record"), "dispatcher: a record is launched", "the handler of"),
+        (_unfenced(task_requests, "claim"), "dispatcher: a record is launched", "the handler of"),
+        (
+            _unfenced(task_requests, "finish"),
+            "watcher: schedule: ECS does not know a task that goes on",
+            "was not its own",
+        ),
+        (_unfenced(requests, "record"), "dispatcher: a record is launched", "the handler of"),
         (_new_tokens, "dispatcher: a record is launched", "were alive at once"),
         (_settled_unsent, "watcher: a handler raised", "told of"),
         (_pointer_unsent, "watcher: an image was not pulled", "is lost"),

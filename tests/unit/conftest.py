@@ -9,9 +9,10 @@ import pytest
 from moto import mock_aws
 
 from overtime.ledger.store import RunLedger
+from tests.unit.task_ledger import TaskLedger
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_s3 import S3Client
@@ -68,7 +69,18 @@ def sqs(aws: None) -> SQSClient:  # noqa: ARG001 -- likewise
 
 
 @pytest.fixture
-def ledger(dynamodb: DynamoDBClient, s3: S3Client) -> RunLedger:
-    """Make a ledger whose clock goes on by a second each time that it is read."""
+def clock() -> Callable[[], float]:
+    """Go on by a second with each look."""
     ticks = itertools.count(1_700_000_000)
-    return RunLedger(table=TABLE, bucket=BUCKET, dynamodb=dynamodb, s3=s3, clock=lambda: float(next(ticks)))
+    return lambda: float(next(ticks))
+
+
+@pytest.fixture
+def ledger(dynamodb: DynamoDBClient, s3: S3Client, clock: Callable[[], float]) -> RunLedger:
+    return RunLedger(table=TABLE, bucket=BUCKET, dynamodb=dynamodb, s3=s3, clock=clock)
+
+
+@pytest.fixture
+def task_ledger(dynamodb: DynamoDBClient, clock: Callable[[], float]) -> TaskLedger:
+    """Write what tasks write, by the clock of `ledger`."""
+    return TaskLedger(dynamodb, table=TABLE, clock=clock)

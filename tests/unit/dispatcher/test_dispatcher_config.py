@@ -17,6 +17,7 @@ ENVIRON = {
     "OVERTIME_ASSIGN_PUBLIC_IP": "ENABLED",
     "OVERTIME_RESCUE": "timeout,out_of_memory",
     "OVERTIME_ATTEMPTS": "3",
+    "OVERTIME_QUEUE_URL": "https://sqs.eu-west-1.amazonaws.com/123456789012/failures",
     "OVERTIME_PARKING_QUEUE_URL": "https://sqs.eu-west-1.amazonaws.com/123456789012/parking",
     "OVERTIME_MAX_RECEIVE_COUNT": "5",
     "OVERTIME_RUNS_DAYS": "30",
@@ -57,27 +58,21 @@ def test_a_value_that_cannot_work_is_shown_with_its_rule(name: str, value: str, 
 
 
 def test_what_is_not_set_changes_nothing() -> None:
-    """A dispatcher that was deployed before limits and Spot works as it did."""
+    """Without a limit nobody counts tasks, and without a word on capacity they are on demand."""
     config = Config.from_environ(ENVIRON)
-    assert (config.queue_url, config.max_concurrent_runs, config.capacity) == (None, None, Capacity.ON_DEMAND)
+    assert (config.max_concurrent_runs, config.capacity) == (None, Capacity.ON_DEMAND)
 
 
 def test_limits_and_capacity_are_read() -> None:
-    """A limit needs the queue where records wait."""
-    more = {
-        "OVERTIME_QUEUE_URL": "https://q",
-        "OVERTIME_MAX_CONCURRENT_RUNS": "3",
-        "OVERTIME_CAPACITY": "spot",
-    }
-    config = Config.from_environ(ENVIRON | more)
-    assert (config.queue_url, config.max_concurrent_runs, config.capacity) == ("https://q", 3, Capacity.SPOT)
+    """The two settings that a function may have."""
+    config = Config.from_environ(ENVIRON | {"OVERTIME_MAX_CONCURRENT_RUNS": "3", "OVERTIME_CAPACITY": "spot"})
+    assert (config.max_concurrent_runs, config.capacity) == (3, Capacity.SPOT)
 
 
 @pytest.mark.parametrize(
     ("more", "text"),
     [
-        ({"OVERTIME_MAX_CONCURRENT_RUNS": "3"}, "MAX_CONCURRENT_RUNS is '3': it needs OVERTIME_QUEUE_URL"),
-        ({"OVERTIME_MAX_CONCURRENT_RUNS": "0", "OVERTIME_QUEUE_URL": "q"}, "from 1 to 1000"),
+        ({"OVERTIME_MAX_CONCURRENT_RUNS": "0"}, "from 1 to 1000"),
         ({"OVERTIME_CAPACITY": "cheap"}, "one of on_demand, spot"),
     ],
 )

@@ -12,8 +12,11 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 from lambdas.dispatcher.config import Config, RescueRule
 from lambdas.dispatcher.dispatch import Dispatcher, NotDispatchedError, Result
 from lambdas.dispatcher.failure_record import UnreadableRecordError
+from overtime.ledger.answers import LedgerUnavailableError
 from overtime.ledger.model import RunKey, RunState
-from overtime.ledger.store import LedgerUnavailableError, Moved, RunLedger
+from overtime.ledger.pointers import ATTRIBUTE, Pointer, body
+from overtime.ledger.store import RunLedger
+from tests.unit.task_ledger import TaskLedger
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -96,7 +99,7 @@ def message(name: str, *, receives: int = 1, body: str | None = None) -> SQSReco
     return SQSRecord(record if body is None else record | {"body": body})
 
 
-def config(parking: str, *, subnet: str = "subnet-1") -> Config:
+def config(queue: str, parking: str, *, subnet: str = "subnet-1") -> Config:
     return Config(
         function_name="report",
         function_arn="arn:aws:lambda:eu-west-1:123456789012:function:report",
@@ -111,17 +114,20 @@ def config(parking: str, *, subnet: str = "subnet-1") -> Config:
         assign_public_ip="ENABLED",
         rescue=frozenset({RescueRule.TIMEOUT, RescueRule.OUT_OF_MEMORY}),
         attempts=3,
+        queue_url=queue,
         parking_queue_url=parking,
         max_receive_count=5,
     )
 
 
 class World:
-    """The ledger, the cluster and the parking queue, and a fresh dispatcher for each delivery."""
+    """The ledger, the cluster and the two queues, and a fresh dispatcher for each delivery."""
 
     def __init__(self, dynamodb: DynamoDBClient, s3: S3Client, sqs: SQSClient) -> None:
         self.dynamodb, self.s3, self.sqs, self.ecs = dynamodb, s3, sqs, Ecs()
+        self.queue = sqs.create_queue(QueueName="failures")["QueueUrl"]
         self.parking = sqs.create_queue(QueueName="parking")["QueueUrl"]
+        self.tasks = TaskLedger(dynamodb)
         self.ledger = RunLedger(table="runs", bucket="runs-objects", dynamodb=dynamodb, s3=s3)
 
     def dispatcher(self, fuse: Fuse | None = None, *, subnet: str = "subnet-1") -> Dispatcher:
@@ -133,7 +139,7 @@ class World:
             s3=cast("S3Client", wrap(self.s3)),
         )
         return Dispatcher(
-            config=config(self.parking, subnet=subnet),
+            config=config(self.queue, self.parking, subnet=subnet),
             ledger=ledger,
             ecs=cast("ECSClient", wrap(self.ecs)),
             sqs=cast("SQSClient", wrap(self.sqs)),
@@ -142,6 +148,16 @@ class World:
     def state(self) -> tuple[str, str | None] | None:
         run = self.ledger.get(KEY)
         return None if run is None else (run.state.value, run.reason)
+
+    def pointer(self) -> SQSRecord:
+        """Take the record that was put on the failure queue; its delay is SQS's business."""
+        run = self.ledger.get(KEY)
+        assert run is not None
+        attributes = self.sqs.get_queue_attributes(QueueUrl=self.queue, AttributeNames=["All"])["Attributes"]
+        assert (attributes["ApproximateNumberOfMessagesDelayed"], run.turn) == ("1", 1)
+        told = body(Pointer(key=KEY, attempt=1, turn=1))
+        named = {ATTRIBUTE: {"dataType": "String", "stringValue": str(KEY)}}
+        return SQSRecord(message("dead_letter_timeout", body=told).raw_event | {"messageAttributes": named})
 
     def parked(self) -> list[str]:
         found = self.sqs.receive_message(QueueUrl=self.parking, MaxNumberOfMessages=10, MessageAttributeNames=["All"])
@@ -185,7 +201,7 @@ def test_a_crash_around_any_call_ends_in_one_task(world: World, call: int, *, af
     run = world.ledger.get(KEY)
     assert run is not None
     assert run.task_arn == world.ecs.tokens.popitem()[1][0]
-    assert isinstance(world.ledger.claim(KEY, 1, run.task_arn, "c"), Moved)
+    assert world.tasks.claim(KEY, 1, run.task_arn, "c")
 
 
 def test_five_calls_are_all_there_are(world: World) -> None:
@@ -224,9 +240,9 @@ def test_what_is_not_rescued_is_kept_as_it_came(world: World) -> None:
 def test_a_duplicate_of_a_claimed_run_is_acknowledged(world: World, finish: RunState | None) -> None:
     """A late delivery starts nothing once the task has the run, whether it still runs or has finished."""
     task = world.dispatcher().dispatch(message("dead_letter_timeout")).task_arn or ""
-    world.ledger.claim(KEY, 1, task, "c")
+    world.tasks.claim(KEY, 1, task, "c")
     if finish is not None:
-        world.ledger.finish(KEY, 1, task, finish)
+        world.tasks.finish(KEY, 1, task, finish)
     before = world.ledger.get(KEY)
     assert world.dispatcher().dispatch(message("dead_letter_timeout")).result is Result.DUPLICATE
     assert (world.ledger.get(KEY), len(world.ecs.tasks)) == (before, 1)
@@ -238,7 +254,7 @@ def test_a_task_that_claims_before_its_launch_is_written_counts_as_started(world
     class Quick(Ecs):
         def run_task(self, *, clientToken: str, **request: object) -> dict[str, object]:  # noqa: N803
             answer = super().run_task(clientToken=clientToken, **request)
-            world.ledger.claim(KEY, 1, self.tokens[clientToken][0], "c")
+            world.tasks.claim(KEY, 1, self.tokens[clientToken][0], "c")
             return answer
 
     world.ecs = Quick()
@@ -246,23 +262,18 @@ def test_a_task_that_claims_before_its_launch_is_written_counts_as_started(world
     assert world.state() == ("running", None)
 
 
-NOT_LAUNCHED: list[tuple[Exception | list[dict[str, str]], str]] = [
-    ([{"reason": "RESOURCE:MEMORY"}], "RESOURCE:MEMORY"),
-    (
-        [{"arn": "a", "reason": "Capacity is unavailable at this time", "detail": "eu-west-1a"}],
-        "Capacity is .*eu-west-1a",
-    ),
-    (refusal("ThrottlingException", "Rate exceeded", 400), "ThrottlingException: Rate exceeded"),
+FOR_A_PERSON: list[tuple[Exception | list[dict[str, str]], str]] = [
+    ([{"arn": "a", "reason": "MISSING", "detail": "eu-west-1a"}], "MISSING .*eu-west-1a"),
     (refusal("AccessDeniedException", "not authorized to perform: ecs:RunTask", 400), "AccessDenied.*ecs:RunTask"),
     (refusal("ClusterNotFoundException", "Cluster not found.", 400), "ClusterNotFoundException"),
 ]
 
 
-@pytest.mark.parametrize(("answer", "reason"), NOT_LAUNCHED)
-def test_where_nothing_started_the_run_is_queued_with_the_reason(
+@pytest.mark.parametrize(("answer", "reason"), FOR_A_PERSON)
+def test_what_only_a_person_can_fix_leaves_the_run_queued_with_the_reason(
     world: World, answer: Exception | list[dict[str, str]], reason: str
 ) -> None:
-    """failures[], throttling, missing permission, no cluster: the queue tries again, and then it works."""
+    """A missing part, permission or cluster: the record stays on the queue, and once it is fixed, it works."""
     world.ecs.answers = [answer]
     with pytest.raises(NotDispatchedError, match=f"no task started for the run .*{reason}"):
         world.dispatcher().dispatch(message("dead_letter_timeout"))
@@ -271,6 +282,28 @@ def test_where_nothing_started_the_run_is_queued_with_the_reason(
     assert not (told or "").startswith("parked")
     assert world.dispatcher().dispatch(message("dead_letter_timeout", receives=2)).result is Result.STARTED
     assert world.state() == ("launching", None)
+
+
+NO_CAPACITY = [{"arn": "a", "reason": "Capacity is unavailable at this time", "detail": "eu-west-1a"}]
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        ([{"reason": "RESOURCE:MEMORY"}], "RESOURCE:MEMORY"),
+        (NO_CAPACITY, "Capacity is unavailable at this time (eu-west-1a)"),
+        (refusal("ThrottlingException", "Rate exceeded", 400), "ThrottlingException: Rate exceeded"),
+    ],
+)
+def test_what_passes_by_itself_is_waited_for(
+    world: World, answer: Exception | list[dict[str, str]], reason: str
+) -> None:
+    """Even at the last receive: the run is queued, and its pointer record alone brings it to its task."""
+    world.ecs.answers = [answer]
+    assert world.dispatcher().dispatch(message("dead_letter_timeout", receives=5)).result is Result.HELD
+    assert world.state() == ("queued", reason)
+    assert world.dispatcher().dispatch(world.pointer()).result is Result.STARTED
+    assert (world.parked(), world.state()) == ([], ("launching", None))
 
 
 UNCLEAR = [
@@ -282,21 +315,20 @@ UNCLEAR = [
 
 @pytest.mark.parametrize("answer", [*UNCLEAR, []], ids=lambda answer: type(answer).__name__)
 def test_where_no_answer_tells_the_run_stays_launching(world: World, answer: Exception | list[dict[str, str]]) -> None:
-    """A task may have started, so the run is not put back; the next delivery asks with the same token."""
+    """A task may have started, so the run is not put back; its pointer record asks with the same token."""
     world.ecs.answers = [answer]
-    with pytest.raises(NotDispatchedError, match="is not known"):
-        world.dispatcher().dispatch(message("dead_letter_timeout"))
+    assert world.dispatcher().dispatch(message("dead_letter_timeout", receives=5)).result is Result.HELD
     assert (world.state() or ("",))[0] == "launching"
-    world.dispatcher().dispatch(message("dead_letter_timeout", receives=2))
+    assert world.dispatcher().dispatch(world.pointer()).result is Result.STARTED
     assert (len(world.ecs.tasks), world.state()) == (1, ("launching", None))
 
 
 def test_the_last_receive_says_that_the_record_is_parked(world: World) -> None:
     """Who finds a queued run that nobody launches any more reads where its record went."""
-    world.ecs.answers = [[{"reason": "RESOURCE:MEMORY"}]]
+    world.ecs.answers = [[{"reason": "MISSING"}]]
     with pytest.raises(NotDispatchedError, match="parked after 5 receives"):
         world.dispatcher().dispatch(message("dead_letter_timeout", receives=5))
-    assert world.state() == ("queued", "parked after 5 receives: RESOURCE:MEMORY")
+    assert world.state() == ("queued", "parked after 5 receives: MISSING")
 
 
 def test_changed_settings_between_two_deliveries_still_name_the_same_task(world: World) -> None:
@@ -314,28 +346,28 @@ def test_a_forgotten_token_cannot_make_two_runs(world: World) -> None:
     first = world.ecs.tokens.popitem()[1][0]
     second = world.dispatcher().dispatch(message("dead_letter_timeout")).task_arn or ""
     assert first != second
-    assert isinstance(world.ledger.claim(KEY, 1, first, "c1"), Moved)
-    assert not isinstance(world.ledger.claim(KEY, 1, second, "c2"), Moved)
-    assert not isinstance(world.ledger.finish(KEY, 1, second, RunState.SUCCEEDED), Moved)
+    assert world.tasks.claim(KEY, 1, first, "c1")
+    assert not world.tasks.claim(KEY, 1, second, "c2")
+    assert not world.tasks.finish(KEY, 1, second, RunState.SUCCEEDED)
     assert world.dispatcher().dispatch(message("dead_letter_timeout")).result is Result.DUPLICATE
 
 
 def test_a_relaunched_run_gets_a_task_of_its_own(world: World) -> None:
     """The next attempt has another token, so ECS starts another task for it."""
     first = world.dispatcher().dispatch(message("dead_letter_timeout")).task_arn or ""
-    world.ledger.claim(KEY, 1, first, "c")
-    world.ledger.relaunch(KEY, 1, "Spot took the host")
+    world.tasks.claim(KEY, 1, first, "c")
+    world.ledger.relaunch(KEY, 1, "Spot took the host", held_by=first, expires_at=0)
     assert world.dispatcher().dispatch(message("dead_letter_timeout")).result is Result.STARTED
     assert len(world.ecs.tasks) == 2
-    assert not isinstance(world.ledger.finish(KEY, 1, first, RunState.SUCCEEDED), Moved)
+    assert not world.tasks.finish(KEY, 1, first, RunState.SUCCEEDED)
 
 
 def test_a_cancelled_run_is_not_launched(world: World) -> None:
-    """Who cancels a queued run stops its record too."""
+    """Who cancels a queued run stops its record and its pointer, too."""
     world.ecs.answers = [[{"reason": "RESOURCE:MEMORY"}]]
-    with pytest.raises(NotDispatchedError):
-        world.dispatcher().dispatch(message("dead_letter_timeout"))
+    world.dispatcher().dispatch(message("dead_letter_timeout"))
     world.ledger.cancel(KEY, 1, "by hand")
+    assert world.dispatcher().dispatch(world.pointer()).result is Result.DUPLICATE
     assert world.dispatcher().dispatch(message("dead_letter_timeout")).result is Result.DUPLICATE
     assert world.ecs.tasks == []
 

@@ -164,7 +164,7 @@ def test_records_for_which_the_time_is_too_short_are_not_begun(
 def made(handling: ModuleType, monkeypatch: pytest.MonkeyPatch) -> Dispatcher:
     """Make the dispatcher as an execution environment does."""
     names = "FUNCTION_NAME FUNCTION_ARN LEDGER_TABLE LEDGER_BUCKET CLUSTER_ARN TASK_FAMILY CONTAINER_NAME SUBNET_IDS "
-    for name in (names + "SECURITY_GROUP_IDS PARKING_QUEUE_URL").split():
+    for name in (names + "SECURITY_GROUP_IDS QUEUE_URL PARKING_QUEUE_URL").split():
         monkeypatch.setenv(f"OVERTIME_{name}", "x")
     for name, value in {"ASSIGN_PUBLIC_IP": "DISABLED", "RESCUE": "any"}.items():
         monkeypatch.setenv(f"OVERTIME_{name}", value)

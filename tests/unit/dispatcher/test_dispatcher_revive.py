@@ -10,8 +10,8 @@ import pytest
 from lambdas.dispatcher.config import RescueRule
 from lambdas.dispatcher.dispatch import Dispatcher, NotDispatchedError, Result
 from lambdas.dispatcher.failure_record import parse
+from overtime.ledger.answers import Moved
 from overtime.ledger.model import RunKey, RunState
-from overtime.ledger.store import Moved
 from tests.unit.watcher.world import FAILURE, PARKING, SUCCESS, Crash, Fuse, World, record
 
 if TYPE_CHECKING:

@@ -1,15 +1,18 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from overtime.ledger import requests
-from overtime.ledger.expressions import bounded
-from overtime.ledger.model import TRANSITIONS, RunKey, RunState, expiry
+from overtime.ledger import reads, requests, task_requests
+from overtime.ledger.expressions import ImpossibleStateError, bounded
+from overtime.ledger.model import ENDS, TRANSITIONS, RunKey, RunState
+from overtime.ledger.run import Failure, Run
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,78 +27,50 @@ if TYPE_CHECKING:
 TABLE, KEY, NOW = "runs", RunKey("report", "r-1"), 1_700_000_000.0
 TASK, OTHER_TASK = "arn:aws:ecs:eu-west-1:1:task/c/a", "arn:aws:ecs:eu-west-1:1:task/c/b"
 Item = dict[str, "AttributeValueTypeDef"]
-QUIET = {"note", "hold", "fall_back", "settle"}
+QUIET = {"hold", "fall_back", "settle"}
 """Requests that add to what is known of a run and leave its state."""
 
 
+SOURCES = {**requests.SOURCES, **task_requests.SOURCES}
+"""The states from which each request starts."""
+
+
 def first(state: RunState = RunState.QUEUED) -> PutItemInputTypeDef:
-    return requests.record(
-        TABLE,
-        KEY,
-        state=state,
-        event_size=2,
-        event_sha256="00",
+    failure = Failure(
         form="dead_letter",
         error_code="200",
         error_message="Task timed out after 900.00 seconds",
-        invoke_count=None,
-        reason=None,
-        now=NOW,
-        expires_at=expiry(NOW, 30),
+        invoke_count=3,
+        failed_at=datetime.fromtimestamp(NOW - 1, UTC),
     )
+    return requests.record(TABLE, NOW, KEY, b"{}", failure=failure, runs_days=30, state=state)
 
 
 def operations(attempt: int, task: str) -> dict[str, tuple[str, UpdateItemInputTypeDef, RunState]]:
-    """Every update there is, as (name in SOURCES, request, the state it ends in)."""
-    now = NOW + 1
+    """Every update there is, as (name in SOURCES, request, the state it ends in); a run has `task` or none."""
+    about = (TABLE, NOW + 1, KEY, attempt)
+    run = replace(Run.from_item(cast("Item", first(RunState.SKIPPED)["Item"])), attempt=attempt)
     table: dict[str, tuple[str, UpdateItemInputTypeDef, RunState]] = {
-        "launching": ("launching", requests.launching(TABLE, KEY, attempt=attempt, now=now), RunState.LAUNCHING),
-        "launched": (
-            "launched",
-            requests.launched(TABLE, KEY, task_arn=task, attempt=attempt, now=now),
-            RunState.LAUNCHING,
-        ),
-        "note": ("note", requests.note(TABLE, KEY, reason="r", attempt=attempt, now=now), RunState.LAUNCHING),
-        "release": ("release", requests.release(TABLE, KEY, reason="r", attempt=attempt, now=now), RunState.QUEUED),
-        "claim": (
-            "claim",
-            requests.claim(TABLE, KEY, task_arn=task, claim_id="c", attempt=attempt, now=now),
-            RunState.RUNNING,
-        ),
-        "abandon": ("abandon", requests.abandon(TABLE, KEY, reason="r", attempt=attempt, now=now), RunState.FAILED),
-        "relaunch": ("relaunch", requests.relaunch(TABLE, KEY, reason="r", attempt=attempt, now=now), RunState.QUEUED),
-        "revive": (
-            "revive",
-            requests.revive(TABLE, KEY, reason="r", attempt=attempt, now=now, expires_at=expiry(now, 30)),
-            RunState.QUEUED,
-        ),
-        "hold": (
-            "hold",
-            requests.hold(TABLE, KEY, turn=1, due=now, reason="r", attempt=attempt, now=now),
-            RunState.QUEUED,
-        ),
-        "fall_back": (
-            "fall_back",
-            requests.fall_back(TABLE, KEY, reason="r", attempt=attempt, now=now),
-            RunState.LAUNCHING,
-        ),
-        "settle": ("settle", requests.settle(TABLE, KEY, notified="n", attempt=attempt, now=now), RunState.SKIPPED),
+        "launching": ("launching", requests.launching(*about), RunState.LAUNCHING),
+        "launched": ("launched", requests.launched(*about, task), RunState.LAUNCHING),
+        "release": ("release", requests.release(*about, "r"), RunState.QUEUED),
+        "claim": ("claim", task_requests.claim(*about, task_arn=task, claim_id="c"), RunState.RUNNING),
+        "abandon": ("abandon", requests.abandon(*about, "r", held_by=task), RunState.FAILED),
+        "relaunch": ("relaunch", requests.relaunch(*about, "r", held_by=task, expires_at=0), RunState.QUEUED),
+        "revive": ("revive", requests.revive(TABLE, NOW + 1, run, "r", runs_days=30), RunState.QUEUED),
+        "hold": ("hold", requests.hold(*about, turn=1, delay=0, reason="r"), RunState.QUEUED),
+        "fall_back": ("fall_back", requests.fall_back(*about, "r"), RunState.LAUNCHING),
+        "settle": ("settle", requests.settle(*about, "n"), RunState.SKIPPED),
         "reopen": (
             "reopen",
-            requests.relaunch(TABLE, KEY, reason="r", attempt=attempt, now=now, held_by=task, reopened=True),
+            requests.relaunch(*about, "r", held_by=task, expires_at=0, reopened=True),
             RunState.QUEUED,
         ),
-        "reopen as failed": (
-            "reopen",
-            requests.abandon(TABLE, KEY, reason="r", attempt=attempt, now=now, held_by=task, reopened=True),
-            RunState.FAILED,
-        ),
-        "cancel": ("cancel", requests.cancel(TABLE, KEY, reason="r", attempt=attempt, now=now), RunState.CANCELLED),
+        "reopen as failed": ("reopen", requests.abandon(*about, "r", held_by=task, reopened=True), RunState.FAILED),
+        "cancel": ("cancel", requests.cancel(*about, "r"), RunState.CANCELLED),
     }
-    for end in requests.ENDS:
-        finish = requests.finish(
-            TABLE, KEY, task_arn=task, state=end, exit_code=0, result_size=1, attempt=attempt, now=now
-        )
+    for end in ENDS:
+        finish = task_requests.finish(*about, task_arn=task, state=end, exit_code=0, result_size=1)
         table[f"finish as {end}"] = ("finish", finish, end)
     return table
 
@@ -126,11 +101,12 @@ def test_each_operation_does_what_the_table_allows_in_each_state(dynamodb: Dynam
         for label, (name, request, end) in operations(1, TASK).items():
             before = put(dynamodb, state, task=task)
             after = sent(dynamodb, request)
-            unassigned = name in {"launched", "note", "release", "hold", "fall_back"}
-            fits = (task is None) if unassigned else (task == TASK or name not in {"finish", "reopen"})
-            assert (after is not None) == (state in requests.SOURCES[name] and fits), (label, state, task)
+            unassigned = name in {"launched", "release", "hold", "fall_back"}
+            assigned = name in {"finish", "abandon", "relaunch", "reopen"}
+            fits = (task is None) if unassigned else (task == TASK or not assigned)
+            assert (after is not None) == (state in SOURCES[name] and fits), (label, state, task)
             if after is None:
-                assert dynamodb.get_item(**requests.get(TABLE, KEY))["Item"] == before
+                assert dynamodb.get_item(**reads.get(TABLE, KEY))["Item"] == before
             else:
                 assert after["state"]["S"] == (state if name in QUIET else end)
                 assert state == after["state"]["S"] or end in TRANSITIONS[state]
@@ -142,7 +118,7 @@ def test_the_table_holds_no_change_that_no_operation_makes() -> None:
     made = {
         (source, end)
         for name, _, end in operations(1, TASK).values()
-        for source in requests.SOURCES[name]
+        for source in SOURCES[name]
         if source != end and name not in QUIET
     }
     assert made == {(source, end) for source, ends in TRANSITIONS.items() for end in ends}
@@ -154,7 +130,7 @@ def test_every_operation_is_fenced_by_the_attempt(dynamodb: DynamoDBClient, atte
     for state in RunState:
         before = put(dynamodb, state, task=TASK, attempt=2)
         assert [name for name, request, _ in operations(attempt, TASK).values() if sent(dynamodb, request)] == []
-        assert dynamodb.get_item(**requests.get(TABLE, KEY))["Item"] == before
+        assert dynamodb.get_item(**reads.get(TABLE, KEY))["Item"] == before
 
 
 def test_only_the_task_that_claimed_can_finish(dynamodb: DynamoDBClient) -> None:
@@ -179,10 +155,10 @@ def test_a_refused_claim_tells_a_lost_answer_from_a_restarted_container(dynamodb
     with pytest.raises(dynamodb.exceptions.ConditionalCheckFailedException) as refused:
         dynamodb.update_item(**request)
     item = cast("Item", refused.value.response["Item"])  # type: ignore[typeddict-item]
-    assert requests.claimed_by(item, attempt=1, task_arn=TASK, claim_id="c")
-    assert not requests.claimed_by(item, attempt=1, task_arn=TASK, claim_id="another process")
-    assert not requests.claimed_by(item, attempt=1, task_arn=OTHER_TASK, claim_id="c")
-    assert not requests.claimed_by(item, attempt=2, task_arn=TASK, claim_id="c")
+    assert task_requests.claimed_by(item, attempt=1, task_arn=TASK, claim_id="c")
+    assert not task_requests.claimed_by(item, attempt=1, task_arn=TASK, claim_id="another process")
+    assert not task_requests.claimed_by(item, attempt=1, task_arn=OTHER_TASK, claim_id="c")
+    assert not task_requests.claimed_by(item, attempt=2, task_arn=TASK, claim_id="c")
 
 
 def test_a_refused_finish_tells_a_lost_answer_from_another_end(dynamodb: DynamoDBClient) -> None:
@@ -190,9 +166,9 @@ def test_a_refused_finish_tells_a_lost_answer_from_another_end(dynamodb: DynamoD
     put(dynamodb, RunState.RUNNING, task=TASK)
     item = sent(dynamodb, operations(1, TASK)["finish as succeeded"][1])
     assert item is not None
-    assert requests.finished_by(item, attempt=1, task_arn=TASK, state=RunState.SUCCEEDED)
-    assert not requests.finished_by(item, attempt=1, task_arn=TASK, state=RunState.FAILED)
-    assert not requests.finished_by(item, attempt=1, task_arn=OTHER_TASK, state=RunState.SUCCEEDED)
+    assert task_requests.finished_by(item, attempt=1, task_arn=TASK, state=RunState.SUCCEEDED)
+    assert not task_requests.finished_by(item, attempt=1, task_arn=TASK, state=RunState.FAILED)
+    assert not task_requests.finished_by(item, attempt=1, task_arn=OTHER_TASK, state=RunState.SUCCEEDED)
 
 
 def test_a_relaunch_forgets_the_older_task(dynamodb: DynamoDBClient) -> None:
@@ -231,8 +207,8 @@ def test_a_watcher_that_decided_about_another_task_changes_nothing(dynamodb: Dyn
     for state in (RunState.LAUNCHING, RunState.RUNNING):
         for held_by in (None, OTHER_TASK):
             put(dynamodb, state, task=TASK)
-            closed = requests.abandon(TABLE, KEY, attempt=1, reason="r", now=NOW, held_by=held_by)
-            again = requests.relaunch(TABLE, KEY, attempt=1, reason="r", now=NOW, held_by=held_by)
+            closed = requests.abandon(TABLE, NOW, KEY, 1, "r", held_by=held_by)
+            again = requests.relaunch(TABLE, NOW, KEY, 1, "r", held_by=held_by, expires_at=0)
             assert (sent(dynamodb, closed), sent(dynamodb, again)) == (None, None)
 
 
@@ -240,8 +216,20 @@ def test_turns_of_pointer_records_go_up_one_by_one(dynamodb: DynamoDBClient) -> 
     """Two that hold the same run at once cannot both count: one of the two records is stale."""
     put(dynamodb, RunState.QUEUED, task=None)
     for turn, good in ((2, False), (1, True), (1, False), (2, True)):
-        request = requests.hold(TABLE, KEY, attempt=1, turn=turn, due=NOW, reason="full", now=NOW)
+        request = requests.hold(TABLE, NOW, KEY, 1, turn=turn, delay=0, reason="full")
         assert (sent(dynamodb, request) is not None) is good
+
+
+def test_a_claimed_run_waits_for_nothing(dynamodb: DynamoDBClient) -> None:
+    """A task that claims while its record is held or parked: the running run shows neither time."""
+    put(dynamodb, RunState.LAUNCHING, task=None)
+    sent(dynamodb, operations(1, TASK)["hold"][1])
+    sent(dynamodb, requests.release(TABLE, NOW, KEY, 1, "AccessDenied", parked=True))
+    waiting = dynamodb.get_item(**reads.get(TABLE, KEY))["Item"]
+    assert {"due_at", "parked_at", "reason"} <= waiting.keys()
+    item = sent(dynamodb, operations(1, TASK)["claim"][1])
+    assert item is not None
+    assert not {"due_at", "parked_at", "reason"} & item.keys()
 
 
 def test_a_run_is_settled_once_and_leaves_the_sparse_index(dynamodb: DynamoDBClient) -> None:
@@ -258,17 +246,17 @@ def test_launching_keeps_the_time_of_the_first_call(dynamodb: DynamoDBClient) ->
     """The age of RunTask's client token can be told after any number of releases."""
     put(dynamodb, RunState.QUEUED, task=None)
     for later in (10, 20):
-        sent(dynamodb, requests.launching(TABLE, KEY, attempt=1, now=NOW + later))
-        sent(dynamodb, requests.release(TABLE, KEY, attempt=1, reason="RESOURCE:MEMORY", now=NOW + later + 1))
-    item = dynamodb.get_item(**requests.get(TABLE, KEY))["Item"]
+        sent(dynamodb, requests.launching(TABLE, NOW + later, KEY, 1))
+        sent(dynamodb, requests.release(TABLE, NOW + later + 1, KEY, 1, "RESOURCE:MEMORY"))
+    item = dynamodb.get_item(**reads.get(TABLE, KEY))["Item"]
     assert (item["launching_at"]["S"], item["reason"]["S"]) == ("2023-11-14T22:13:30.000Z", "RESOURCE:MEMORY")
 
 
 def test_a_run_that_is_tried_for_ever_does_not_outgrow_its_item(dynamodb: DynamoDBClient) -> None:
     """`remember=False` moves the run and leaves its history as it is."""
     put(dynamodb, RunState.QUEUED, task=None)
-    sent(dynamodb, requests.launching(TABLE, KEY, attempt=1, now=NOW, remember=False))
-    item = sent(dynamodb, requests.release(TABLE, KEY, attempt=1, reason="r", now=NOW, remember=False))
+    sent(dynamodb, requests.launching(TABLE, NOW, KEY, 1, remember=False))
+    item = sent(dynamodb, requests.release(TABLE, NOW, KEY, 1, "r", remember=False))
     assert item is not None
     assert (item["state"]["S"], len(item["history"]["L"])) == ("queued", 1)
 
@@ -277,14 +265,14 @@ def test_a_run_that_is_tried_for_ever_does_not_outgrow_its_item(dynamodb: Dynamo
     "ask",
     [
         lambda: first(RunState.RUNNING),
-        lambda: requests.finish(TABLE, KEY, attempt=1, task_arn=TASK, state=RunState.QUEUED, now=NOW),
-        lambda: requests.abandon(TABLE, KEY, attempt=1, reason="r", state=RunState.SKIPPED, now=NOW),
-        lambda: requests.hold(TABLE, KEY, attempt=1, turn=0, due=NOW, reason="r", now=NOW),
+        lambda: task_requests.finish(TABLE, NOW, KEY, 1, task_arn=TASK, state=RunState.QUEUED),
+        lambda: requests.abandon(TABLE, NOW, KEY, 1, "r", held_by=None, state=RunState.SKIPPED),
+        lambda: requests.hold(TABLE, NOW, KEY, 1, turn=0, delay=0, reason="r"),
     ],
 )
 def test_a_request_for_an_impossible_state_is_not_written(ask: Callable[[], object]) -> None:
     """The mistake is told before anything is sent, with the states that are possible."""
-    with pytest.raises(requests.ImpossibleStateError, match="one of"):
+    with pytest.raises(ImpossibleStateError, match="one of"):
         ask()
 
 

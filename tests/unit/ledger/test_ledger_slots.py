@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from overtime.ledger.answers import LedgerUnavailableError
 from overtime.ledger.model import InvalidRunKeyError, RunKey, slots_key, slots_of
 from overtime.ledger.slots import Slots
-from overtime.ledger.store import LedgerUnavailableError
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -61,7 +61,7 @@ def test_the_items_key_is_no_runs(slots: Slots) -> None:
     assert slots_of(slots_key("report")) == "report"
     assert slots_of(str(C)) is None
     with pytest.raises(InvalidRunKeyError):
-        RunKey.parse(C.slots)
+        RunKey.parse(slots_key("report"))
     assert slots.held("nobody") == {}
 
 

@@ -12,18 +12,19 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from hypothesis.stateful import run_state_machine_as_test as run_machine
 
-from overtime.ledger.model import TRANSITIONS, RunKey, RunState
-from overtime.ledger.requests import ENDS
+from overtime.ledger.answers import Moved
+from overtime.ledger.model import ENDS, TRANSITIONS, RunKey, RunState
 from overtime.ledger.run import Failure
-from overtime.ledger.store import Moved
 from tests.unit.watcher.world import STOPS, Fuse, World, refused, throttled
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_s3 import S3Client
 
+    from overtime.ledger.answers import Refused
     from overtime.ledger.run import Run
-    from overtime.ledger.store import Refused, RunLedger
+    from overtime.ledger.store import RunLedger
+    from tests.unit.task_ledger import TaskLedger
 
 # Whose attempt a writer believes in, seen from the run's own: mostly right, sometimes older or too new.
 OFF, TASKS = st.sampled_from([0, 0, 0, -1, 1]), st.sampled_from(["task-a", "task-b"])
@@ -36,6 +37,7 @@ class Interleaved(RuleBasedStateMachine):
     """One run, and everybody who may write it, each as often and as late as they like."""
 
     ledger: ClassVar[RunLedger]
+    task_ledger: ClassVar[TaskLedger]
 
     @initialize(state=st.sampled_from([RunState.QUEUED, RunState.QUEUED, RunState.SKIPPED]))
     def record(self, state: RunState) -> None:
@@ -50,10 +52,10 @@ class Interleaved(RuleBasedStateMachine):
         assert run is not None
         return run
 
-    def took(self, answer: Moved | Refused) -> bool:
+    def took(self, answer: Moved | Refused | bool) -> bool:  # noqa: FBT001 -- a task's write answers yes or no
         """Note the change, and check that the table allows it."""
         before, self.run = self.run, self.read()
-        if isinstance(answer, Moved):
+        if answer is True or isinstance(answer, Moved):
             assert self.run.state == before.state or self.run.state in TRANSITIONS[before.state]
             assert before.settled_at is None or before.state is RunState.SKIPPED
             if self.run.finished and self.run.state != before.state:
@@ -90,31 +92,39 @@ class Interleaved(RuleBasedStateMachine):
         if self.took(self.ledger.hold(self.key, self.run.attempt + off, turn=turn + by, delay=5, reason="full")):
             assert (off, by, self.run.turn) == (0, 1, turn + 1)
 
-    @rule(off=OFF)
-    def note(self, off: int) -> None:
-        self.took(self.ledger.note(self.key, self.run.attempt + off, "no answer"))
-
     @rule(off=OFF, task=TASKS)
     def claim(self, off: int, task: str) -> None:
-        if self.took(self.ledger.claim(self.key, self.run.attempt + off, f"{task}-{self.run.attempt + off}", task)):
+        if self.took(
+            self.task_ledger.claim(self.key, self.run.attempt + off, f"{task}-{self.run.attempt + off}", task)
+        ):
             assert self.run.attempt not in self.claims
             self.claims[self.run.attempt] = f"{task}-{self.run.attempt}"
 
     @rule(off=OFF, task=TASKS, state=st.sampled_from(sorted(ENDS)))
     def finish(self, off: int, task: str, state: RunState) -> None:
         arn = f"{task}-{self.run.attempt + off}"
-        if self.took(self.ledger.finish(self.key, self.run.attempt + off, arn, state, exit_code=1)):
+        if self.took(self.task_ledger.finish(self.key, self.run.attempt + off, arn, state, exit_code=1)):
             assert off == 0
             assert self.claims[self.run.attempt] == arn
             assert self.run.attempt == max(self.claims)
 
     @rule(off=OFF, reopened=st.booleans())
     def abandon(self, off: int, *, reopened: bool) -> None:
-        self.took(self.ledger.abandon(self.key, self.run.attempt + off, "image not found", reopened=reopened))
+        attempt, held_by = self.run.attempt + off, self.run.task_arn
+        self.took(self.ledger.abandon(self.key, attempt, "image not found", held_by=held_by, reopened=reopened))
 
     @rule(off=OFF, reopened=st.booleans())
     def relaunch(self, off: int, *, reopened: bool) -> None:
-        self.took(self.ledger.relaunch(self.key, self.run.attempt + off, "Spot took the host", reopened=reopened))
+        self.took(
+            self.ledger.relaunch(
+                self.key,
+                self.run.attempt + off,
+                "Spot took the host",
+                held_by=self.run.task_arn,
+                expires_at=self.run.expires_at,
+                reopened=reopened,
+            )
+        )
 
     @rule(off=OFF)
     def cancel(self, off: int) -> None:
@@ -278,9 +288,9 @@ class System(RuleBasedStateMachine):
         assert any(f"'{key.request_id}'" in str(each["requestContext"]) for each in sent)
 
 
-def test_no_order_of_writes_breaks_a_run(ledger: RunLedger) -> None:
+def test_no_order_of_writes_breaks_a_run(ledger: RunLedger, task_ledger: TaskLedger) -> None:
     """Deliveries, tasks, relaunches and cancels in any order and number: one claim an attempt, one end."""
-    Interleaved.ledger = ledger
+    Interleaved.ledger, Interleaved.task_ledger = ledger, task_ledger
     run_machine(Interleaved, settings=_bounded(10, 25))
 
 

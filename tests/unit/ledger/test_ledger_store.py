@@ -2,28 +2,37 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
 
-from overtime.ledger.model import RunKey, RunState
-from overtime.ledger.run import Failure, Run, UnreadableItemError
-from overtime.ledger.store import (
+from overtime.ledger.answers import (
     AlreadyRecorded,
     LedgerUnavailableError,
     Moved,
     ObjectGoneError,
     Recorded,
     Refused,
-    RunLedger,
 )
+from overtime.ledger.model import RunKey, RunState
+from overtime.ledger.run import Failure, Run, UnreadableItemError
+from overtime.ledger.store import RunLedger
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_s3 import S3Client
 
+    from tests.unit.task_ledger import TaskLedger
+
 KEY, TASK, EVENT = RunKey("report", "r-1"), "arn:aws:ecs:eu-west-1:1:task/c/a", b'{"n": 12345678901234567890, "n": 1.0}'
-FAILURE = Failure(form="dead_letter", error_code="200", error_message="Task timed out after 900.00 seconds")
+FAILURE = Failure(
+    form="destination",
+    error_code="RetriesExhausted",
+    error_message="Task timed out after 900.00 seconds",
+    invoke_count=3,
+    failed_at=datetime(2026, 1, 2, 3, 4, 5, 678_000, UTC),
+)
 
 
 def recorded(ledger: RunLedger, key: RunKey = KEY) -> Run:
@@ -71,13 +80,15 @@ def test_a_run_never_exists_without_its_event(dynamodb: DynamoDBClient, s3: S3Cl
     assert ledger.get(KEY) is None
 
 
-def test_a_run_goes_all_the_way(ledger: RunLedger) -> None:
+def test_a_run_goes_all_the_way(ledger: RunLedger, task_ledger: TaskLedger) -> None:
     """Every step is in the history with its time, attempt, task and reason."""
     recorded(ledger)
     ledger.launching(KEY, 1)
     ledger.launched(KEY, 1, TASK)
-    ledger.claim(KEY, 1, TASK, "c")
-    run = moved(ledger.finish(KEY, 1, TASK, RunState.FAILED, reason="'x'", error_type="KeyError", exit_code=1))
+    assert task_ledger.claim(KEY, 1, TASK)
+    assert task_ledger.finish(KEY, 1, TASK, RunState.FAILED, reason="'x'", error_type="KeyError", exit_code=1)
+    run = ledger.get(KEY)
+    assert run is not None
     assert [(step.state.value, step.task_arn, step.reason) for step in run.history] == [
         ("queued", None, None),
         ("launching", None, None),
@@ -92,31 +103,23 @@ def test_a_run_goes_all_the_way(ledger: RunLedger) -> None:
 def test_a_refusal_shows_the_run(ledger: RunLedger) -> None:
     """Who was too late learns what happened instead, and of a run that is not there, nothing."""
     run = recorded(ledger)
-    assert ledger.finish(KEY, 1, TASK, RunState.SUCCEEDED) == Refused(run)
-    assert ledger.abandon(RunKey("report", "r-2"), 1, "gone") == Refused(None)
+    assert ledger.settle(KEY, 1, "told") == Refused(run)
+    assert ledger.abandon(RunKey("report", "r-2"), 1, "gone", held_by=None) == Refused(None)
 
 
-def test_note_relaunch_abandon_and_cancel_keep_their_reasons(ledger: RunLedger) -> None:
+def test_relaunch_release_abandon_and_cancel_keep_their_reasons(ledger: RunLedger) -> None:
     """A run says why it is where it is."""
     recorded(ledger)
     ledger.launching(KEY, 1)
-    assert moved(ledger.note(KEY, 1, "no answer")).reason == "no answer"
-    assert moved(ledger.relaunch(KEY, 1, "no capacity")).attempt == 2
+    again = moved(ledger.relaunch(KEY, 1, "no capacity", held_by=None, expires_at=0))
+    assert (again.attempt, again.reason) == (2, "no capacity")
     assert moved(ledger.launching(KEY, 2)).reason is None
     assert moved(ledger.release(KEY, 2, "RESOURCE:MEMORY")).reason == "RESOURCE:MEMORY"
     ledger.launching(KEY, 2)
-    assert moved(ledger.abandon(KEY, 2, "image not found")).state is RunState.FAILED
+    assert moved(ledger.abandon(KEY, 2, "image not found", held_by=None)).state is RunState.FAILED
     other = RunKey("report", "r-2")
     recorded(ledger, other)
     assert moved(ledger.cancel(other, 1, "by hand")).reason == "by hand"
-
-
-def test_runs_lists_the_states_that_were_asked_for(ledger: RunLedger) -> None:
-    """The open runs are found among the finished ones."""
-    for number in range(3):
-        recorded(ledger, RunKey("report", f"r-{number}"))
-    ledger.cancel(RunKey("report", "r-1"), 1, "by hand")
-    assert {run.key.request_id for run in ledger.runs([RunState.QUEUED, RunState.RUNNING])} == {"r-0", "r-2"}
 
 
 def test_the_latest_attempts_result_is_read(ledger: RunLedger, s3: S3Client) -> None:
@@ -133,7 +136,7 @@ def test_a_missing_table_is_named(dynamodb: DynamoDBClient, s3: S3Client) -> Non
     lost = RunLedger(table="lost", bucket="runs-objects", dynamodb=dynamodb, s3=s3)
     for ask in (
         lambda: lost.get(KEY),
-        lambda: list(lost.runs([RunState.QUEUED])),
+        lambda: list(lost.open_keys()),
         lambda: lost.cancel(KEY, 1, "x"),
         lambda: lost.record(KEY, EVENT, failure=FAILURE, runs_days=1),
     ):
@@ -185,7 +188,7 @@ def test_an_object_whose_time_is_over_is_told_from_a_bucket_that_does_not_answer
 def test_a_relaunch_never_shortens_the_life_of_an_item(ledger: RunLedger) -> None:
     """A run that waits and runs for weeks is not forgotten on its way."""
     run = recorded(ledger)
-    kept = moved(ledger.relaunch(KEY, 1, "Spot", expires_at=run.expires_at))
+    kept = moved(ledger.relaunch(KEY, 1, "Spot", held_by=None, expires_at=run.expires_at))
     assert kept.expires_at == run.expires_at
-    longer = moved(ledger.relaunch(KEY, 2, "Spot", expires_at=0))
+    longer = moved(ledger.relaunch(KEY, 2, "Spot", held_by=None, expires_at=0))
     assert longer.expires_at > int(longer.queued_at.timestamp()) + 27 * 86_400

@@ -23,7 +23,8 @@ from lambdas.watcher.tasks import Tasks
 from lambdas.watcher.watch import Watcher
 from overtime.ledger.model import RunKey, RunState
 from overtime.ledger.slots import Slots
-from overtime.ledger.store import Moved, RunLedger
+from overtime.ledger.store import RunLedger
+from tests.unit.task_ledger import TaskLedger
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -242,6 +243,10 @@ class World:
             clock=self.clock,
         )
 
+    def task_ledger(self) -> TaskLedger:
+        """Write what tasks write."""
+        return TaskLedger(self.dynamodb, clock=self.clock)
+
     def clock(self) -> float:
         """Tell the time, which goes on by a little with each look."""
         self.now += 0.001
@@ -269,9 +274,9 @@ class World:
             assign_public_ip="ENABLED",
             rescue=frozenset({RescueRule.TIMEOUT}),
             attempts=3,
+            queue_url=QUEUE,
             parking_queue_url=PARKING,
             max_receive_count=self.receives,
-            queue_url=QUEUE,
             max_concurrent_runs=self.most,
             capacity=Capacity.SPOT if self.spot else Capacity.ON_DEMAND,
         )
@@ -345,7 +350,7 @@ class World:
     def claim(self, arn: str) -> bool:
         """Let a task claim its run and, if it may, run the handler."""
         key, attempt = self.about(arn)
-        if not isinstance(self.ledger().claim(key, attempt, arn, arn), Moved):
+        if not self.task_ledger().claim(key, attempt, arn, arn):
             return False
         self.executed[key, attempt] += 1
         return True
@@ -355,8 +360,7 @@ class World:
         key, attempt = self.about(arn)
         self.s3.put_object(Bucket="runs-objects", Key=key.result_object(attempt), Body=result)
         code = 0 if state is RunState.SUCCEEDED else 1
-        answer = self.ledger().finish(key, attempt, arn, state, exit_code=code, result_size=len(result))
-        return isinstance(answer, Moved)
+        return self.task_ledger().finish(key, attempt, arn, state, exit_code=code, result_size=len(result))
 
     def stop(self, arn: str, how: str) -> None:
         """Let a task have stopped."""
