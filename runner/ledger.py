@@ -6,7 +6,7 @@ import json
 import os
 import time
 
-from overtime.ledger import requests
+from overtime.ledger import task_requests
 from runner.aws import Aws, CallError, may_pass
 from runner.errors import LedgerUnavailableError, NotOursError
 from runner.transport import TransportError
@@ -37,18 +37,15 @@ class TaskLedger:
     def claim(self) -> None:
         """Take the run. Raises NotOursError, which says how the ledger has it, where it is not to be had."""
         claim = self._claim
-        request = requests.claim(
-            claim.table,
-            claim.key,
-            attempt=claim.attempt,
-            task_arn=self._task_arn,
-            claim_id=self._claim_id,
-            now=time.time(),
+        request = task_requests.claim(
+            claim.table, time.time(), claim.key, claim.attempt, task_arn=self._task_arn, claim_id=self._claim_id
         )
         refused = self._update(request, "claiming")
         if refused is None:
             return
-        if not requests.claimed_by(refused, attempt=claim.attempt, task_arn=self._task_arn, claim_id=self._claim_id):
+        if not task_requests.claimed_by(
+            refused, attempt=claim.attempt, task_arn=self._task_arn, claim_id=self._claim_id
+        ):
             raise NotOursError(
                 f"run {claim.key} cannot be claimed for task attempt {claim.attempt}: {described(refused)}. "
                 "The handler was not started."
@@ -73,20 +70,20 @@ class TaskLedger:
             ),
             "writing the result",
         )
-        request = requests.finish(
+        request = task_requests.finish(
             claim.table,
+            time.time(),
             claim.key,
-            attempt=claim.attempt,
+            claim.attempt,
             task_arn=self._task_arn,
             state=outcome.state,
-            now=time.time(),
             reason=outcome.reason,
             error_type=outcome.error_type,
             exit_code=outcome.exit_code,
             result_size=len(outcome.result),
         )
         refused = self._update(request, "finishing")
-        if refused is not None and not requests.finished_by(
+        if refused is not None and not task_requests.finished_by(
             refused, attempt=claim.attempt, task_arn=self._task_arn, state=outcome.state
         ):
             raise NotOursError(

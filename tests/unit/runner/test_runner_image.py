@@ -52,7 +52,7 @@ def test_the_build_sees_what_it_copies_and_nothing_else() -> None:
     }
     assert set(context_files(ROOT)) == copied
     assert {name for name in copied if name.startswith("overtime/ledger/")} == {
-        f"overtime/ledger/{name}.py" for name in ("__init__", "expressions", "model", "requests")
+        f"overtime/ledger/{name}.py" for name in ("__init__", "expressions", "model", "task_requests")
     }
 
 
@@ -67,7 +67,7 @@ def test_the_program_in_the_image_can_be_imported(tmp_path: Path) -> None:
     assert (checked.returncode, checked.stderr) == (0, "")
 
 
-@pytest.mark.parametrize("gone", ["overtime/ledger/requests.py", "overtime/errors.py", "runner/outcome.py"])
+@pytest.mark.parametrize("gone", ["overtime/ledger/task_requests.py", "overtime/errors.py", "runner/outcome.py"])
 def test_a_file_that_is_not_in_the_image_fails_its_build(tmp_path: Path, gone: str) -> None:
     (staged(tmp_path) / gone).unlink()
     assert re.search("ModuleNotFoundError|ImportError", imported(tmp_path).stderr)
