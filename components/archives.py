@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING
 
 import pulumi
 
+from overtime.settings.code import files
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+__all__ = ["SOURCES", "code", "files", "of_files"]
+
 SOURCES = Path(__file__).resolve().parents[1]
 """The folder that holds `components/`, `lambdas/`, `overtime/` and `runner/`."""
-
-_NOT_CODE = frozenset({"__pycache__", ".DS_Store", ".git"})
 
 
 def code(path: Path) -> pulumi.Archive:
@@ -33,9 +35,3 @@ def of_files(members: Mapping[str, Path], texts: Mapping[str, str] | None = None
     }
     assets |= {name: pulumi.StringAsset(text) for name, text in (texts or {}).items()}
     return pulumi.AssetArchive({name: assets[name] for name in sorted(assets)})
-
-
-def files(folder: Path, *patterns: str) -> list[Path]:
-    """List the files below a folder whose names match, in order, without caches."""
-    found = {file for pattern in patterns for file in folder.rglob(pattern) if file.is_file()}
-    return sorted(file for file in found if _NOT_CODE.isdisjoint(file.relative_to(folder).parts))

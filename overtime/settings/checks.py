@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import zipfile
 from typing import TYPE_CHECKING
 
-from overtime.settings import fargate_sizes, names
+from overtime.settings import code, fargate_sizes, names
 from overtime.settings.problems import Problem
 from overtime.settings.rules import DAY_SECONDS
 from overtime.settings.values import SHORTEST_RUN_SECONDS, Rescue
@@ -136,40 +135,41 @@ def _network(network: Network) -> Iterator[Problem]:
 
 
 def _code(function: Function, at: SettingPath, root: Path) -> Iterator[Problem]:
-    code = root / function.code
-    if not code.is_dir() and not zipfile.is_zipfile(code):
-        rule = f"There is no folder and no zip file at {str(code)!r}. The path is relative to the project's folder."
-        yield Problem(path=(*at, "code"), value=function.code, rule=rule, fix="lambdas/primary")
+    path, folder = (*at, "code"), root / function.code
+    if not code.exists(folder):
+        rule = f"There is no folder and no zip file at {str(folder)!r}. The path is relative to the project's folder."
+        yield Problem(path=path, value=function.code, rule=rule, fix="lambdas/primary")
         return
+    yield from _code_size(function, at, folder)
     module = function.handler.rpartition(".")[0].replace(".", "/")
-    if function.layers or _holds(code, module):  # a layer may bring the module
+    if function.layers or code.holds(folder, module):  # a layer may bring the module
         return
     rule = f"{function.code!r} has no {module}.py, so Lambda could not import the handler's module."
-    fix = f"{_some_module(code)}.{function.handler.rpartition('.')[2]}"
-    reads: tuple[SettingPath, ...] = ((*at, "code"), (*at, "layers"))
-    yield Problem(path=(*at, "handler"), value=function.handler, rule=rule, fix=fix, reads=reads)
+    fix = f"{code.some_module(folder)}.{function.handler.rpartition('.')[2]}"
+    yield Problem(path=(*at, "handler"), value=function.handler, rule=rule, fix=fix, reads=(path, (*at, "layers")))
 
 
-def _holds(code: Path, module: str) -> bool:
-    """Tell whether the code has the module: as source, package, or compiled."""
-    if code.is_dir():
-        folder = (code / module).parent
-        files = [
-            child.relative_to(code).as_posix() for pattern in ("*", "*/__init__.py") for child in folder.glob(pattern)
-        ]
-    else:
-        files = _members(code)
-    compiled = [name for name in files if name.startswith(f"{module}.") and name.endswith((".so", ".pyc"))]
-    return bool(compiled) or not {f"{module}.py", f"{module}/__init__.py"}.isdisjoint(files)
+def _code_size(function: Function, at: SettingPath, folder: Path) -> Iterator[Problem]:
+    path, unpacked = (*at, "code"), code.unpacked_size(folder)
+    if unpacked > code.LARGEST_UNPACKED:
+        rule = (
+            f"{str(folder)!r} has {_megabytes(unpacked)} unzipped, and Lambda takes at most"
+            f" {_megabytes(code.LARGEST_UNPACKED)}, layers included. Leave out what the handler does not need, and what"
+            " Lambda brings, such as boto3."
+        )
+        yield Problem(path=path, value=function.code, rule=rule, fix="lambdas/primary")
+        return
+    # A folder that is much smaller need not be packed to know that it fits.
+    zipped = code.zipped_size(folder) if folder.is_file() or unpacked > code.LARGEST_UPLOAD * 0.9 else 0
+    if zipped > code.LARGEST_UPLOAD:
+        rule = (
+            f"{str(folder)!r} has {_megabytes(zipped)} zipped, and Lambda takes at most"
+            f" {_megabytes(code.LARGEST_UPLOAD)} in an upload. Put dependencies into a layer, and its ARN under layers."
+        )
+        layer, layers = "arn:aws:lambda:eu-west-1:123456789012:layer:dependencies:1", len(function.layers)
+        fixed: SettingPath = (*at, "layers", layers)
+        yield Problem(path=path, value=function.code, rule=rule, fix=layer, fixed=fixed, reads=((*at, "layers"),))
 
 
-def _some_module(code: Path) -> str:
-    files = [child.name for child in code.iterdir()] if code.is_dir() else _members(code)
-    return min((name for name in files if name.endswith(".py") and "/" not in name), default="handler.py")[
-        : -len(".py")
-    ]
-
-
-def _members(code: Path) -> list[str]:
-    with zipfile.ZipFile(code) as archive:
-        return archive.namelist()
+def _megabytes(size: int) -> str:
+    return f"{size / code.MEGABYTE:.1f} MB".replace(".0 ", " ")

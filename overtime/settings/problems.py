@@ -47,6 +47,8 @@ class Problem:
     """What is allowed, and why."""
     fix: object = None
     """A value that is allowed; `None` when the way to fix it is to remove the key."""
+    fixed: Path | None = None
+    """The setting that `fix` is for, where it is another one than the wrong one."""
     reads: tuple[Path, ...] = ()
     """Other settings that the rule compares with."""
 
@@ -61,7 +63,7 @@ class Problem:
         """The command that fixes it."""
         if self.fix is None:
             return f"pulumi config rm --path {shlex.quote(config_key(self.path))}"
-        path, value = self.path, self.fix
+        path, value = self.fixed or self.path, self.fix
         while isinstance(value, (tuple, list, dict)):
             key, value = next(iter(value.items() if isinstance(value, dict) else enumerate(value)))
             path = (*path, key)

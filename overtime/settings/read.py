@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, get_args, get_origin
 
 import pulumi
@@ -163,7 +164,7 @@ def _harmless(value: object) -> bool:
 def _discreet(problem: Problem, secret_keys: Collection[str]) -> Problem:
     if problem.path[0] not in secret_keys or _harmless(problem.value):
         return problem
-    return Problem(path=problem.path, value=WITHHELD, rule=problem.rule, fix=problem.fix)
+    return replace(problem, value=WITHHELD)
 
 
 def _mended(data: Mapping[str, object], found: list[Problem]) -> Settings | None:

@@ -1,0 +1,89 @@
+"""A function's code on disk: which files are in it, which modules, and how large it is for Lambda."""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+MEGABYTE = 1024 * 1024
+LARGEST_UPLOAD = 50 * MEGABYTE
+"""Zipped, in the request that makes a function: "Deployment package (.zip file archive) size" in
+https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"""
+LARGEST_UNPACKED = 250 * MEGABYTE
+"""Unzipped, layers included; same place."""
+
+_NOT_CODE = frozenset({"__pycache__", ".DS_Store", ".git"})
+_CHUNK_BYTES = MEGABYTE
+# Of a zip archive, beside its members' data: a local header, a descriptor and an entry in the directory for each, which
+# also have its name twice, and the end of the directory.
+_MEMBER_BYTES, _END_BYTES = 30 + 16 + 46, 22
+
+
+def files(folder: Path, *patterns: str) -> list[Path]:
+    """List the files below a folder whose names match, in order, without what tools leave there."""
+    found = {file for pattern in patterns for file in folder.rglob(pattern) if file.is_file()}
+    return sorted(file for file in found if _NOT_CODE.isdisjoint(file.relative_to(folder).parts))
+
+
+def exists(code: Path) -> bool:
+    """Tell whether there is a folder or a zip."""
+    return code.is_dir() or zipfile.is_zipfile(code)
+
+
+def holds(code: Path, module: str) -> bool:
+    """Tell whether the code has the module: as source, package, or compiled."""
+    if code.is_dir():
+        folder = (code / module).parent
+        names = [
+            child.relative_to(code).as_posix() for pattern in ("*", "*/__init__.py") for child in folder.glob(pattern)
+        ]
+    else:
+        names = _members(code)
+    compiled = [name for name in names if name.startswith(f"{module}.") and name.endswith((".so", ".pyc"))]
+    return bool(compiled) or not {f"{module}.py", f"{module}/__init__.py"}.isdisjoint(names)
+
+
+def some_module(code: Path) -> str:
+    """Name a module at the top of the code, `handler` where there is none."""
+    names = [child.name for child in code.iterdir()] if code.is_dir() else _members(code)
+    return min((name for name in names if name.endswith(".py") and "/" not in name), default="handler.py")[
+        : -len(".py")
+    ]
+
+
+def unpacked_size(code: Path) -> int:
+    """Give the bytes of all files."""
+    if code.is_dir():
+        return sum(file.stat().st_size for file in files(code, "*"))
+    with zipfile.ZipFile(code) as archive:
+        return sum(member.file_size for member in archive.infolist())
+
+
+def zipped_size(code: Path) -> int:
+    """Give the bytes of the archive: a zip's own; a folder is packed to find out, which takes its time."""
+    if not code.is_dir():
+        return code.stat().st_size
+    names = {file: len(file.relative_to(code).as_posix().encode()) for file in files(code, "*")}
+    return _END_BYTES + sum(_MEMBER_BYTES + 2 * name + deflated_size(_chunks(file)) for file, name in names.items())
+
+
+def deflated_size(chunks: Iterable[bytes]) -> int:
+    """Give the bytes of a stream when it is packed as in a zip archive."""
+    packer = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    return sum(len(packer.compress(chunk)) for chunk in chunks) + len(packer.flush())
+
+
+def _chunks(file: Path) -> Iterator[bytes]:
+    with file.open("rb") as stream:
+        while chunk := stream.read(_CHUNK_BYTES):
+            yield chunk
+
+
+def _members(code: Path) -> list[str]:
+    with zipfile.ZipFile(code) as archive:
+        return archive.namelist()

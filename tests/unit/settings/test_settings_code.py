@@ -1,0 +1,132 @@
+"""How large a function's code may be, told before it is uploaded."""
+
+from __future__ import annotations
+
+import io
+import random
+import zipfile
+from typing import TYPE_CHECKING
+from unittest.mock import Mock
+
+import pytest
+
+from overtime.settings import SettingsError, StackContext, code, parse
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+KILOBYTE = 1024
+
+
+@pytest.fixture
+def context(tmp_path: Path) -> StackContext:
+    (tmp_path / "code").mkdir()
+    (tmp_path / "code" / "handler.py").write_text("def handler(event, context): ...")
+    return StackContext(project="overtime", stack="dev", root=tmp_path)
+
+
+@pytest.fixture
+def thousandth(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let Lambda take a thousandth of what it takes, so that a test need not pack 50 MB of noise."""
+    monkeypatch.setattr(code, "LARGEST_UPLOAD", 50 * KILOBYTE)
+    monkeypatch.setattr(code, "MEGABYTE", KILOBYTE)
+
+
+def report_of(context: StackContext, **function: object) -> str:
+    data = {"functions": {"report": {"code": "code", "handler": "handler.handler", **function}}}
+    try:
+        parse(data, context)
+    except SettingsError as error:
+        return str(error).replace(str(context.root), "ROOT")
+    return ""
+
+
+def large(path: Path, size: int) -> None:
+    """Make a file that says it is so large, and takes no room."""
+    with path.open("wb") as file:
+        file.truncate(size)
+
+
+def noise(size: int) -> bytes:
+    return random.Random(1).randbytes(size)
+
+
+def test_the_limits_are_lambdas() -> None:
+    """50 MB zipped is what fits a request; 262144000 bytes unzipped is the number in Lambda's own refusal."""
+    assert (code.LARGEST_UPLOAD, code.LARGEST_UNPACKED) == (52_428_800, 262_144_000)
+
+
+def test_zip_too_large_to_upload(context: StackContext) -> None:
+    """A zip over 50 MB is refused, with its size and with what to do."""
+    archive = context.root / "code.zip"
+    large(archive, 60 * 1024 * KILOBYTE)
+    with zipfile.ZipFile(archive, "a") as opened:
+        opened.writestr("handler.py", "")
+    assert report_of(context, code="code.zip") == (
+        "overtime: 1 setting cannot work\n\n"
+        "  overtime:functions.report.code = 'code.zip'\n"
+        "    'ROOT/code.zip' has 60 MB zipped, and Lambda takes at most 50 MB in an upload."
+        " Put dependencies into a layer, and its ARN under layers.\n"
+        "    pulumi config set --path 'overtime:functions.report.layers[0]'"
+        " arn:aws:lambda:eu-west-1:123456789012:layer:dependencies:1"
+    )
+
+
+def test_zip_too_large_unpacked(context: StackContext) -> None:
+    """A zip whose files have more than 250 MB is refused, however small it is."""
+    with zipfile.ZipFile(context.root / "code.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("handler.py", "")
+        with archive.open("zeros", "w") as member:
+            for _ in range(251):
+                member.write(bytes(1024 * KILOBYTE))
+    report = report_of(context, code="code.zip")
+    assert "'ROOT/code.zip' has 251 MB unzipped, and Lambda takes at most 250 MB, layers included." in report
+
+
+def test_folder_too_large_unpacked(context: StackContext) -> None:
+    """A folder of more than 250 MB is refused; what is not packed does not count."""
+    large(context.root / "code" / "model.bin", 249 * 1024 * KILOBYTE)
+    (context.root / "code" / ".git").mkdir()
+    large(context.root / "code" / ".git" / "pack", 10 * 1024 * KILOBYTE)
+    assert code.unpacked_size(context.root / "code") < code.LARGEST_UNPACKED
+    large(context.root / "code" / "more.bin", 2 * 1024 * KILOBYTE)
+    assert "'ROOT/code' has 251 MB unzipped" in report_of(context)
+
+
+@pytest.mark.usefixtures("thousandth")
+def test_folder_too_large_to_upload(context: StackContext) -> None:
+    """A folder that is too large even when it is packed is refused; a layer that is named already has its place."""
+    (context.root / "code" / "noise.bin").write_bytes(noise(60 * KILOBYTE))
+    report = report_of(context, layers=["arn:aws:lambda:eu-west-1:123456789012:layer:numbers:1"])
+    assert "'ROOT/code' has 60.3 MB zipped, and Lambda takes at most 50 MB in an upload." in report
+    assert "--path 'overtime:functions.report.layers[1]'" in report
+
+
+@pytest.mark.usefixtures("thousandth")
+def test_folder_that_packs_well(context: StackContext) -> None:
+    """What counts is the packed size: text of more than 50 MB is taken when it packs to less."""
+    (context.root / "code" / "table.csv").write_text("2026-11-24,Berlin,12.50\n" * 5_000)
+    assert code.unpacked_size(context.root / "code") > code.LARGEST_UPLOAD
+    assert report_of(context) == ""
+
+
+@pytest.mark.usefixtures("thousandth")
+def test_many_small_files(context: StackContext) -> None:
+    """The archive's own headers count, too: files of less than 50 MB may make a zip of more."""
+    for number in range(100):
+        (context.root / "code" / f"part_{number:03}.bin").write_bytes(noise(480))
+    assert code.unpacked_size(context.root / "code") < code.LARGEST_UPLOAD
+    assert "zipped, and Lambda takes at most 50 MB in an upload." in report_of(context)
+
+
+def test_packed_size_is_that_of_an_archive(tmp_path: Path) -> None:
+    """The size that is worked out is that of a zip which is written in one go, to the byte."""
+    (tmp_path / "pkg").mkdir()
+    for name, content in (("handler.py", b"pass\n" * 99), ("pkg/noise.bin", noise(3_000_000)), ("pkg/empty", b"")):
+        (tmp_path / name).write_bytes(content)
+    written = io.BytesIO()
+    socket = Mock(spec=["write", "flush"], write=written.write)  # so that sizes follow the data
+    with zipfile.ZipFile(socket, "w", zipfile.ZIP_DEFLATED) as archive:
+        for file in code.files(tmp_path, "*"):
+            archive.write(file, file.relative_to(tmp_path))
+    assert code.zipped_size(tmp_path) == len(written.getvalue())
