@@ -2,11 +2,11 @@
 
 The table is JSON, by function name:
 
-    {"report": {"function_arn": "arn:…", "queue_url": "https://…", "attempts": 3, "max_task_attempts": 3,
+    {"report": {"function_arn": "arn:…", "queue_url": "https://…", "lambda_attempts": 3, "max_task_attempts": 3,
                 "on_success": "arn:…", "on_failure": "arn:…"}}
 
-Lambda holds 4 KB of variables, which is about ten functions. So it may come as a file of the watcher's own archive
-(OVERTIME_FUNCTIONS_FILE, such as `functions.json`) as well as in OVERTIME_FUNCTIONS.
+Lambda holds 4 KB of variables, which is about ten functions. So the table is a file of the watcher's own archive, and
+OVERTIME_FUNCTIONS_FILE names it.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ class FunctionSettings:
     function_arn: str | None = None
     queue_url: str | None = None
     """Its failure queue, where runs that are relaunched go; without, none is."""
-    attempts: int = _LAMBDA_ATTEMPTS
-    """Lambda attempts, for records that do not count them."""
+    lambda_attempts: int = _LAMBDA_ATTEMPTS
+    """For records that do not count them."""
     max_task_attempts: int = _TASK_ATTEMPTS
     on_success: str | None = None
     """ARN of the queue, topic, event bus or function that gets the records of runs that succeeded."""
@@ -78,30 +78,24 @@ def _text(environ: Mapping[str, str], name: str) -> str:
 
 
 def _functions(environ: Mapping[str, str]) -> Mapping[str, FunctionSettings]:
-    inline, file = environ.get("OVERTIME_FUNCTIONS", "").strip(), environ.get("OVERTIME_FUNCTIONS_FILE", "").strip()
-    if bool(inline) == bool(file):
-        raise ConfigError(
-            "either OVERTIME_FUNCTIONS or OVERTIME_FUNCTIONS_FILE has to be set, and not both: the one holds the "
-            "table of functions, the other names the file that does. `pulumi up` sets it again."
-        )
-    where = "OVERTIME_FUNCTIONS" if inline else f"the file {file!r}"
+    file = _text(environ, "OVERTIME_FUNCTIONS_FILE")
     try:
-        table = json.loads(inline or Path(environ.get("LAMBDA_TASK_ROOT", "."), file).read_text(encoding="utf-8"))
+        table = json.loads(Path(environ.get("LAMBDA_TASK_ROOT", "."), file).read_text(encoding="utf-8"))
         return {str(name): _settings(values) for name, values in table.items()}
     except (OSError, ValueError, TypeError, AttributeError) as error:
         raise ConfigError(
-            f"the table of functions in {where} cannot be used ({error}): it is an object of objects, by function "
-            "name, as the watcher's `config` says. `pulumi up` writes it again."
+            f"the table of functions in the file {file!r} cannot be used ({error}): it is an object of objects, by "
+            "function name, as the watcher's `config` says. `pulumi up` writes it again."
         ) from error
 
 
 def _settings(values: Mapping[str, object]) -> FunctionSettings:
     texts = {name: _optional(values, name, str) for name in ("function_arn", "queue_url", "on_success", "on_failure")}
-    attempts = _optional(values, "attempts", int)
+    lambda_attempts = _optional(values, "lambda_attempts", int)
     task_attempts = _optional(values, "max_task_attempts", int)
     return FunctionSettings(
         **texts,
-        attempts=_LAMBDA_ATTEMPTS if attempts is None else attempts,
+        lambda_attempts=_LAMBDA_ATTEMPTS if lambda_attempts is None else lambda_attempts,
         max_task_attempts=_TASK_ATTEMPTS if task_attempts is None else task_attempts,
     )
 

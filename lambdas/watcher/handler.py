@@ -98,7 +98,7 @@ def watcher() -> Watcher:
 
 
 @logger.inject_lambda_context(log_event=False, clear_state=True)
-def handler(event: dict[str, object], context: LambdaContext) -> None:  # noqa: ARG001 -- Lambda hands both over
+def handler(event: dict[str, object], context: LambdaContext) -> None:
     """Handle one event; anything but a task's state change means that it is time to reconcile."""
     try:
         if event.get("detail-type") == "ECS Task State Change":
@@ -106,13 +106,18 @@ def handler(event: dict[str, object], context: LambdaContext) -> None:  # noqa: 
             key = watcher().on_event(detail if isinstance(detail, dict) else {})
             logger.info("task stopped" if key else "not a run's stopped task", run_key=str(key))
         else:
-            looked_at = reconcile(watcher(), config().open_index, _failed)
-            logger.info("reconciled", open_runs=looked_at)
+            done = reconcile(watcher(), config().open_index, _failed, remaining=lambda: _seconds_left(context))
+            log = logger.warning if done.left else logger.info
+            log("reconciled", open_runs=done.looked_at, left_for_next_time=done.left)
     except OvertimeError as error:
         logger.error(str(error))  # noqa: TRY400 -- the text says it; a trace would say no more
         raise
     finally:
         meter.flush()
+
+
+def _seconds_left(context: LambdaContext) -> float:
+    return context.get_remaining_time_in_millis() / 1000
 
 
 def _failed(key: str, error: Exception) -> None:

@@ -6,33 +6,48 @@
 | likewise | waiting since 14 days | closed as `failed`: nobody moved the parked record, or no place was found |
 | launching or running | its task has stopped | handled as the event would have been |
 | likewise | ECS does not know its task, for 5 min | handled as a task that was lost |
+| likewise | ECS cannot be asked about its task, for 14 days | likewise |
 | launching | its task is alive and has not claimed it for an hour | left, its task is stopped |
 | finished | its task has stopped, is not known, or was never named | settled |
 | finished | its task is alive after 10 min | left, its task is stopped |
 
 Slots whose run is settled, at a newer attempt, gone or parked are given back after 15 min.
+
+What cannot be a task's ARN, such as a host's name, ECS cannot be asked about. Whether such a task goes on is not known,
+so no second one is started before the first must have ended; once its run is finished there is nothing to wait for.
+
+Runs that have not finished come first, for telling owners may take long: a destination that takes nothing costs each of
+its runs a try. The order is drawn anew each time, so where time runs out the same runs are not left every time.
 """
 
 from __future__ import annotations
 
-from itertools import islice
+import math
+import random
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from lambdas.watcher.stopped_task import OUR_STOP, lost, read
+from lambdas.watcher.stopped_task import NEVER_CLAIMED, RUN_ENDED, lost, read
+from lambdas.watcher.tasks import is_task_arn
+from lambdas.watcher.verdict import LONGEST_WAIT
 from overtime.errors import OvertimeError
 from overtime.ledger.model import RunKey, RunState, slots_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Sequence
     from datetime import datetime
 
+    from lambdas.watcher.tasks import Described
     from lambdas.watcher.watch import Watcher
     from overtime.ledger.run import Run
 
 _CHUNK = 100
 _MINUTE = 60
 _DUE, _UNKNOWN, _NEVER_CLAIMED, _ENDED = 15 * _MINUTE, 5 * _MINUTE, 60 * _MINUTE, 10 * _MINUTE
-_LONGEST_WAIT = 14 * 24 * 60 * _MINUTE
+_LONGEST_TASK = (14 * 24 + 1) * 60 * _MINUTE
+"""A task lives for `max_runtime`, 14 days at most, and then some minutes until it is stopped."""
+_RESERVE_SECONDS = _MINUTE
+"""No run is begun with less time left: its calls are repeated, and each may wait."""
 _WAITED = (
     "waited 14 days for a task: either its record stayed on the parking queue, or ECS or the function's own limit had "
     "no place for it"
@@ -43,72 +58,126 @@ class ReconcileError(OvertimeError):
     """Some runs could not be looked after; the others were."""
 
 
-def reconcile(watcher: Watcher, index: str | None, failed: Callable[[str, Exception], None]) -> int:
-    """Go through all that is open and return how much that was; `failed` hears of each that could not be handled.
+@dataclass(frozen=True)
+class Reconciled:
+    """How far the watcher came."""
 
-    Raises ReconcileError at the end where there were any.
+    looked_at: int
+    left: int
+    """What there was no time for."""
+
+
+def reconcile(
+    watcher: Watcher,
+    index: str | None,
+    failed: Callable[[str, Exception], None],
+    *,
+    remaining: Callable[[], float] = lambda: math.inf,
+) -> Reconciled:
+    """Go through all that is open, as far as the time goes; `failed` hears of each that could not be handled.
+
+    `remaining` tells how many seconds are left. Raises ReconcileError at the end where anything failed.
     """
-    looked_at, faults = 0, 0
-    keys = watcher.ledger.open_keys(index)
-    while chunk := list(islice(keys, _CHUNK)):
-        looked_at += len(chunk)
-        for key, error in _chunk(watcher, chunk):
-            faults += 1
-            failed(key, error)
-    if faults:
+    keys = list(watcher.ledger.open_keys(index))
+    random.shuffle(keys)
+    turn = _Turn(watcher, failed, remaining, left=set(keys))
+    turn.go_through(keys)
+    turn.go_through(turn.finished, settle=True)
+    done = Reconciled(len(keys) - len(turn.left), len(turn.left))
+    if turn.faults:
+        late = f" There was no time for {done.left} others." if done.left else ""
         raise ReconcileError(
-            f"{faults} of {looked_at} open runs could not be looked after; the log names each. Lambda tries again, and "
-            "so does the next schedule."
+            f"{turn.faults} of {done.looked_at} open runs could not be looked after; the log names each.{late} Lambda "
+            "tries again, and so does the next schedule."
         )
-    return looked_at
+    return done
 
 
-def _chunk(watcher: Watcher, keys: list[str]) -> Iterator[tuple[str, Exception]]:
-    runs: list[Run] = []
-    for key in keys:
-        try:
-            function_name = slots_of(key)
-            if function_name is not None:
-                _slots(watcher, function_name)
-            elif (run := watcher.ledger.get(RunKey.parse(key))) is not None and run.settled_at is None:
+@dataclass
+class _Turn:
+    """One time through all that is open."""
+
+    watcher: Watcher
+    failed: Callable[[str, Exception], None]
+    remaining: Callable[[], float]
+    left: set[str]
+    """The keys that have not been looked at."""
+    finished: list[str] = field(default_factory=list)
+    """The keys of the runs that are only to be settled, for later."""
+    faults: int = 0
+
+    def go_through(self, keys: Sequence[str], *, settle: bool = False) -> None:
+        """Look after these, a hundred at a time; runs that have finished only if they are to be settled now."""
+        for start in range(0, len(keys), _CHUNK):
+            self._chunk(keys[start : start + _CHUNK], settle=settle)
+
+    def _chunk(self, keys: Sequence[str], *, settle: bool) -> None:
+        runs = []
+        for key in keys:
+            if self._is_over():
+                return
+            try:
+                run = self._read(key)
+            except OvertimeError as error:
+                self._fault(key, error)
+                continue
+            if run is not None and run.finished and not settle:
+                self.finished.append(key)
+            elif run is not None:
                 runs.append(run)
-        except OvertimeError as error:
-            yield key, error
-    arns = [run.task_arn for run in runs if run.task_arn is not None]
-    try:
-        tasks = watcher.tasks.describe(arns) if arns else {}
-    except OvertimeError as error:
-        yield from ((str(run.key), error) for run in runs)
-        return
-    for run in runs:
-        try:
-            _run(watcher, run, tasks)
-        except OvertimeError as error:
-            yield str(run.key), error
+            else:
+                self.left.discard(key)
+        tasks = self.watcher.tasks.describe([run.task_arn for run in runs if run.task_arn is not None])
+        for run in runs:
+            if self._is_over():
+                return
+            try:
+                _run(self.watcher, run, tasks)
+            except OvertimeError as error:
+                self._fault(str(run.key), error)
+            self.left.discard(str(run.key))
+
+    def _read(self, key: str) -> Run | None:
+        """Read a run that is open; a function's slots are looked after at once."""
+        function_name = slots_of(key)
+        if function_name is not None:
+            _slots(self.watcher, function_name)
+            return None
+        run = self.watcher.ledger.get(RunKey.parse(key))
+        return run if run is not None and run.settled_at is None else None
+
+    def _fault(self, key: str, error: Exception) -> None:
+        self.faults += 1
+        self.left.discard(key)
+        self.failed(key, error)
+
+    def _is_over(self) -> bool:
+        return self.remaining() < _RESERVE_SECONDS
 
 
-def _run(watcher: Watcher, run: Run, tasks: Mapping[str, Mapping[str, object]]) -> None:
+def _run(watcher: Watcher, run: Run, tasks: Described) -> None:
     if run.task_arn is None:
         _without_task(watcher, run)
         return
     if run.state is RunState.RUNNING and run.started_at is not None:
         watcher.meter.seconds(run.key.function_name, "RunAge", _age(watcher, run.started_at))
-    task = tasks.get(run.task_arn)
+    task = tasks.task(run.task_arn)
+    unknown = _UNKNOWN if run.finished or is_task_arn(run.task_arn) else _LONGEST_TASK
     stopped = read(task) if task is not None else None
     if stopped is not None and (stopped.key, stopped.attempt) == (run.key, run.attempt):
-        watcher.stopped(stopped)
-    elif task is None and _age(watcher, run.updated_at) > _UNKNOWN:
-        watcher.stopped(lost(run.task_arn, run.key, run.attempt))
+        watcher.on_stopped(stopped)
+    elif task is None and _age(watcher, run.updated_at) > unknown:
+        watcher.on_stopped(lost(run.task_arn, run.key, run.attempt))
     elif task is not None and run.finished and _age(watcher, run.updated_at) > _ENDED:
-        watcher.tasks.stop(run.task_arn, f"{OUR_STOP}its run has ended")
+        watcher.tasks.stop(run.task_arn, RUN_ENDED)
     elif task is not None and run.state is RunState.LAUNCHING and _age(watcher, run.updated_at) > _NEVER_CLAIMED:
-        watcher.tasks.stop(run.task_arn, f"{OUR_STOP}it did not claim its run within an hour")
+        watcher.tasks.stop(run.task_arn, NEVER_CLAIMED)
 
 
 def _without_task(watcher: Watcher, run: Run) -> None:
     if run.finished:
         watcher.settle(run)
-    elif _age(watcher, run.queued_at) > _LONGEST_WAIT:
+    elif _age(watcher, run.queued_at) > LONGEST_WAIT:
         watcher.ledger.abandon(run.key, run.attempt, _WAITED, held_by=None, error_type="Overtime.NoCapacity")
     elif _is_overdue(watcher, run) and watcher.point(run, turn=run.turn + 1, delay=0):
         # A turn that is only on the queue is good, so a crash between the two writes loses nothing.

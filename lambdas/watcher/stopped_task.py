@@ -5,15 +5,16 @@
 | `SpotInterruption`; "Your Spot Task was interrupted." | Spot took the host | infrastructure |
 | `TerminationNotice`, `ServiceSchedulerInitiated`; host terminated, maintenance | host failure | infrastructure |
 | `CannotPull…Error` | the image could not be pulled | infrastructure |
-| "Capacity is unavailable …", `RESOURCE:…` | no capacity | infrastructure |
+| "Capacity is unavailable …", `RESOURCE:…` | no capacity | capacity |
 | `TaskFailedToStart` or `ResourceInitializationError` otherwise | did not start | infrastructure |
 | `OutOfMemoryError` of the container | out of memory | the handler |
-| `UserInitiated`, with a reason of the watcher's own | never claimed its run | infrastructure |
+| `UserInitiated`, NEVER_CLAIMED | the watcher stopped it, for it never claimed its run | infrastructure |
+| `UserInitiated`, RUN_ENDED | the watcher stopped it, for its run had ended | nobody |
 | `UserInitiated`, exit code 137 | cancelled, and killed at the end of the stop timeout | a person |
 | `UserInitiated` | cancelled | a person |
 | exit code 2 | had nothing to do | nobody |
 | exit code 64, 65, 66, 70 | the runner could not work, and never will | the set-up |
-| exit code 67 | the runner did not reach the ledger | infrastructure |
+| exit code 67 | the runner did not reach AWS | infrastructure |
 | exit code 137 | killed | the handler |
 | anything else | ended without a word | the handler |
 
@@ -26,18 +27,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from overtime.ledger.model import InvalidRunKeyError, RunKey
+from overtime.ledger.exit_codes import ERROR_TYPES, ExitCode
+from overtime.ledger.model import RUN_KEY_VARIABLE, TASK_ATTEMPT_VARIABLE, InvalidRunKeyError, RunKey
 
-OUR_STOP = "overtime: "
-"""How the reasons begin that the watcher itself gives to StopTask."""
+NEVER_CLAIMED = "overtime: it did not claim its run within an hour"
+RUN_ENDED = "overtime: its run has ended"
+"""The reasons that the watcher itself gives to StopTask."""
 _SIGKILL = 137
-_DUPLICATE = 2
-_LEDGER = 67
-_RUNNER = {
-    64: ("Overtime.BadEnvironment", "the task's environment is incomplete"),
-    65: ("Overtime.Code", "the function's code could not be fetched, verified or unpacked"),
-    66: ("Overtime.PermissionMissing", "the task's role lacks a permission"),
-    70: ("Overtime.Internal", "a defect in the runner"),
+_SET_UP: dict[int, str] = {
+    ExitCode.BAD_ENVIRONMENT: "the task's environment is incomplete",
+    ExitCode.CODE: "the function's code could not be fetched, verified or unpacked",
+    ExitCode.PERMISSION_MISSING: "the task's role lacks a permission",
+    ExitCode.INTERNAL: "a defect in the runner",
 }
 _HOST_WORDS = ("host ec2", "underlying infrastructure", "host terminated", "retire", "maintenance", "fargate platform")
 _ENDS_WITH_CODE = frozenset({None, "EssentialContainerExited", "UserInitiated"})
@@ -47,6 +48,7 @@ class Fault(StrEnum):
     """Who is to blame, which decides what becomes of the run."""
 
     INFRASTRUCTURE = "infrastructure"
+    CAPACITY = "capacity"
     HANDLER = "handler"
     SETUP = "setup"
     PERSON = "person"
@@ -88,7 +90,7 @@ def read(task: Mapping[str, object]) -> StoppedTask | None:
         return None
     name, environment = _override(task)
     try:
-        key, attempt = RunKey.parse(environment["OVERTIME_RUN_KEY"]), int(environment["OVERTIME_TASK_ATTEMPT"])
+        key, attempt = RunKey.parse(environment[RUN_KEY_VARIABLE]), int(environment[TASK_ATTEMPT_VARIABLE])
     except (KeyError, ValueError, InvalidRunKeyError):
         return None
     container: Mapping[str, object] = next((each for each in _list(task, "containers") if each.get("name") == name), {})
@@ -121,16 +123,13 @@ def classify(task: StoppedTask) -> Cause:  # noqa: PLR0911 -- one line for each 
     if task.stop_code == "Lost":
         return Cause(Fault.INFRASTRUCTURE, "Overtime.TaskLost", said)
     if task.stop_code == "UserInitiated":  # first of those that go by words, for the reason is what a person wrote
-        if task.reason.startswith(OUR_STOP):
-            return Cause(Fault.INFRASTRUCTURE, "Overtime.NeverClaimed", said)
-        late = " and killed, for it had not ended within the stop timeout" if task.exit_code == _SIGKILL else ""
-        return Cause(Fault.PERSON, "Overtime.Cancelled", f"the task was stopped{late}: {said}")
+        return _by_request(task, said)
     if "outofmemory" in words:
         return Cause(Fault.HANDLER, "Runtime.OutOfMemory", f"the task ran out of memory: {said}")
     if "cannotpull" in words:
         return Cause(Fault.INFRASTRUCTURE, "Overtime.ImagePull", f"the runner image could not be pulled: {said}")
     if "capacity is unavailable" in words or "resource:" in words:
-        return Cause(Fault.INFRASTRUCTURE, "Overtime.NoCapacity", f"ECS has no place for the task: {said}")
+        return Cause(Fault.CAPACITY, "Overtime.NoCapacity", f"ECS has no place for the task: {said}")
     if task.stop_code in {"TerminationNotice", "ServiceSchedulerInitiated"} or any(w in words for w in _HOST_WORDS):
         return Cause(Fault.INFRASTRUCTURE, "Overtime.HostFailure", f"AWS took the host away: {said}")
     if task.stop_code == "TaskFailedToStart" or "resourceinitializationerror" in words:
@@ -138,16 +137,25 @@ def classify(task: StoppedTask) -> Cause:  # noqa: PLR0911 -- one line for each 
     return _by_exit_code(task.exit_code, said)
 
 
+def _by_request(task: StoppedTask, said: str) -> Cause:
+    if task.reason.startswith(NEVER_CLAIMED):
+        return Cause(Fault.INFRASTRUCTURE, "Overtime.NeverClaimed", said)
+    if task.reason.startswith(RUN_ENDED):
+        return Cause(Fault.NOBODY, "Overtime.RunEnded", said)
+    late = " and killed, for it had not ended within the stop timeout" if task.exit_code == _SIGKILL else ""
+    return Cause(Fault.PERSON, "Overtime.Cancelled", f"the task was stopped{late}: {said}")
+
+
 def _by_exit_code(code: int | None, said: str) -> Cause:
     told = f" ({said})" if said else ""
-    if code == _DUPLICATE:
-        return Cause(Fault.NOBODY, "Overtime.NotOurs", f"the task found its run taken or ended{told}")
-    if code in _RUNNER:
-        error_type, text = _RUNNER[code]
-        return Cause(Fault.SETUP, error_type, f"exit code {code}, {text}; the task's log says which{told}")
-    if code == _LEDGER:
-        text = "exit code 67, the runner did not reach the ledger for as long as it tried"
-        return Cause(Fault.INFRASTRUCTURE, "Overtime.LedgerUnavailable", text + told)
+    if code == ExitCode.NOT_OURS:
+        return Cause(Fault.NOBODY, ERROR_TYPES[code], f"the task found its run taken or ended{told}")
+    if code in _SET_UP:
+        text = f"exit code {code}, {_SET_UP[code]}; the task's log says which"
+        return Cause(Fault.SETUP, ERROR_TYPES[code], text + told)
+    if code == ExitCode.UNAVAILABLE:
+        text = f"exit code {code}, the runner did not reach AWS for as long as it tried; the task's log says which call"
+        return Cause(Fault.INFRASTRUCTURE, ERROR_TYPES[code], text + told)
     if code == _SIGKILL:
         return Cause(Fault.HANDLER, "Runtime.ExitError", f"Runtime exited with error: signal: killed{told}")
     how = "an exit code that ECS does not tell" if code is None else f"exit status {code}"
@@ -158,7 +166,7 @@ def _override(task: Mapping[str, object]) -> tuple[object, Mapping[str, str]]:
     overrides = task.get("overrides")
     for each in _list(overrides if isinstance(overrides, Mapping) else {}, "containerOverrides"):
         environment = {_text(pair, "name"): _text(pair, "value") for pair in _list(each, "environment")}
-        if "OVERTIME_RUN_KEY" in environment:
+        if RUN_KEY_VARIABLE in environment:
             return each.get("name"), environment
     return None, {}
 

@@ -3,11 +3,13 @@
 | fault of | the handler had not started | it had |
 |---|---|---|
 | infrastructure | relaunched | relaunched |
+| capacity | relaunched, and the attempt is not counted | relaunched |
 | the handler, nobody | relaunched: it cannot have been the handler | `failed` |
 | the set-up | `failed` | `failed` |
 | a person | `cancelled` | `cancelled` |
 
-Relaunched means up to `max_task_attempts`; then `failed`, with the last reason.
+Relaunched means up to `max_task_attempts`; then `failed`, with the last reason. A task for which AWS had no place is no
+fault and no try: waiting for one goes on for 14 days, as it does where RunTask itself says that there is none.
 """
 
 from __future__ import annotations
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from lambdas.watcher.stopped_task import Cause
 
 _FIRST_DELAY, _LONGEST_DELAY = 15, 300
+LONGEST_WAIT = 14 * 86_400
+"""Seconds that a run waits for a task, in all."""
 
 
 @dataclass(frozen=True)
@@ -29,8 +33,8 @@ class Relaunch:
     """The run goes back to the queue as its next task attempt."""
 
     reason: str
-    delay: int
-    """Seconds until the queue delivers it."""
+    unplaced: bool = False
+    """Whether this one found no place, so that it does not count."""
 
 
 @dataclass(frozen=True)
@@ -41,18 +45,28 @@ class Close:
     reason: str
 
 
-def decide(cause: Cause, *, state: RunState, attempt: int, most_attempts: int, can_relaunch: bool) -> Relaunch | Close:
-    """Apply the table to a run in this state."""
+def decide(  # noqa: PLR0913 -- what the table asks for
+    cause: Cause, *, state: RunState, counted: int, waited: float, most_attempts: int, can_relaunch: bool
+) -> Relaunch | Close:
+    """Apply the table to a run in this state.
+
+    `counted` are its attempts that had a place, this one included; `waited` are the seconds since it began to wait.
+    """
     if cause.fault is Fault.PERSON:
         return Close(RunState.CANCELLED, cause.text)
     claimed = state not in {RunState.QUEUED, RunState.LAUNCHING}
-    if cause.fault is Fault.SETUP or (claimed and cause.fault is not Fault.INFRASTRUCTURE):
+    if cause.fault is Fault.SETUP or (claimed and cause.fault not in {Fault.INFRASTRUCTURE, Fault.CAPACITY}):
         return Close(RunState.FAILED, cause.text)
+    unplaced = cause.fault is Fault.CAPACITY and not claimed
     if not can_relaunch:
-        return Close(RunState.FAILED, f"{cause.text}. Its function is no longer in the stack, so it was not relaunched")
-    if attempt >= most_attempts:
-        return Close(RunState.FAILED, f"{cause.text}. That was task attempt {attempt} of {most_attempts}")
-    return Relaunch(cause.text, backoff(attempt))
+        over = "Its function is no longer in the stack, so it was not relaunched"
+    elif unplaced and waited > LONGEST_WAIT:
+        over = "The run has waited for 14 days"
+    elif not unplaced and counted >= most_attempts:
+        over = f"That was task attempt {counted} of {most_attempts}"
+    else:
+        return Relaunch(cause.text, unplaced=unplaced)
+    return Close(RunState.FAILED, f"{cause.text}. {over}")
 
 
 def backoff(attempt: int) -> int:

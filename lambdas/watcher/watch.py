@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
-from lambdas.watcher import record
+from lambdas.watcher import destination_record
 from lambdas.watcher.config import FunctionSettings
-from lambdas.watcher.destinations import DeliveryError, Letter
+from lambdas.watcher.destinations import LARGEST_RECORD, Delivery, DeliveryError
 from lambdas.watcher.stopped_task import Fault, StoppedTask, classify, read
 from lambdas.watcher.verdict import Close, backoff, decide
 from overtime.errors import OvertimeError
@@ -87,11 +87,11 @@ class Watcher:
         if stopped is None:
             return None
         if stopped.lacks_exit_code:
-            stopped = read(self.tasks.describe([stopped.arn]).get(stopped.arn, {})) or stopped
-        self.stopped(stopped)
+            stopped = read(self.tasks.describe([stopped.arn]).task(stopped.arn) or {}) or stopped
+        self.on_stopped(stopped)
         return stopped.key
 
-    def stopped(self, task: StoppedTask) -> None:
+    def on_stopped(self, task: StoppedTask) -> None:
         """Bring the task's run to where it belongs now that the task has stopped."""
         cause = classify(task)
         for _ in range(_MOST_LOOKS):
@@ -123,7 +123,7 @@ class Watcher:
         arn = function.on_success if succeeded else function.on_failure
         notified = NO_DESTINATION
         if arn is not None:
-            notified = self._told(run, arn, function)
+            notified = self._notified(run, arn, function)
         if isinstance(self.ledger.settle(run.key, run.attempt, notified), Moved):
             self._measure(run)
 
@@ -141,7 +141,8 @@ class Watcher:
         return decide(
             cause,
             state=state,
-            attempt=run.attempt,
+            counted=run.attempt,
+            waited=self.clock() - run.queued_at.timestamp(),
             most_attempts=function.max_task_attempts,
             can_relaunch=function.queue_url is not None,
         )
@@ -199,20 +200,9 @@ class Watcher:
         if run is not None and follows and run.state is RunState.QUEUED and run.turn == 0:
             self.point(run, turn=0, delay=backoff(task.attempt))
 
-    def _told(self, run: Run, arn: str, function: FunctionSettings) -> str:
-        event, result = self._payload(run, "event"), self._payload(run, "result")
-
-        function_arn = function.function_arn or run.key.function_name
-        write = partial(record.record, run, function_arn=function_arn, lambda_attempts=function.attempts)
-        letter = Letter(
-            key=run.key,
-            function_arn=function_arn,
-            succeeded=run.state is RunState.SUCCEEDED,
-            record=write(event=event, result=result),
-            without_payloads=write(event=None, result=None, payloads=False),
-        )
+    def _notified(self, run: Run, arn: str, function: FunctionSettings) -> str:
         try:
-            self.destinations.send(arn, letter)
+            self.destinations.send(arn, self._delivery(run, function))
         except DeliveryError:
             ended = (run.finished_at or run.updated_at).timestamp()
             if self.clock() - ended < _GIVE_UP_SECONDS:
@@ -221,13 +211,23 @@ class Watcher:
             return UNDELIVERABLE
         return arn
 
-    def _payload(self, run: Run, which: str) -> bytes | None:
-        if which == "result" and run.result_size is None:
-            return None
-        try:
-            return self.ledger.event(run.key) if which == "event" else self.ledger.result(run)
-        except ObjectGoneError:
-            return None
+    def _delivery(self, run: Run, function: FunctionSettings) -> Delivery:
+        function_arn = function.function_arn or run.key.function_name
+        write = partial(
+            destination_record.record, run, function_arn=function_arn, lambda_attempts=function.lambda_attempts
+        )
+        whole = without_payloads = write(event=None, result=None, payloads=False)
+        if run.event_size + (run.result_size or 0) <= LARGEST_RECORD:  # else no destination takes them: not even read
+            event = _unless_gone(lambda: self.ledger.event(run.key))
+            result = None if run.result_size is None else _unless_gone(lambda: self.ledger.result(run))
+            whole = write(event=event, result=result)
+        return Delivery(
+            key=run.key,
+            function_arn=function_arn,
+            succeeded=run.state is RunState.SUCCEEDED,
+            record=whole,
+            without_payloads=without_payloads,
+        )
 
     def _measure(self, run: Run) -> None:
         name = run.key.function_name
@@ -240,3 +240,10 @@ class Watcher:
         if run.attempt == 1:
             failed = run.failure.failed_at or run.created_at
             self.meter.seconds(name, "FailureToHandlerStart", (run.started_at - failed).total_seconds())
+
+
+def _unless_gone(read_object: Callable[[], bytes]) -> bytes | None:
+    try:
+        return read_object()
+    except ObjectGoneError:
+        return None

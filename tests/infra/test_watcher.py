@@ -70,7 +70,7 @@ def test_the_watcher_understands_it(deploy: Deploy, recorder: Recorder, tmp_path
         "overtime-test-report": FunctionSettings(
             function_arn=f"{LAMBDA}:overtime-test-report",
             queue_url=f"{SQS}/report-queue-0a1b2c3",
-            attempts=0,
+            lambda_attempts=0,
             max_task_attempts=7,
             on_success=QUEUE,
             on_failure=TOPIC,
@@ -78,7 +78,7 @@ def test_the_watcher_understands_it(deploy: Deploy, recorder: Recorder, tmp_path
         "overtime-test-sums": FunctionSettings(
             function_arn=f"{LAMBDA}:overtime-test-sums",
             queue_url=f"{SQS}/sums-queue-0a1b2c3",
-            attempts=3,
+            lambda_attempts=3,
             max_task_attempts=3,
         ),
     }

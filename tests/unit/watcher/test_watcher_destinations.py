@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, cast
 import pytest
 from botocore.exceptions import ClientError
 
-from lambdas.watcher.destinations import LARGEST_RECORD, DeliveryError, Destinations, Letter
-from lambdas.watcher.record import record
+from lambdas.watcher.destination_record import record
+from lambdas.watcher.destinations import LARGEST_RECORD, Delivery, DeliveryError, Destinations
 from overtime.ledger.model import RunKey, RunState
 from tests.unit.watcher.world import FUNCTION_ARN
 
@@ -21,10 +21,25 @@ if TYPE_CHECKING:
 
     from tests.unit.watcher.world import World
 
-LETTER = Letter(
+DELIVERY = Delivery(
     key=RunKey("report", "r-1"), function_arn=FUNCTION_ARN, succeeded=True, record='{"a":1}', without_payloads="{}"
 )
 BUS = "arn:aws:events:eu-west-1:123456789012:event-bus/orders"
+
+
+TOO_LARGE = {
+    "sqs": (
+        "InvalidParameterValue",
+        "One or more parameters are invalid. Reason: Message must be shorter than 1048576 bytes.",
+    ),
+    "sns": ("InvalidParameter", "Invalid parameter: Message too long"),
+    "events": ("ValidationException", "Total size of the entries in the request is over the limit."),
+    "lambda": (
+        "RequestEntityTooLargeException",
+        "Request must be smaller than 1048576 bytes for the InvokeFunction operation",
+    ),
+}
+"""What each service says of a record that is over its limit."""
 
 
 class Aws:
@@ -33,10 +48,15 @@ class Aws:
     def __init__(self, most: int = 10**9) -> None:
         self.most, self.calls = most, list[tuple[str, dict[str, object]]]()
         self.answer: dict[str, object] = {"FailedEntryCount": 0}
+        self.refusal: tuple[str, str] | None = None
+        """What the next call is refused with, by code and message."""
 
     def _take(self, name: str, body: str, request: dict[str, object]) -> None:
-        if len(body) > self.most:
-            error = {"Code": "InvalidParameter", "Message": "Invalid parameter: Message too long"}
+        refusal, self.refusal = self.refusal, None
+        if refusal is None and len(body) > self.most:
+            refusal = TOO_LARGE[name]
+        if refusal is not None:
+            error = dict(zip(("Code", "Message"), refusal, strict=True))
             raise ClientError({"Error": error}, name)  # type: ignore[typeddict-item]
         self.calls.append((name, request))
 
@@ -101,7 +121,7 @@ TARGETS = {
 def test_each_kind_of_target_gets_the_record_as_lambda_sends_it(arn: str) -> None:
     """One call, with the record whole, and the run's key where there is room for it beside."""
     aws = Aws()
-    destinations(aws).send(arn, LETTER)
+    destinations(aws).send(arn, DELIVERY)
     assert aws.calls == [TARGETS[arn]]
 
 
@@ -110,10 +130,54 @@ def test_each_kind_of_target_gets_the_record_as_lambda_sends_it(arn: str) -> Non
 def test_over_the_targets_limit_the_payloads_are_dropped(arn: str, size: int) -> None:
     """A topic may take 256 KB or less, nobody takes more than 1 MB; the record still names the run."""
     aws = Aws(most=1_000)
-    destinations(aws).send(arn, replace(LETTER, record="x" * size))
+    destinations(aws).send(arn, replace(DELIVERY, record="x" * size))
     ((_, request),) = aws.calls
     assert "xxx" not in str(request)
     assert "{}" in str(request)
+
+
+@pytest.mark.parametrize("arn", TARGETS)
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        ("Throttling", "Rate exceeded"),
+        ("KMSThrottlingException", "You have exceeded the rate at which you may call KMS."),
+        ("ServiceUnavailable", "arn:aws:sqs:eu-west-1:1:resized-images cannot be reached"),
+        ("InternalError", "Message too long"),
+        ("InvalidParameterValue", "Value r 1 for parameter QueueUrl is invalid. Reason: size"),
+        ("InvalidParameter", "Invalid parameter: TopicArn is larger than allowed"),
+        ("ValidationException", "1 validation error detected: Member must have length less than or equal to 128"),
+    ],
+    ids=lambda refusal: refusal[0],
+)
+def test_only_the_size_takes_the_payloads_away(arn: str, refusal: tuple[str, str]) -> None:
+    """Any other refusal, whatever words are in it, is an error, and the next try sends the record whole."""
+    aws = Aws()
+    aws.refusal = refusal
+    with pytest.raises(DeliveryError, match=refusal[0]):
+        destinations(aws).send(arn, DELIVERY)
+    assert aws.calls == []
+    destinations(aws).send(arn, DELIVERY)
+    assert aws.calls == [TARGETS[arn]]
+
+
+def test_lambda_has_other_codes_for_its_size() -> None:
+    """Those that its API reference lists, beside the one that it answers with."""
+    for code in ("RequestTooLargeException", "SerializedRequestEntityTooLargeException"):
+        aws = Aws()
+        aws.refusal = (code, "too much")
+        destinations(aws).send("arn:aws:lambda:eu-west-1:1:function:f", DELIVERY)
+        ((_, request),) = aws.calls
+        assert request["Payload"] == b"{}"
+
+
+def test_a_bus_that_throttles_its_entry_gets_it_whole_the_next_time() -> None:
+    """PutEvents answers 200 all the same, and names the code in the entry."""
+    aws = Aws()
+    aws.answer = {"FailedEntryCount": 1, "Entries": [{"ErrorCode": "ThrottlingException", "ErrorMessage": "exceeded"}]}
+    with pytest.raises(DeliveryError, match="ThrottlingException"):
+        destinations(aws).send(BUS, DELIVERY)
+    assert aws.calls == [TARGETS[BUS]], "no second call without payloads"
 
 
 def test_a_bus_that_takes_no_entry_is_a_failure() -> None:
@@ -121,13 +185,13 @@ def test_a_bus_that_takes_no_entry_is_a_failure() -> None:
     aws = Aws()
     aws.answer = {"FailedEntryCount": 1, "Entries": [{"ErrorCode": "NotAuthorized", "ErrorMessage": "no rights"}]}
     with pytest.raises(DeliveryError, match=r"NotAuthorized.*no rights.*check that the destination exists"):
-        destinations(aws).send(BUS, LETTER)
+        destinations(aws).send(BUS, DELIVERY)
 
 
 def test_what_is_no_target_is_said_so() -> None:
     """The text names the four that are."""
     with pytest.raises(DeliveryError, match="'nonsense': a destination is the ARN of an SQS queue"):
-        destinations(Aws()).send("nonsense", LETTER)
+        destinations(Aws()).send("nonsense", DELIVERY)
 
 
 def test_a_record_without_payloads_is_the_same_but_for_them(world: World) -> None:
@@ -142,3 +206,21 @@ def test_a_record_without_payloads_is_the_same_but_for_them(world: World) -> Non
     assert full.pop("responsePayload") == "not json"
     assert full == bare
     assert full["requestContext"]["condition"] == "RetriesExhausted"
+
+
+@pytest.mark.parametrize("result", [b'{"mean": NaN}', b"[Infinity, -Infinity]", b'{"cut": ', b'"\\ud83d"', b"1e999"])
+def test_a_record_is_json_whatever_the_handler_returned(world: World, result: bytes) -> None:
+    """Python's runtime client writes NaN and Infinity, which no other reader takes: such a result is quoted."""
+    key, task = world.start()
+    world.claim(task)
+    world.finish(task, RunState.SUCCEEDED)
+
+    def refuse(name: str) -> None:
+        raise AssertionError(name)
+
+    text = record(world.run(key), function_arn="f", lambda_attempts=3, event=b"1", result=result)
+    payload = json.loads(text, parse_constant=refuse)["responsePayload"]
+    try:
+        assert payload == json.loads(result, parse_constant=refuse)
+    except (AssertionError, ValueError):
+        assert payload == result.decode()

@@ -26,10 +26,15 @@ class Context:
     memory_limit_in_mb: int = 256
     invoked_function_arn: str = "arn:aws:lambda:eu-west-1:123456789012:function:watcher"
     aws_request_id: str = "w-1"
+    remaining: int = 300_000
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Say how long Lambda lets the invocation run."""
+        return self.remaining
 
 
-def handle(event: dict[str, object]) -> None:
-    module.handler(event, cast("LambdaContext", Context()))
+def handle(event: dict[str, object], context: Context | None = None) -> None:
+    module.handler(event, cast("LambdaContext", context or Context()))
 
 
 @pytest.fixture
@@ -84,3 +89,29 @@ def test_what_cannot_be_done_fails_the_invocation(wired: World, monkeypatch: pyt
     monkeypatch.setattr("lambdas.watcher.watch._MOST_LOOKS", 0)
     with pytest.raises(UnsettledError, match="Lambda tries the event again"):
         handle({"detail-type": "ECS Task State Change", "detail": wired.cluster.tasks[task]})
+
+
+def test_reconciling_ends_before_lambda_ends_it(wired: World, caplog: pytest.LogCaptureFixture) -> None:
+    """What there is no time for is left to the next time, and the log says how much that is."""
+    key, task = wired.start()
+    wired.claim(task)
+    wired.stop(task, "killed")
+    handle({"overtime": "reconcile"}, Context(remaining=59_000))
+    assert wired.run(key).state is RunState.RUNNING
+    (said,) = [vars(each) for each in caplog.records if each.message == "reconciled"]
+    assert (said["levelname"], said["open_runs"], said["left_for_next_time"]) == ("WARNING", 0, 1)
+
+
+def test_figures_that_cannot_be_written_fail_the_invocation(wired: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The event is tried again, which does no harm, and the watcher's alarm tells of it."""
+
+    def full() -> None:
+        raise OSError("no room")
+
+    key, task = wired.start()
+    wired.claim(task)
+    wired.stop(task, "killed")
+    monkeypatch.setattr(module.meter, "flush", full)
+    with pytest.raises(OSError, match="no room"):
+        handle({"detail-type": "ECS Task State Change", "detail": wired.cluster.tasks[task]})
+    assert wired.run(key).settled_at is not None

@@ -1,13 +1,22 @@
 from __future__ import annotations
 
+import contextlib
+import itertools
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
 import pytest
 
 from lambdas.dispatcher.dispatch import Result
-from lambdas.watcher.reconcile import ReconcileError, reconcile
+from lambdas.watcher.reconcile import Reconciled, ReconcileError, reconcile
 from overtime.ledger.model import RunState, slots_key
 from tests.unit.watcher.world import FAILURE, Fuse, World, refused, throttled
 
+if TYPE_CHECKING:
+    from overtime.ledger.model import RunKey
+
 DAY = 86_400
+HOST = "ip-10-42-0-17.eu-west-1.compute.internal"
 
 
 def test_a_run_whose_task_ecs_forgot_is_relaunched(world: World) -> None:
@@ -152,3 +161,90 @@ def test_one_run_that_cannot_be_handled_does_not_hold_up_the_others(world: World
         reconcile(world.watcher(), None, lambda key, _: told.append(key))
     assert told == [str(bad)]
     assert world.run(good).state is RunState.FAILED
+
+
+def held_by_a_host(world: World) -> tuple[RunKey, str]:
+    """Start a run whose task claimed it under a name that ECS does not know tasks by."""
+    key, task = world.start("r-1")
+    assert world.task_ledger().claim(key, 1, HOST)
+    return key, task
+
+
+def test_a_task_that_ecs_cannot_be_asked_about_does_not_hold_up_its_neighbours(world: World) -> None:
+    """ECS refuses a call that names it; the others of the call are looked after all the same."""
+    held_by_a_host(world)
+    other, second = world.start("r-2")
+    world.claim(second)
+    world.stop(second, "killed")
+    assert reconcile(world.watcher(), None, raises).looked_at == 2
+    assert (world.run(other).state, world.run(other).settled_at is not None) == (RunState.FAILED, True)
+
+
+def test_a_task_that_ecs_cannot_be_asked_about_may_go_on_for_as_long_as_tasks_do(world: World) -> None:
+    """No second task runs the handler beside the first; after 14 days it is as lost as any other."""
+    key, task = held_by_a_host(world)
+    world.reconcile(after=14 * DAY)
+    assert (world.run(key).state, world.run(key).attempt, world.cluster.alive()) == (RunState.RUNNING, 1, [task])
+    world.reconcile(after=2 * 3_600)
+    assert (world.run(key).state, world.run(key).attempt) == (RunState.QUEUED, 2)
+
+
+def test_a_finished_run_is_settled_whatever_its_task_is_called(world: World) -> None:
+    """There is nothing left to wait for."""
+    key, _ = held_by_a_host(world)
+    assert world.task_ledger().finish(key, 1, HOST, RunState.FAILED, exit_code=1)
+    world.reconcile(after=600)
+    assert world.run(key).settled_at is not None
+
+
+def raises(_: str, error: Exception) -> None:
+    raise error
+
+
+def unsettled(world: World, request_id: str, state: RunState) -> RunKey:
+    """Leave a run that has ended and whose owner was not told."""
+    key, task = world.start(request_id)
+    world.claim(task)
+    world.finish(task, state)
+    world.stop(task, "returned")
+    return key
+
+
+def test_runs_at_work_come_before_owners_that_cannot_be_told(world: World) -> None:
+    """Each look takes ten seconds of a minute and a half: the task that died is found, and the rest is left."""
+    world.function = replace(world.function, on_failure="arn:aws:s3:::gone")
+    for index in range(20):
+        unsettled(world, f"r-{index}", RunState.FAILED)
+    key, task = world.start("r-20")
+    world.claim(task)
+    world.stop(task, "spot")
+    seconds = itertools.count(60 + 50 * 10, -10)
+    with pytest.raises(ReconcileError, match=r"of \d+ open runs .* There was no time for \d+ others"):
+        reconcile(world.watcher(), None, lambda *_: None, remaining=lambda: next(seconds))
+    assert (world.run(key).state, world.run(key).attempt) == (RunState.QUEUED, 2)
+    assert 0 < next(seconds) < 60, "it ended in time"
+
+
+def test_everybody_has_a_turn_where_time_is_short(world: World) -> None:
+    """With time for one owner each time, those that cannot be told do not keep the one that can from being told."""
+    world.function = replace(world.function, on_failure="arn:aws:s3:::gone")
+    for index in range(4):
+        unsettled(world, f"r-{index}", RunState.FAILED)
+    key = unsettled(world, "r-4", RunState.SUCCEEDED)
+    for _ in range(100):
+        looks = itertools.count(11, -1)  # two reads of five runs, one run settled, and one look that ends it
+        with contextlib.suppress(ReconcileError):
+            reconcile(world.watcher(), None, lambda *_: None, remaining=lambda looks=looks: 60 * next(looks))  # type: ignore[misc]
+        if world.run(key).settled_at is not None:
+            break
+    assert world.run(key).settled_at is not None
+    assert len(list(world.ledger().open_keys())) == 4
+
+
+def test_time_that_is_enough_leaves_nothing(world: World) -> None:
+    """The answer counts what was looked at and what was left."""
+    for index in range(3):
+        unsettled(world, f"r-{index}", RunState.SUCCEEDED)
+    assert reconcile(world.watcher(), None, raises, remaining=lambda: 0) == Reconciled(0, 3)
+    assert reconcile(world.watcher(), None, raises, remaining=lambda: 300) == Reconciled(3, 0)
+    assert reconcile(world.watcher(), None, raises) == Reconciled(0, 0)

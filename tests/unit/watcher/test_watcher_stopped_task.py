@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from lambdas.watcher.stopped_task import Fault, StoppedTask, classify, read
-from lambdas.watcher.verdict import Close, Relaunch, backoff, decide
+from lambdas.watcher.stopped_task import NEVER_CLAIMED, RUN_ENDED, Fault, StoppedTask, classify, read
+from lambdas.watcher.verdict import LONGEST_WAIT, Close, Relaunch, backoff, decide
 from overtime.ledger.model import RunKey, RunState
 
 EVENTS = Path(__file__).parents[2] / "events"
@@ -43,10 +43,10 @@ def stopped(
         (stopped("TaskFailedToStart", "CannotPullImageManifestError: x"), INFRASTRUCTURE, "Overtime.ImagePull"),
         (
             stopped("TaskFailedToStart", "Capacity is unavailable at this time. Please try again later."),
-            INFRASTRUCTURE,
+            Fault.CAPACITY,
             "Overtime.NoCapacity",
         ),
-        (stopped("TaskFailedToStart", "RESOURCE:MEMORY"), INFRASTRUCTURE, "Overtime.NoCapacity"),
+        (stopped("TaskFailedToStart", "RESOURCE:MEMORY"), Fault.CAPACITY, "Overtime.NoCapacity"),
         (
             stopped("TaskFailedToStart", "ResourceInitializationError: failed to invoke EFS utils"),
             INFRASTRUCTURE,
@@ -65,10 +65,12 @@ def stopped(
         (stopped(EXITED, exit_code=64), SETUP, "Overtime.BadEnvironment"),
         (stopped(EXITED, exit_code=65), SETUP, "Overtime.Code"),
         (stopped(EXITED, exit_code=66), SETUP, "Overtime.PermissionMissing"),
-        (stopped(EXITED, exit_code=67), INFRASTRUCTURE, "Overtime.LedgerUnavailable"),
+        (stopped(EXITED, exit_code=67), INFRASTRUCTURE, "Overtime.Unavailable"),
         (stopped(EXITED, exit_code=70), SETUP, "Overtime.Internal"),
         (stopped("UserInitiated", "host maintenance, by me", "", 143), Fault.PERSON, "Overtime.Cancelled"),
-        (stopped("UserInitiated", "overtime: it did not claim"), INFRASTRUCTURE, "Overtime.NeverClaimed"),
+        (stopped("UserInitiated", NEVER_CLAIMED, "", 143), INFRASTRUCTURE, "Overtime.NeverClaimed"),
+        (stopped("UserInitiated", RUN_ENDED, "", 137), Fault.NOBODY, "Overtime.RunEnded"),
+        (stopped("UserInitiated", "overtime: by me", "", 143), Fault.PERSON, "Overtime.Cancelled"),
         (stopped(EXITED, "overtime: forged", exit_code=1), HANDLER, "Runtime.ExitError"),
     ],
 )
@@ -109,15 +111,26 @@ def test_what_is_no_runs_task_is_none(detail: dict[str, object]) -> None:
     assert read(detail) is None
 
 
+def verdict(task: StoppedTask, state: RunState, *, counted: int = 1, waited: float = 0) -> Relaunch | Close:
+    return decide(classify(task), state=state, counted=counted, waited=waited, most_attempts=2, can_relaunch=True)
+
+
 def test_attempts_are_bounded_and_wait_longer_each_time() -> None:
     """The last attempt's fault is final; before that, each wait is twice the one before, to five minutes."""
-    cause = classify(stopped("SpotInterruption"))
-
-    def verdict(attempt: int) -> Relaunch | Close:
-        return decide(cause, state=RunState.RUNNING, attempt=attempt, most_attempts=2, can_relaunch=True)
-
-    assert isinstance(verdict(1), Relaunch)
-    last = verdict(2)
+    taken = stopped("SpotInterruption")
+    assert verdict(taken, RunState.RUNNING) == Relaunch(classify(taken).text)
+    last = verdict(taken, RunState.RUNNING, counted=2, waited=LONGEST_WAIT + 1)
     assert isinstance(last, Close)
     assert (last.state, last.reason.endswith("That was task attempt 2 of 2")) == (RunState.FAILED, True)
     assert [backoff(attempt) for attempt in (1, 2, 3, 9)] == [15, 30, 60, 300]
+
+
+def test_a_task_without_a_place_is_waited_for_and_not_counted() -> None:
+    """Up to 14 days; one that had a place, for the handler had started, counts as any other."""
+    unplaced = stopped("TaskFailedToStart", "Capacity is unavailable at this time.")
+    assert verdict(unplaced, RunState.LAUNCHING, counted=2) == Relaunch(classify(unplaced).text, unplaced=True)
+    assert verdict(unplaced, RunState.RUNNING) == Relaunch(classify(unplaced).text)
+    assert isinstance(verdict(unplaced, RunState.RUNNING, counted=2), Close)
+    over = verdict(unplaced, RunState.LAUNCHING, waited=LONGEST_WAIT + 1)
+    assert isinstance(over, Close)
+    assert (over.state, over.reason.endswith("The run has waited for 14 days")) == (RunState.FAILED, True)

@@ -112,7 +112,7 @@ class Cluster:
         known = self.tokens.get(clientToken)
         if known is None or self.tasks[known]["lastStatus"] == "STOPPED":
             self.requests.append(request)
-            known = f"arn:aws:ecs:eu-west-1:123456789012:task/c/{len(self.tasks)}"
+            known = f"arn:aws:ecs:eu-west-1:123456789012:task/c/{len(self.tasks):032x}"
             task = {"taskArn": known, "lastStatus": "RUNNING", "overrides": request["overrides"]}
             self.tasks[known] = task | {"containers": [{"name": "runner"}]}
             self.tokens[clientToken] = known
@@ -120,8 +120,11 @@ class Cluster:
         return {"tasks": [{"taskArn": known}], "failures": []}
 
     def describe_tasks(self, *, cluster: str, tasks: list[str]) -> dict[str, object]:
-        """Tell of those that are not forgotten."""
+        """Tell of those that are not forgotten; one name that is no task's is enough to be refused."""
         assert cluster
+        if any(len(arn.rpartition("/")[2]) not in {32, 36} for arn in tasks):
+            error = {"Code": "InvalidParameterException", "Message": "taskId length should be one of [32,36]"}
+            raise ClientError({"Error": error}, "DescribeTasks")  # type: ignore[typeddict-item]
         known = [self.tasks[arn] for arn in tasks if arn in self.tasks]
         gone = [{"arn": arn, "reason": "MISSING"} for arn in tasks if arn not in self.tasks]
         return {"tasks": known, "failures": gone}

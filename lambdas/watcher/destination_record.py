@@ -10,7 +10,7 @@ does this: the record then has neither `requestPayload` nor `responsePayload`, a
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from overtime.ledger.model import RunState, timestamp
 
@@ -67,11 +67,17 @@ def error_document(run: Run) -> str:
 
 
 def _json(content: bytes) -> str:
+    """Take a payload as it is where it is JSON, else as a text, so that the record is JSON in any case."""
     text = content.decode("utf-8", "replace")
     try:
-        json.loads(text, parse_int=str, parse_float=str)
+        json.loads(text, parse_int=str, parse_float=str, parse_constant=_no_constant)
     except RecursionError:
         return text
     except ValueError:
         return json.dumps(text)
     return text
+
+
+def _no_constant(name: str) -> NoReturn:
+    # Python writes and reads NaN and Infinity; JSON has neither, and a bus or a function refuses a record with one.
+    raise ValueError(name)
