@@ -37,11 +37,6 @@ class Played:
     checks: Mapping[str, bool]
     """What has to hold, and whether it did."""
 
-    @property
-    def right(self) -> bool:
-        """Whether everything held."""
-        return all(self.checks.values())
-
 
 def play(session: Session, deployed: Deployed, say: Say) -> Played:
     """Invoke the sample function on an object that takes it too long, and follow what comes of it."""

@@ -87,14 +87,24 @@ class Chain:
 
     def log(self, key: str, task_arn: str) -> list[str]:
         """Read the lines of a task in the function's log group, when the last one is there."""
-        logs, group = self.session.client("logs"), self.function(key).log_group
+        return self.logged(key, lambda line: line.startswith("REPORT "), task_arn=task_arn)
+
+    def logged(self, key: str, good: Callable[[str], bool], *, task_arn: str) -> list[str]:
+        """Read what a task has written to the function's log group, when one of the lines is good."""
         stream = f"overtime/runner/{task_arn.rpartition('/')[2]}"
+        return logged(self.session, self.function(key).log_group, good, stream)
 
-        def lines() -> list[str]:
-            pages = logs.get_paginator("filter_log_events").paginate(logGroupName=group, logStreamNames=[stream])
-            return [event["message"] for page in pages for event in page["events"]]
 
-        return until(lines, lambda found: any(line.startswith("REPORT ") for line in found), f"the log of {task_arn}")
+def logged(session: Session, group: str, good: Callable[[str], bool], stream: str = "") -> list[str]:
+    """Read a log group, or one stream of it, when one of the lines is good."""
+    pages = session.client("logs").get_paginator("filter_log_events")
+    streams: Any = {"logStreamNames": [stream]} if stream else {}
+
+    def lines() -> list[str]:
+        found = pages.paginate(logGroupName=group, **streams)
+        return [event["message"] for page in found for event in page["events"]]
+
+    return until(lines, lambda found: any(map(good, found)), f"a line in {group} {stream}")
 
 
 def until(look: Callable[[], T], good: Callable[[T], bool], what: str, patience: float = PATIENCE_SECONDS) -> T:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from overtime.ledger.model import RunState
-from tests.e2e.chain import until
+from tests.e2e.chain import logged, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -110,18 +110,10 @@ def test_the_dispatcher_may_not_start_the_task(chain: Chain, roles: Roles, actio
 def test_the_dispatcher_may_not_write_to_the_ledger(chain: Chain, roles: Roles, action: str) -> None:
     """Its log names the permission; given back, the next delivery goes on."""
     invocation = chain.invocation(KEY)
-    logs, group = chain.session.client("logs"), f"/aws/lambda/{chain.output(KEY, 'dispatcher_name')}"
+    group = f"/aws/lambda/{chain.output(KEY, 'dispatcher_name')}"
     with roles.without(roles.dispatcher, action):
         key = invocation.send(b"1")
-        until(
-            lambda: [
-                event["message"]
-                for event in logs.filter_log_events(logGroupName=group)["events"]
-                if key.request_id in event["message"]
-            ],
-            lambda lines: any(action in line for line in lines),
-            f"the dispatcher's log to name {action}",
-        )
+        logged(chain.session, group, lambda line: key.request_id in line and action in line)
         assert invocation.ledger.get(key) is None
     assert chain.finished(KEY, key).state == RunState.SUCCEEDED
 
@@ -149,18 +141,7 @@ def test_the_functions_role_may_not_fetch_the_run(chain: Chain, roles: Roles, ac
         task_arn = started(invocation, key)
         task = chain.stopped(task_arn)
     assert task["containers"][0]["exitCode"] == exit_code
-    logs = chain.session.client("logs")
-    stream = f"overtime/runner/{name_of(task_arn)}"
-    lines = until(
-        lambda: [
-            event["message"]
-            for event in logs.filter_log_events(logGroupName=chain.function(KEY).log_group, logStreamNames=[stream])[
-                "events"
-            ]
-        ],
-        lambda found: any(line.startswith("overtime: ") for line in found),
-        "the runner's last line",
-    )
+    lines = chain.logged(KEY, lambda line: line.startswith("overtime: "), task_arn=task_arn)
     assert action in lines[-1]
 
 

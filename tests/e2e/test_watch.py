@@ -104,13 +104,7 @@ def begun(chain: Chain, key: str, seconds: float) -> Run:
         f"the run {run_key} to begin",
     )
     assert run is not None
-    stream = f"overtime/runner/{(run.task_arn or '').rpartition('/')[2]}"
-    logs, group = chain.session.client("logs"), chain.function(key).log_group
-    until(
-        lambda: logs.filter_log_events(logGroupName=group, logStreamNames=[stream])["events"],
-        lambda events: any(event["message"] == "napping" for event in events),
-        f"the handler of {run_key} to nap",
-    )
+    chain.logged(key, lambda line: line == "napping", task_arn=run.task_arn or "")
     return run
 
 
@@ -191,12 +185,7 @@ def test_a_task_that_is_stopped_and_whose_handler_does_not_listen(watched: Chain
         f"the run {key} to begin",
     )
     assert run is not None
-    logs, group = watched.session.client("logs"), watched.function("stubborn").log_group
-    until(
-        lambda: logs.filter_log_events(logGroupName=group)["events"],
-        lambda events: any(event["message"] == "sleeping" for event in events),
-        "the handler to sleep",
-    )
+    watched.logged("stubborn", lambda line: line == "sleeping", task_arn=run.task_arn or "")
     cluster = str(watched.outputs["cluster_arn"])
     watched.session.client("ecs").stop_task(cluster=cluster, task=run.task_arn or "", reason="enough")
     ended = watched.finished("stubborn", key)
@@ -308,12 +297,12 @@ def test_fifty_events_run_three_at_a_time_and_none_is_parked(watched: Chain, cro
 
 
 def test_the_dashboards_graphs_show_these_runs(watched: Chain) -> None:
-    """Each graph's figures are read as CloudWatch would draw them; those that these runs made are there."""
+    """Each graph's metrics are read as CloudWatch would draw them; those that these runs made are there."""
     cloudwatch = watched.session.client("cloudwatch")
     body = cloudwatch.get_dashboard(DashboardName=str(watched.outputs["dashboard_name"]))["DashboardBody"]
     graphs = [each["properties"] for each in json.loads(body)["widgets"] if each["type"] == "metric"]
     rows = [row for graph in graphs for row in data(cloudwatch, graph)]
-    print(table(("graph", "figure", "of", "statistic", "value"), rows))  # noqa: T201 - with -s
+    print(table(("graph", "metric", "of", "statistic", "value"), rows))  # noqa: T201 - with -s
     drawn = {row[1] for row in rows if row[4] != "-"}
     assert drawn >= {
         "RunsStarted",
@@ -329,7 +318,7 @@ def test_the_dashboards_graphs_show_these_runs(watched: Chain) -> None:
 
 
 def data(cloudwatch: CloudWatchClient, graph: dict[str, Any]) -> Iterator[tuple[str, str, str, str, str]]:
-    """Read the figures of one graph over the last hour; `-` where there are none."""
+    """Read the metrics of one graph over the last hour; `-` where there are none."""
     now = datetime.now(UTC)
     for namespace, name, *rest in graph["metrics"]:
         options = rest.pop() if isinstance(rest[-1], dict) else {}
