@@ -18,6 +18,7 @@ FAULTS_VARIABLE = "OVERTIME_EMULATOR_FAULTS"
 CALLS_VARIABLE = "OVERTIME_EMULATOR_CALLS"
 PARENT_VARIABLE = "OVERTIME_EMULATOR_PARENT"
 MINUTE_VARIABLE = "OVERTIME_EMULATOR_MINUTE"
+DELAY_VARIABLE = "OVERTIME_EMULATOR_DELAY"
 MEMORY_VARIABLE = "OVERTIME_EMULATOR_MEMORY"
 
 
@@ -37,6 +38,8 @@ class EmulatorSettings:
     """Wait before the second attempt of an asynchronous invocation; the third waits twice as long. AWS: 60."""
     schedule_seconds_per_minute: float = 60
     """How long a minute of a rule's `rate(…)` lasts here. AWS: 60."""
+    delay_seconds_per_minute: float = 60
+    """How long a minute of a queue message's `DelaySeconds` lasts here. AWS: 60."""
     record_calls: bool = False
     """Keep a line for each call: who did what to which resource."""
     outlive_parent: bool = False
@@ -93,6 +96,7 @@ class EmulatorSettings:
             FAULTS_VARIABLE: str(self.faults_file),
             MEMORY_VARIABLE: str(self.memory_file),
             MINUTE_VARIABLE: f"{self.schedule_seconds_per_minute:g}",
+            DELAY_VARIABLE: f"{self.delay_seconds_per_minute:g}",
         }
         if self.record_calls:
             environment[CALLS_VARIABLE] = str(self.calls_file)

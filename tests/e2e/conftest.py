@@ -18,12 +18,13 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
-    """Give the machine; retries on Lambda wait a tenth of a second, and schedules count two seconds a minute."""
+    """Give the machine: retries on Lambda wait a tenth of a second, schedules and messages' delays last shorter."""
     settings = EmulatorSettings(
         state_folder=tmp_path_factory.mktemp("machine"),
         enforce_iam=True,
         retry_base_seconds=0.1,
         schedule_seconds_per_minute=2,
+        delay_seconds_per_minute=6,
         record_calls=True,
     )
     with machine(settings, print) as ready:

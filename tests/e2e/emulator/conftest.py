@@ -35,6 +35,7 @@ def aws(engine: ContainerEngine, tmp_path_factory: pytest.TempPathFactory) -> It
         retry_base_seconds=0.1,
         record_calls=True,
         schedule_seconds_per_minute=1,
+        delay_seconds_per_minute=6,
     )
     with Emulator(settings) as emulator:
         aws = Aws(emulator)

@@ -140,7 +140,7 @@ def test_event_source_with_partial_failures(aws: Aws) -> None:
     aws.functions.create_event_source_mapping(
         EventSourceArn=arn, FunctionName="reader", FunctionResponseTypes=["ReportBatchItemFailures"]
     )
-    aws.sqs.send_message(QueueUrl=url, MessageBody="good", DelaySeconds=1)
+    aws.sqs.send_message(QueueUrl=url, MessageBody="good", DelaySeconds=10)
     aws.sqs.send_message(QueueUrl=url, MessageBody="bad")
     [message] = aws.messages(parked_url)
     assert message["Body"] == "bad"

@@ -13,6 +13,7 @@ from local.emulator.calls import write_call
 from local.emulator.faults import Fault, Faults, matches
 from local.emulator.patches import WRITTEN_FOR, check_version
 from local.emulator.patches.patching import replace
+from local.emulator.patches.queue_delays import shortened
 from local.errors import LocalError
 
 
@@ -50,10 +51,13 @@ def test_nothing_of_the_developers_environment_reaches_the_emulator() -> None:
 
 def test_settings_become_the_servers_environment() -> None:
     """Each setting has its variable."""
-    given = settings(enforce_iam=True, retry_base_seconds=0.5, docker_host="unix:///d").environment(7, {})
+    shorter = {"retry_base_seconds": 0.5, "schedule_seconds_per_minute": 2, "delay_seconds_per_minute": 6}
+    given = settings(enforce_iam=True, docker_host="unix:///d", **shorter).environment(7, {})
     expected = {
         "AUTH": "true",
         "LAMBDA_ASYNC_RETRY_BASE_SECONDS": "0.5",
+        "OVERTIME_EMULATOR_MINUTE": "2",
+        "OVERTIME_EMULATOR_DELAY": "6",
         "DOCKER_HOST": "unix:///d",
         "GATEWAY_PORT": "7",
     }
@@ -123,3 +127,9 @@ def test_an_emulator_without_record_says_so() -> None:
         Emulator(settings()).calls()
     with pytest.raises(LocalError, match=r"not running\. Call start"):
         _ = Emulator(settings()).pid
+
+
+def test_of_a_delay_only_its_share_lasts() -> None:
+    """A tenth of 300 seconds is 30; without a delay nothing changes."""
+    assert shortened(1000.0, 1300.0, 0.1) == pytest.approx(1030.0)
+    assert shortened(1000.0, 1000.0, 0.1) == pytest.approx(1000.0)
