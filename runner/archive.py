@@ -23,6 +23,8 @@ _ENCRYPTED, _UTF8 = 1 << 0, 1 << 11
 _STORED, _DEFLATED = 0, 8
 _MADE_BY_UNIX = 3
 _ZIP64_FIELD = 1
+_NAME_FIELD = 0x7075
+_NAME_FIELD_BEGIN = struct.Struct("<BL")  # 4.6.9
 _PIECE = 1 << 18
 _FILE_TYPE, _LINK, _FOLDER = 0o170000, 0o120000, 0o040000
 
@@ -55,7 +57,8 @@ def members(data: memoryview) -> list[Member]:
 def content(data: memoryview, member: Member) -> Iterator[bytes | memoryview]:
     """Give a member's bytes in pieces, and check their number and their CRC-32. Raises ArchiveError."""
     raw = _raw(data, member)
-    pieces = iter((raw,)) if member.method == _STORED else _inflated(raw, member)
+    # Some writers call an empty file deflated and pack it into no bytes at all.
+    pieces = iter((raw,)) if member.method == _STORED or not raw else _inflated(raw, member)
     crc = size = 0
     for piece in pieces:
         size += len(piece)
@@ -82,7 +85,7 @@ def _entries(data: memoryview) -> Iterator[Member]:
         raw_name = bytes(data[position : position + name_size])
         extra = bytes(data[position + name_size : position + name_size + extra_size])
         position += name_size + extra_size + comment_size
-        name = raw_name.decode("utf-8" if flags & _UTF8 else "cp437")
+        name = raw_name.decode() if flags & _UTF8 else _unmarked(raw_name, extra)
         if flags & _ENCRYPTED:
             raise ArchiveError(f"member {name!r} is encrypted, which Lambda does not take either")
         size, compressed, offset = _wide(extra, (size, compressed, offset), name)
@@ -111,18 +114,41 @@ def _directory(data: memoryview) -> tuple[int, int, int, int]:
     return count, size, offset, end - size
 
 
+def _unmarked(raw: bytes, extra: bytes) -> str:
+    """Read a name of which the archive does not say that it is UTF-8.
+
+    The extra field for Unicode names counts where it is about this name. Otherwise the bytes are most likely those of a
+    Unix file system, which Lambda keeps as they are; code page 437 is what the format says.
+    """
+    for field, value in _fields(extra):
+        if field == _NAME_FIELD and len(value) > _NAME_FIELD_BEGIN.size:
+            version, crc = _NAME_FIELD_BEGIN.unpack_from(value)
+            if version == 1 and crc == zlib.crc32(raw):
+                return value[_NAME_FIELD_BEGIN.size :].decode()
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return raw.decode("cp437")
+
+
+def _fields(extra: bytes) -> Iterator[tuple[int, bytes]]:
+    """Give the extra fields (4.5.1): number and content."""
+    position = 0
+    while position + 4 <= len(extra):
+        field, length = struct.unpack_from("<HH", extra, position)
+        yield field, extra[position + 4 : position + 4 + length]
+        position += 4 + length
+
+
 def _wide(extra: bytes, numbers: tuple[int, int, int], name: str) -> tuple[int, int, int]:
     """Replace the numbers that did not fit in 32 bits by those of the ZIP64 extra field (4.5.3)."""
     if _FULL_32 not in numbers:
         return numbers
-    position = 0
-    while position + 4 <= len(extra):
-        field, length = struct.unpack_from("<HH", extra, position)
+    for field, value in _fields(extra):
         if field == _ZIP64_FIELD:
-            wide = iter(struct.unpack_from(f"<{length // 8}Q", extra, position + 4))
+            wide = iter(struct.unpack_from(f"<{len(value) // 8}Q", value))
             size, compressed, offset = (next(wide, _FULL_32) if number == _FULL_32 else number for number in numbers)
             return size, compressed, offset
-        position += 4 + length
     raise ArchiveError(f"member {name!r} lacks its 64-bit sizes")
 
 

@@ -78,7 +78,7 @@ def _shared_out(act: Callable[[list[tuple[str, Member]]], None], items: list[tup
 def relative(name: str) -> str:
     """Return a member's path below the root; raises ArchiveError where it leads elsewhere."""
     parts = [part for part in name.split("/") if part not in ("", ".")]
-    drive = len(name) > 1 and name[1] == ":" and name[0].isalpha()
+    drive = name[1:2] == ":" and name[0].isalpha() and name[2:3] in ("", "/", "\\")
     if name.startswith(("/", "\\")) or drive or "\0" in name or ".." in name.replace("\\", "/").split("/"):
         raise ArchiveError(f"member {name!r} would be written outside of its folder; nothing of it is run")
     return "/".join(parts)

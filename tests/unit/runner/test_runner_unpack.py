@@ -5,9 +5,13 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import shutil
 import stat
+import struct
+import subprocess
 import tempfile
 import zipfile
+import zlib
 from pathlib import Path
 
 import pytest
@@ -26,6 +30,8 @@ FILES = st.dictionaries(
     max_size=6,
 ).filter(lambda files: not any(other.startswith(f"{path}/") for path in files for other in files))
 LINK, FILE, DOS_ARCHIVE = stat.S_IFLNK << 16, stat.S_IFREG << 16, 0x20
+UTF8_NAMES = 1 << 11
+EXTRA_OF_UNIX = struct.pack("<HH", 0x7855, 4) + bytes(4)
 
 
 def packed(*members: tuple[str, bytes, int], method: int = zipfile.ZIP_DEFLATED) -> bytes:
@@ -38,6 +44,20 @@ def packed(*members: tuple[str, bytes, int], method: int = zipfile.ZIP_DEFLATED)
             member.external_attr, member.compress_type, member.create_system = attributes, method, 3
             opened.writestr(member, content)
     return data.getvalue()
+
+
+def one_member(raw: bytes, content: bytes, *, flags: int = 0, method: int = 0, extra: bytes = b"") -> bytes:
+    """Make the bytes of an archive by hand: what zipfile would not write. The content stays as it is."""
+    numbers = 20, flags, method, 0, 0, zlib.crc32(content), len(content), len(content), len(raw), len(extra)
+    local = struct.pack("<4s5H3L2H", b"PK\3\4", *numbers) + raw + extra + content
+    entry = struct.pack("<4s2B5H3L5H2L", b"PK\1\2", 30, 3, *numbers, 0, 0, 0, FILE | 0o644 << 16, 0) + raw + extra
+    return local + entry + struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, 1, 1, len(entry), len(local), 0)
+
+
+def unicode_name(raw: bytes, name: str) -> bytes:
+    """Make the extra field for Unicode names, as Info-ZIP does."""
+    value = struct.pack("<BL", 1, zlib.crc32(raw)) + name.encode()
+    return struct.pack("<HH", 0x7075, len(value)) + value
 
 
 def tree(root: Path) -> dict[str, bytes]:
@@ -93,6 +113,13 @@ def test_every_name_that_is_taken_stays_below_the_root(name: str) -> None:
         return
     assert os.path.normpath(f"/root/{path}").startswith("/root")
     assert ".." not in path.split("/")
+
+
+@pytest.mark.parametrize("name", ["a:b.txt", "C:evil", "folder/C:", "c:folder/d"])
+def test_a_colon_is_a_character_like_any_other(tmp_path: Path, name: str) -> None:
+    """Lambda's file system has no drives; only what would be a drive's folder is refused."""
+    unpack(memoryview(packed((name, b"1", FILE))), str(tmp_path))
+    assert tree(tmp_path) == {name: b"1"}
 
 
 def test_a_link_is_kept_as_it_stands(tmp_path: Path) -> None:
@@ -212,6 +239,70 @@ def test_an_archive_that_was_streamed(tmp_path: Path) -> None:
         opened.writestr("app.py", b"streamed" * 100)
     unpack(memoryview(data.getvalue()), str(tmp_path))
     assert tree(tmp_path) == {"app.py": b"streamed" * 100}
+
+
+@pytest.mark.parametrize(
+    ("raw", "flags", "field", "expected"),
+    [
+        ("modèle.json".encode(), 0, None, "modèle.json"),
+        ("modèle.json".encode(), UTF8_NAMES, None, "modèle.json"),
+        ("modèle.json".encode("cp437"), 0, None, "modèle.json"),
+        (b"mod#U00e8le.json", 0, "modèle.json", "modèle.json"),
+        ("modèle.json".encode("cp437"), 0, "modèle.json", "modèle.json"),
+        ("modèle.json".encode(), UTF8_NAMES, "other.json", "modèle.json"),
+        (b"plain.json", 0, None, "plain.json"),
+    ],
+    ids=["unmarked", "marked", "code page 437", "escaped", "code page and field", "marked and field", "ascii"],
+)
+def test_a_name_is_read_as_its_writer_meant_it(
+    tmp_path: Path, raw: bytes, flags: int, field: str | None, expected: str
+) -> None:
+    """Info-ZIP leaves UTF-8 unmarked where the locale has it, and otherwise adds a field; Windows writes code pages."""
+    extra = b"" if field is None else unicode_name(raw, field)
+    unpack(memoryview(one_member(raw, b"1", flags=flags, extra=extra)), str(tmp_path))
+    assert tree(tmp_path) == {expected: b"1"}
+
+
+@pytest.mark.parametrize("damage", [b"\x02", b"\x01\0\0\0\0"], ids=["another version", "of another name"])
+def test_a_name_in_a_field_that_is_about_something_else_does_not_count(tmp_path: Path, damage: bytes) -> None:
+    """A tool that renames members without knowing the field leaves the former name's in it."""
+    field = unicode_name(b"app.py", "former.py")
+    extra = field[:4] + damage + field[4 + len(damage) :]
+    unpack(memoryview(one_member(b"app.py", b"1", extra=EXTRA_OF_UNIX + extra)), str(tmp_path))
+    assert tree(tmp_path) == {"app.py": b"1"}
+
+
+def test_a_name_in_a_field_cannot_lead_outside(tmp_path: Path) -> None:
+    with pytest.raises(ArchiveError, match="outside"):
+        unpack(memoryview(one_member(b"app.py", b"1", extra=unicode_name(b"app.py", "../app.py"))), str(tmp_path))
+
+
+@pytest.mark.skipif(shutil.which("zip") is None, reason="without Info-ZIP its archives above are made by hand")
+@pytest.mark.parametrize("options", [[], ["-UN=UTF8"], ["-UN=escape"]], ids=["default", "marked", "escaped"])
+@pytest.mark.parametrize("locale", ["C", "C.UTF-8"])
+def test_what_info_zip_packs(tmp_path: Path, options: list[str], locale: str) -> None:
+    source, root = tmp_path / "source", tmp_path / "root"
+    source.mkdir()
+    root.mkdir()
+    (source / "modèle.json").write_bytes(b"{}")
+    (source / "empty.py").touch()
+    command = ["zip", "-q", *options, str(tmp_path / "code.zip"), "modèle.json", "empty.py"]
+    subprocess.run(command, cwd=source, env={"PATH": os.environ["PATH"], "LC_ALL": locale}, check=True)
+    unpack(memoryview((tmp_path / "code.zip").read_bytes()), str(root))
+    assert tree(root) == tree(source)
+
+
+def test_an_empty_file_may_be_deflated_into_no_bytes(tmp_path: Path) -> None:
+    unpack(memoryview(one_member(b"__init__.py", b"", method=zipfile.ZIP_DEFLATED)), str(tmp_path))
+    assert tree(tmp_path) == {"__init__.py": b""}
+
+
+def test_no_bytes_are_no_file_of_some(tmp_path: Path) -> None:
+    data = bytearray(one_member(b"app.py", b"", method=zipfile.ZIP_DEFLATED))
+    entry = data.index(b"PK\1\2")
+    data[entry + 24 : entry + 28] = (10).to_bytes(4, "little")
+    with pytest.raises(ArchiveError, match=r"'app\.py' is damaged: its bytes are not the 10 that were packed"):
+        unpack(memoryview(data), str(tmp_path))
 
 
 def test_an_archive_of_64_bit_sizes(tmp_path: Path) -> None:
