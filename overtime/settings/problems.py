@@ -40,7 +40,7 @@ class Problem:
     """One setting that cannot work."""
 
     path: Path
-    """Keys and indexes below `overtime:`."""
+    """Keys and indexes below the namespace."""
     value: object
     """What was given; `MISSING` or `WITHHELD` where there is nothing to show."""
     rule: str
@@ -51,23 +51,25 @@ class Problem:
     """The setting that `fix` is for, where it is another one than the wrong one."""
     reads: tuple[Path, ...] = ()
     """Other settings that the rule compares with."""
+    namespace: str = NAMESPACE
+    """What the key begins with in a stack's configuration: the project's name."""
 
     def __str__(self) -> str:
         value = repr(self.value)
         if len(value) > _LONGEST_VALUE:
             value = f"{value[: _LONGEST_VALUE - 1]}…"
-        return f"  {config_key(self.path)} = {value}\n    {self.rule}\n    {self.command}"
+        return f"  {config_key(self.path, self.namespace)} = {value}\n    {self.rule}\n    {self.command}"
 
     @property
     def command(self) -> str:
         """The command that fixes it."""
         if self.fix is None:
-            return f"pulumi config rm --path {shlex.quote(config_key(self.path))}"
+            return f"pulumi config rm --path {shlex.quote(config_key(self.path, self.namespace))}"
         path, value = self.fixed or self.path, self.fix
         while isinstance(value, (tuple, list, dict)):
             key, value = next(iter(value.items() if isinstance(value, dict) else enumerate(value)))
             path = (*path, key)
-        return f"pulumi config set --path {shlex.quote(config_key(path))} {shlex.quote(str(value))}"
+        return f"pulumi config set --path {shlex.quote(config_key(path, self.namespace))} {shlex.quote(str(value))}"
 
 
 class SettingsError(OvertimeError):
@@ -82,7 +84,7 @@ class SettingsError(OvertimeError):
         super().__init__("\n\n".join([head, *map(str, self.problems)]))
 
 
-def config_key(path: Path) -> str:
+def config_key(path: Path, namespace: str = NAMESPACE) -> str:
     """Write a path as `pulumi config set --path` reads it, such as `overtime:functions.report.layers[0]`."""
     text = ""
     for part in path:
@@ -93,4 +95,4 @@ def config_key(path: Path) -> str:
         else:
             quoted = part.replace("\\", "\\\\").replace('"', '\\"')
             text += f'["{quoted}"]'
-    return f"{NAMESPACE}:{text}"
+    return f"{namespace}:{text}"

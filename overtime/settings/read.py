@@ -37,13 +37,21 @@ _REQUIRED: Mapping[str, tuple[str, object]] = {
 
 
 def load(context: StackContext) -> Settings:
-    """Read the running stack's `overtime:` configuration. Raises `SettingsError`."""
-    prefix = f"{NAMESPACE}:"
+    """Read the running stack's configuration, below the project's name. Raises `SettingsError`."""
     # Every key, not only the known ones: `pulumi.Config` cannot list what is set, and a typo must not pass unseen.
     stored = {**pulumi_config.get_config_env(), **pulumi_config.CONFIG.get()}
+    if context.project != NAMESPACE and (left := sorted(key for key in stored if key.startswith(f"{NAMESPACE}:"))):
+        raise SettingsError(_left(key.partition(":")[2], context) for key in left)
+    # Pulumi.yaml declares keys without a namespace, so the engine looks for them below the project's name.
+    prefix = f"{context.project}:"
     data = {key.removeprefix(prefix): _decoded(value) for key, value in stored.items() if key.startswith(prefix)}
     secret = {key for key in data if pulumi.runtime.is_config_secret(prefix + key)}
     return parse(data, context, secret_keys=secret)
+
+
+def _left(key: str, context: StackContext) -> Problem:
+    rule = f"The project is named {context.project!r}, so this changes nothing. Move it to {context.project}:{key}."
+    return Problem(path=(key,), value=WITHHELD, rule=rule)
 
 
 def parse(data: Mapping[str, object], context: StackContext, *, secret_keys: Collection[str] = ()) -> Settings:
@@ -66,14 +74,18 @@ def parse(data: Mapping[str, object], context: StackContext, *, secret_keys: Col
             if not any(_overlap(path, bad) for path in (problem.path, *problem.reads) for bad in wrong)
         ]
     if found or settings is None:
-        raise SettingsError([_discreet(problem, secret_keys) for problem in found])
+        raise SettingsError(_below(context, [_discreet(problem, secret_keys) for problem in found]))
     return settings
 
 
 def verify(settings: Settings, context: StackContext) -> None:
     """Check settings that were made in Python against this context. Raises `SettingsError`."""
     if found := list(combined_problems(settings, context)):
-        raise SettingsError(found)
+        raise SettingsError(_below(context, found))
+
+
+def _below(context: StackContext, found: list[Problem]) -> list[Problem]:
+    return [replace(problem, namespace=context.project) for problem in found]
 
 
 def _decoded(value: object) -> object:

@@ -7,6 +7,7 @@ import json
 import shlex
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from textwrap import indent
@@ -127,6 +128,30 @@ def test_the_offered_fixes_lead_somewhere(
         except SettingsError as error:
             data = fixed(data, error.problems)
     parse(data, context)
+
+
+def test_a_renamed_project(context: StackContext, configure: Configure) -> None:
+    """A project with another name has its settings, and the commands that fix them, below that name."""
+    renamed = replace(context, project="reports")
+    configure({f"reports:{key}": value for key, value in configuration(attempts=9).items()})
+    with pytest.raises(SettingsError, match=r"reports:functions\.report\.attempts = 9\n") as caught:
+        load(renamed)
+    assert "pulumi config set --path reports:functions.report.attempts 3" in str(caught.value)
+    configure({f"reports:{key}": value for key, value in configuration(attempts=2).items()})
+    assert load(renamed).functions["report"].attempts == 2
+
+
+def test_what_a_renamed_project_left_behind(context: StackContext, configure: Configure) -> None:
+    """Keys below the old name would change nothing, so they are told, without their values."""
+    configure({"overtime:retention": {"runs_days": 90}, **{f"reports:{key}": v for key, v in configuration().items()}})
+    with pytest.raises(SettingsError) as caught:
+        load(replace(context, project="reports"))
+    assert str(caught.value) == (
+        "overtime: 1 setting cannot work\n\n"
+        "  overtime:retention = [withheld: it may be a secret]\n"
+        "    The project is named 'reports', so this changes nothing. Move it to reports:retention.\n"
+        "    pulumi config rm --path overtime:retention"
+    )
 
 
 def test_secret_in_a_stack(context: StackContext, configure: Configure) -> None:
