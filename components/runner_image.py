@@ -15,6 +15,7 @@ SHARED_FILES = (
     "overtime/__init__.py",
     "overtime/errors.py",
     "overtime/ledger/__init__.py",
+    "overtime/ledger/exit_codes.py",
     "overtime/ledger/expressions.py",
     "overtime/ledger/model.py",
     "overtime/ledger/task_requests.py",

@@ -6,7 +6,7 @@ import json
 import time
 
 from runner.errors import PermissionMissingError
-from runner.retrying import Patience, retrying
+from runner.retrying import RetryBudget, retrying
 from runner.signing import query_string, quote, signed_headers
 from runner.transport import Client, Response, TransportError, Url
 
@@ -16,8 +16,18 @@ if TYPE_CHECKING:
 
     from runner.credentials import CredentialSource
 
+_DNS_SUFFIX = "amazonaws.com"
+_DNS_SUFFIXES = (
+    ("cn-", "amazonaws.com.cn"),
+    ("eusc-", "amazonaws.eu"),
+    ("eu-isoe-", "cloud.adc-e.uk"),
+    ("us-iso-", "c2s.ic.gov"),
+    ("us-isob-", "sc2s.sgov.gov"),
+    ("us-isof-", "csp.hci.ic.gov"),
+)
+"""How the names of services end in the regions that begin so, as `partitions.json` of the AWS SDKs has it."""
 _SUCCESS = range(200, 300)
-_SERVER_ERROR = 500
+_TOO_MANY_REQUESTS, _SERVER_ERROR = 429, 500
 _READ_OBJECT = "s3:GetObject"
 _PERMISSION = frozenset(
     {
@@ -59,7 +69,13 @@ class CallError(Exception):
     @property
     def may_pass(self) -> bool:
         """Whether the same call can succeed later."""
-        return self.status >= _SERVER_ERROR or self.code in _MAY_PASS or self.code in _EXPIRED
+        busy = self.status >= _SERVER_ERROR or self.status == _TOO_MANY_REQUESTS
+        return busy or self.code in _MAY_PASS or self.code in _EXPIRED
+
+
+def dns_suffix(region: str) -> str:
+    """Say how the names of a region's services end; regions that are not known yet are most likely ordinary ones."""
+    return next((suffix for start, suffix in _DNS_SUFFIXES if region.startswith(start)), _DNS_SUFFIX)
 
 
 def error_of(response: Response) -> tuple[str, str]:
@@ -90,46 +106,45 @@ class Aws:
         self._region, self._endpoint, self._credentials = region, endpoint, credentials
         self.client = Client(ca_bundle)
 
-    def dynamodb(self, operation: str, request: Mapping[str, object], patience: Patience) -> dict[str, object]:
+    def dynamodb(self, operation: str, request: Mapping[str, object], budget: RetryBudget) -> dict[str, object]:
         """Call DynamoDB with a low-level request as it stands."""
         headers = {"x-amz-target": f"DynamoDB_20120810.{operation}", "content-type": "application/x-amz-json-1.0"}
         body = json.dumps(request).encode()
         response = self._call(
-            f"dynamodb:{operation}", "POST", self._url("dynamodb"), "/", patience, headers=headers, body=body
+            f"dynamodb:{operation}", "POST", self._url("dynamodb"), "/", budget, headers=headers, body=body
         )
         answer: dict[str, object] = json.loads(response.body)
         return answer
 
-    def get_object(self, bucket: str, key: str, patience: Patience) -> bytes:
+    def get_object(self, bucket: str, key: str, budget: RetryBudget) -> bytes:
         """Read a whole object from S3."""
         url, path = self._object(bucket, key)
-        return bytes(self._call(_READ_OBJECT, "GET", url, path, patience).body)
+        return bytes(self._call(_READ_OBJECT, "GET", url, path, budget).body)
 
-    def put_object(self, bucket: str, key: str, body: bytes, patience: Patience) -> None:
+    def put_object(self, bucket: str, key: str, body: bytes, budget: RetryBudget) -> None:
         """Write a whole object of JSON to S3."""
         url, path = self._object(bucket, key)
         headers = {"content-type": "application/json"}
-        self._call("s3:PutObject", "PUT", url, path, patience, headers=headers, body=body)
+        self._call("s3:PutObject", "PUT", url, path, budget, headers=headers, body=body)
 
-    def get_function(self, name: str, qualifier: str | None, patience: Patience) -> dict[str, object]:
+    def get_function(self, name: str, qualifier: str | None, budget: RetryBudget) -> dict[str, object]:
         """Ask Lambda for a function's configuration and for the address of its code, which is good for 10 minutes."""
         query = {"Qualifier": qualifier} if qualifier else {}
         path = f"/2015-03-31/functions/{quote(name)}"
-        return self._lambda("lambda:GetFunction", path, query, patience)
+        return self._lambda("lambda:GetFunction", path, query, budget)
 
-    def get_layer(self, arn: str, patience: Patience) -> dict[str, object]:
+    def get_layer(self, arn: str, budget: RetryBudget) -> dict[str, object]:
         """Ask Lambda for one layer version and for the address of its archive, which is good for 10 minutes."""
         query = {"find": "LayerVersion", "Arn": arn}
-        return self._lambda("lambda:GetLayerVersion", "/2018-10-31/layers", query, patience)
+        return self._lambda("lambda:GetLayerVersion", "/2018-10-31/layers", query, budget)
 
-    def _lambda(self, call: str, path: str, query: Mapping[str, str], patience: Patience) -> dict[str, object]:
-        response = self._call(call, "GET", self._url("lambda"), path, patience, query=query)
+    def _lambda(self, call: str, path: str, query: Mapping[str, str], budget: RetryBudget) -> dict[str, object]:
+        response = self._call(call, "GET", self._url("lambda"), path, budget, query=query)
         answer: dict[str, object] = json.loads(response.body)
         return answer
 
     def _url(self, service: str, prefix: str = "") -> Url:
-        suffix = "amazonaws.com.cn" if self._region.startswith("cn-") else "amazonaws.com"
-        return Url(self._endpoint or f"https://{prefix}{service}.{self._region}.{suffix}")
+        return Url(self._endpoint or f"https://{prefix}{service}.{self._region}.{dns_suffix(self._region)}")
 
     def _object(self, bucket: str, key: str) -> tuple[Url, str]:
         # A certificate covers one label before "s3"; another endpoint may know no bucket names as hosts at all.
@@ -143,7 +158,7 @@ class Aws:
         method: str,
         url: Url,
         path: str,
-        patience: Patience,
+        budget: RetryBudget,
         *,
         query: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
@@ -175,9 +190,10 @@ class Aws:
             return response
 
         try:
-            return retrying(once, may_pass, patience)
+            return retrying(once, may_pass, budget)
         except CallError as error:
-            if error.code in _PERMISSION or error.status in (401, 403):
+            # Lambda says 403 of an expired token, too.
+            if not error.may_pass and (error.code in _PERMISSION or error.status in (401, 403)):
                 raise _permission_missing(error) from error
             raise
 

@@ -13,8 +13,8 @@ import threading
 import time
 from datetime import datetime
 
-from runner.errors import PermissionMissingError
-from runner.retrying import Patience, retrying
+from runner.errors import PermissionMissingError, RunnerError, UnavailableError
+from runner.retrying import RetryBudget, retrying
 from runner.transport import Client, TransportError, Url
 
 TYPE_CHECKING = False
@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 
 _CONTAINER_HOST = "http://169.254.170.2"
 _RENEW_SECONDS_BEFORE_END = 300
-_OK = 200
+_ONE_TRY = RetryBudget(0)
+_OK, _TOO_MANY_REQUESTS = 200, 429
+_REFUSALS = range(400, 500)
 
 
 class Credentials:
@@ -36,55 +38,81 @@ class Credentials:
 
 
 class CredentialSource:
-    """Hands out credentials that are still good; threads may share it. Raises PermissionMissingError."""
+    """Hands out credentials that are still good; threads may share it.
 
-    def __init__(self, environ: Mapping[str, str], clock: Callable[[], float] = time.time) -> None:
-        self._environ, self._clock = environ, clock
+    Raises PermissionMissingError where there are none to be had, UnavailableError where the container's endpoint does
+    not give any for as long as the budget says.
+    """
+
+    def __init__(
+        self, environ: Mapping[str, str], budget: RetryBudget, *, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._environ, self._budget, self._clock = environ, budget, clock
         self._lock = threading.Lock()
         self._current: Credentials | None = None
 
     def get(self) -> Credentials:
         """Return the current set, fetching or renewing it where that is due."""
         with self._lock:
-            current = self._current
-            if current is None or (current.expires and current.expires - self._clock() < _RENEW_SECONDS_BEFORE_END):
-                current = self._current = self._static() or self._fetch()
-            return current
+            left = self._seconds_left()
+            if self._current is None or left <= 0:
+                self._current = self._static() or self._fetch(self._budget)
+            elif left < _RENEW_SECONDS_BEFORE_END:
+                self._current = self._renewed(self._current)
+            return self._current
 
     def forget(self) -> None:
         """Fetch anew next time, because AWS called the current set expired."""
         with self._lock:
             self._current = None
 
+    def _seconds_left(self) -> float:
+        expires = self._current.expires if self._current else None
+        return float("inf") if expires is None else expires - self._clock()
+
+    def _renewed(self, current: Credentials) -> Credentials:
+        try:
+            return self._fetch(_ONE_TRY)
+        except RunnerError:
+            return current  # still good; the next call tries again
+
     def _static(self) -> Credentials | None:
         key, secret = self._environ.get("AWS_ACCESS_KEY_ID"), self._environ.get("AWS_SECRET_ACCESS_KEY")
         return Credentials(key, secret, self._environ.get("AWS_SESSION_TOKEN")) if key and secret else None
 
-    def _fetch(self) -> Credentials:
+    def _fetch(self, budget: RetryBudget) -> Credentials:
         url, headers = self._address()
         client = Client()
 
         def once() -> Credentials:
-            response = client.send(Url(url), headers=headers)
+            response = client.send(url, headers=headers)
+            if response.status in _REFUSALS and response.status != _TOO_MANY_REQUESTS:
+                raise PermissionMissingError(
+                    f"the container's endpoint refuses the task role's credentials: it answered {response.status}. "
+                    "Check that the task definition names a task role."
+                )
             if response.status != _OK:
-                raise TransportError(f"{url} answered {response.status}")
-            return parsed(response.body)
+                raise TransportError(f"it answered {response.status}")
+            try:
+                return parsed(response.body)
+            except (AttributeError, KeyError, TypeError, ValueError) as error:
+                raise TransportError(f"its answer holds no keys: {error!r}") from error
 
         try:
-            return retrying(once, lambda error: isinstance(error, TransportError), Patience(30))
-        except (TransportError, ValueError, KeyError) as error:
-            raise PermissionMissingError(
-                f"the task role's credentials could not be had from the container's endpoint: {error}. "
-                "Check that the task definition names a task role."
+            return retrying(once, lambda error: isinstance(error, TransportError), budget)
+        except TransportError as error:
+            raise UnavailableError(
+                "the task role's credentials could not be had from the container's endpoint after "
+                f"{budget.seconds} s of trying: {error}."
             ) from error
         finally:
             client.close()
 
-    def _address(self) -> tuple[str, dict[str, str]]:
+    def _address(self) -> tuple[Url, dict[str, str]]:
         relative = self._environ.get("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI")
         full = self._environ.get("AWS_CONTAINER_CREDENTIALS_FULL_URI")
         if relative:
-            return _CONTAINER_HOST + relative, {}
+            return Url(_CONTAINER_HOST + relative), {}
         if not full:
             raise PermissionMissingError(
                 "there are no AWS credentials: neither AWS_ACCESS_KEY_ID nor AWS_CONTAINER_CREDENTIALS_RELATIVE_URI is "
@@ -100,11 +128,14 @@ class CredentialSource:
                     f"AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE names a file that cannot be read: {error}. "
                     "Mount it into the container, or unset the variable."
                 ) from error
-        return full, {"authorization": token} if token else {}
+        try:
+            return Url(full), {"authorization": token} if token else {}
+        except ValueError as error:
+            raise PermissionMissingError(f"AWS_CONTAINER_CREDENTIALS_FULL_URI leads nowhere: {error}.") from error
 
 
 def parsed(document: bytes | bytearray) -> Credentials:
-    """Read the container endpoint's answer; raises ValueError or KeyError where it is something else."""
+    """Read the container endpoint's answer."""
     answer = json.loads(document)
     expires = answer.get("Expiration")
     return Credentials(answer["AccessKeyId"], answer["SecretAccessKey"], answer.get("Token"), _epoch(expires))

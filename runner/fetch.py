@@ -9,9 +9,9 @@ from functools import partial
 
 from runner.archive import ArchiveError
 from runner.aws import Aws, CallError, may_pass
-from runner.errors import CodeError, StoppedError
+from runner.errors import CodeError, StoppedError, UnavailableError
 from runner.function import Archive, Function, from_lambda, layer_archive
-from runner.retrying import Patience, retrying
+from runner.retrying import RetryBudget, retrying
 from runner.transport import Client, TransportError, Url
 from runner.unpack import unpack
 
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from runner.settings import FunctionName, Settings
     from runner.supervise import Happening
 
-_OK, _SERVER_ERROR = 200, 500
-_START_SECONDS = 60
-"""How long each call, and each download, is tried again before the handler has started."""
+_OK, _TOO_MANY_REQUESTS, _SERVER_ERROR = 200, 429, 500
+_LONGEST_DOWNLOAD_SECONDS = 480
+"""How long a download may be tried again: the address is good for 10 minutes, and a last try takes its time."""
 
 
 class CodeFetch(threading.Thread):
@@ -46,7 +46,7 @@ class CodeFetch(threading.Thread):
         self._happenings.put(("fetched", None))
 
     def finished(self) -> Function:
-        """Wait for the code to be in place. Raises CodeError, PermissionMissingError or StoppedError."""
+        """Wait for the code to be in place. Raises what `fetch` raises, or StoppedError."""
         while (kind := self._happenings.get()[0]) != "fetched":
             if kind == "terminate":
                 raise StoppedError("the task was told to stop (SIGTERM) before its handler began.")
@@ -58,27 +58,33 @@ class CodeFetch(threading.Thread):
 
 
 def fetch(aws: Aws, settings: Settings, name: FunctionName) -> Function:
-    """Fetch and unpack everything, and describe the function. Raises CodeError or PermissionMissingError."""
-    patience = Patience(_START_SECONDS)
-    answer = _asked(partial(aws.get_function, name.name, name.qualifier, patience), f"reading {name.arn}")
+    """Fetch and unpack everything, and describe the function.
+
+    Raises CodeError or PermissionMissingError where it cannot be had, UnavailableError where it could not be had for as
+    long as each call and each download was tried.
+    """
+    budget = RetryBudget(settings.patience_seconds)
+    answer = _asked(partial(aws.get_function, name.name, name.qualifier, budget), f"reading {name.arn}", budget)
     function = from_lambda(answer, name.arn)
     if function.code is not None:
-        _place(aws.client, function.code, settings.task_root)
+        _place(aws.client, function.code, settings.task_root, budget)
     for arn in function.layers:
-        answer = _asked(partial(aws.get_layer, arn, patience), f"reading layer {arn}")
-        _place(aws.client, layer_archive(answer, arn), settings.layer_root)
+        answer = _asked(partial(aws.get_layer, arn, budget), f"reading layer {arn}", budget)
+        _place(aws.client, layer_archive(answer, arn), settings.layer_root, budget)
     return function
 
 
-def _asked(call: Callable[[], dict[str, object]], doing: str) -> dict[str, object]:
+def _asked(call: Callable[[], dict[str, object]], doing: str, budget: RetryBudget) -> dict[str, object]:
     try:
         return call()
     except (CallError, TransportError) as error:
+        if may_pass(error):
+            raise UnavailableError(f"{doing} failed after {budget.seconds} s of trying: {error}.") from error
         raise CodeError(f"{doing} failed: {error}. Check that it still exists.") from error
 
 
-def _place(client: Client, archive: Archive, root: str) -> None:
-    data = _downloaded(client, archive)
+def _place(client: Client, archive: Archive, root: str, budget: RetryBudget) -> None:
+    data = _downloaded(client, archive, RetryBudget(min(budget.seconds, _LONGEST_DOWNLOAD_SECONDS)))
     try:
         unpack(memoryview(data), root)
     except ArchiveError as error:
@@ -90,13 +96,13 @@ def _place(client: Client, archive: Archive, root: str) -> None:
         ) from error
 
 
-def _downloaded(client: Client, archive: Archive) -> bytearray:
+def _downloaded(client: Client, archive: Archive, budget: RetryBudget) -> bytearray:
     """Return the archive's bytes, which are those that Lambda has the hash of."""
 
     def once() -> bytearray:
         hashed = hashlib.sha256()
         response = client.send(Url(archive.url), observe=hashed.update)
-        if response.status >= _SERVER_ERROR:
+        if response.status >= _SERVER_ERROR or response.status == _TOO_MANY_REQUESTS:
             raise TransportError(f"the store answered {response.status}")
         if response.status != _OK:
             raise CodeError(f"{archive.what} could not be downloaded: the store answered {response.status}.")
@@ -109,6 +115,10 @@ def _downloaded(client: Client, archive: Archive) -> bytearray:
         return response.body
 
     try:
-        return retrying(once, may_pass, Patience(_START_SECONDS))
-    except (TransportError, ValueError) as error:
+        return retrying(once, may_pass, budget)
+    except TransportError as error:
+        raise UnavailableError(
+            f"{archive.what} could not be downloaded after {budget.seconds} s of trying: {error}."
+        ) from error
+    except ValueError as error:
         raise CodeError(f"{archive.what} could not be downloaded: {error}.") from error

@@ -8,7 +8,7 @@ import time
 
 from overtime.ledger import task_requests
 from runner.aws import Aws, CallError, may_pass
-from runner.errors import LedgerUnavailableError, NotOursError
+from runner.errors import NotOursError, UnavailableError
 from runner.transport import TransportError
 
 TYPE_CHECKING = False
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
 
     from runner.outcome import Outcome
-    from runner.retrying import Patience
+    from runner.retrying import RetryBudget
     from runner.settings import Claim
 
     Answer = TypeVar("Answer")
@@ -28,10 +28,10 @@ _CONDITION = "ConditionalCheckFailedException"
 
 
 class TaskLedger:
-    """One task's hold on one run. Every method raises LedgerUnavailableError or PermissionMissingError."""
+    """One task's hold on one run. Every method raises UnavailableError or PermissionMissingError."""
 
-    def __init__(self, aws: Aws, claim: Claim, task_arn: str, patience: Patience) -> None:
-        self._aws, self._claim, self._task_arn, self._patience = aws, claim, task_arn, patience
+    def __init__(self, aws: Aws, claim: Claim, task_arn: str, budget: RetryBudget) -> None:
+        self._aws, self._claim, self._task_arn, self._budget = aws, claim, task_arn, budget
         self._claim_id = os.urandom(16).hex()
 
     def claim(self) -> None:
@@ -55,7 +55,7 @@ class TaskLedger:
         """Return the event's bytes as Lambda got them."""
         claim = self._claim
         return self._tried(
-            lambda: self._aws.get_object(claim.bucket, claim.key.event_object, self._patience), "reading the event"
+            lambda: self._aws.get_object(claim.bucket, claim.key.event_object, self._budget), "reading the event"
         )
 
     def finish(self, outcome: Outcome) -> None:
@@ -66,7 +66,7 @@ class TaskLedger:
         claim = self._claim
         self._tried(
             lambda: self._aws.put_object(
-                claim.bucket, claim.key.result_object(claim.attempt), outcome.result, self._patience
+                claim.bucket, claim.key.result_object(claim.attempt), outcome.result, self._budget
             ),
             "writing the result",
         )
@@ -95,7 +95,7 @@ class TaskLedger:
     def _update(self, request: Mapping[str, object], doing: str) -> Mapping[str, AttributeValueTypeDef] | None:
         """Send an UpdateItem; return the item that stood against it, None where the write was made."""
         try:
-            self._tried(lambda: self._aws.dynamodb("UpdateItem", request, self._patience), doing)
+            self._tried(lambda: self._aws.dynamodb("UpdateItem", request, self._budget), doing)
         except CallError as error:
             item = json.loads(error.body).get("Item")
             # The refusal brings the item that stood against it; where there is no such run, none.
@@ -109,10 +109,11 @@ class TaskLedger:
         except (CallError, TransportError) as error:
             if isinstance(error, CallError) and error.code == _CONDITION:
                 raise
-            tried = f" after {self._patience.seconds} s of trying" if may_pass(error) else ""
-            raise LedgerUnavailableError(
+            tried = f" after {self._budget.seconds} s of trying" if may_pass(error) else ""
+            raise UnavailableError(
                 f"{doing} run {self._claim.key} failed{tried}: {error}. "
-                "Check that the ledger's table and bucket exist and that the task's subnet reaches them."
+                "Check that the ledger's table and bucket exist and that the task's subnet reaches them.",
+                may_pass=may_pass(error),
             ) from error
 
 

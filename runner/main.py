@@ -17,7 +17,7 @@ from runner.fetch import CodeFetch
 from runner.handler import HandlerRun
 from runner.ledger import TaskLedger
 from runner.outcome import outcome_of_error
-from runner.retrying import Patience
+from runner.retrying import RetryBudget
 from runner.settings import Claim, FunctionName, Settings, read
 from runner.task import this_task
 
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from runner.supervise import Happening
-
-_INTERNAL = 70
 
 
 def main(environ: Mapping[str, str] | None = None) -> int:
@@ -52,18 +50,19 @@ def main(environ: Mapping[str, str] | None = None) -> int:
         import traceback  # noqa: PLC0415 -- not for the runs that go well
 
         traceback.print_exc()
-        return _INTERNAL
+        return RunnerError.exit_code
 
 
 def _from_ledger(
     settings: Settings, claim: Claim, name: FunctionName, run: HandlerRun, happenings: SimpleQueue[Happening]
 ) -> int:
     """Continue the invocation that the task was started for. The code is fetched meanwhile, but waits for the claim."""
-    credentials = CredentialSource(settings.environ)
+    budget = RetryBudget(settings.patience_seconds)
+    credentials = CredentialSource(settings.environ, budget)
     fetch = CodeFetch(_aws(settings, credentials), settings, name, happenings)
     fetch.start()
-    task = this_task(settings.environ)
-    ledger = TaskLedger(_aws(settings, credentials), claim, task.arn, Patience(settings.patience_seconds))
+    task = this_task(settings.environ, budget)
+    ledger = TaskLedger(_aws(settings, credentials), claim, task.arn, budget)
     ledger.claim()
     try:
         event = ledger.event()
@@ -76,7 +75,10 @@ def _from_ledger(
             context={},
         )
     except RunnerError as error:
-        ledger.finish(outcome_of_error(error, claim.key.request_id))
+        # The handler has not begun. What may pass is left to the next task: the run stays open, and by the exit code
+        # the watcher knows to launch it again.
+        if not error.may_pass:
+            ledger.finish(outcome_of_error(error, claim.key.request_id))
         raise
     except Exception as error:
         defect = RunnerError(f"a defect in the runner ended this run: {error!r}. The task's log says more.")
@@ -90,7 +92,7 @@ def _by_hand(settings: Settings, run: HandlerRun, happenings: SimpleQueue[Happen
     """Run the handler on the event from the environment. No call to AWS, unless the code is to be fetched."""
     fetched = None
     if settings.function is not None:
-        credentials = CredentialSource(settings.environ)
+        credentials = CredentialSource(settings.environ, RetryBudget(settings.patience_seconds))
         fetch = CodeFetch(_aws(settings, credentials), settings, settings.function, happenings)
         fetch.start()
         fetched = fetch.finished()

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import signal
 
+from overtime.ledger.exit_codes import ExitCode
 from overtime.ledger.model import RunState
-from runner.errors import HANDLER_FAILED, HANDLER_RETURNED, RunnerError, StoppedError
+from runner.errors import RunnerError, StoppedError
 from runner.runtime_api import LARGEST_RESULT
 
 TYPE_CHECKING = False
@@ -42,7 +43,7 @@ def outcome_of(ending: Ending, *, request_id: str, run_seconds: float, out_of_me
         )
         return _fault("Function.ResponseSizeTooLarge", text, request_id, prefix="")
     if answer.kind == "response":
-        return Outcome(RunState.SUCCEEDED, HANDLER_RETURNED, answer.body)
+        return Outcome(RunState.SUCCEEDED, ExitCode.HANDLER_RETURNED, answer.body)
     return _raised(answer.body, request_id)
 
 
@@ -72,7 +73,7 @@ def _raised(body: bytes, request_id: str) -> Outcome:
     if not document.get("requestId"):
         body = json.dumps({**document, "requestId": request_id}).encode()
     error = str(document.get("errorType") or "Unhandled"), str(document.get("errorMessage") or "")
-    return Outcome(RunState.FAILED, HANDLER_FAILED, body, error=error)
+    return Outcome(RunState.FAILED, ExitCode.HANDLER_FAILED, body, error=error)
 
 
 def _death(code: int, *, stopped: bool, out_of_memory: bool) -> tuple[str, str]:
@@ -94,4 +95,4 @@ def _fault(
 ) -> Outcome:
     message = (f"RequestId: {request_id} " if prefix is None else prefix) + text
     document = error_document(error_type, message, request_id)
-    return Outcome(state, HANDLER_FAILED, document, error=(error_type, message), log=True)
+    return Outcome(state, ExitCode.HANDLER_FAILED, document, error=(error_type, message), log=True)

@@ -16,8 +16,8 @@ _FIRST_PAUSE = 0.1
 _LONGEST_PAUSE = 15.0
 
 
-class Patience:
-    """How long to try, in seconds, and the clock that measures it."""
+class RetryBudget:
+    """How long each call is tried, in seconds, and the clock that measures it."""
 
     def __init__(
         self,
@@ -29,9 +29,9 @@ class Patience:
         self.seconds, self.sleep, self.clock = seconds, sleep, clock
 
 
-def retrying(act: Callable[[], Answer], may_pass: Callable[[Exception], bool], patience: Patience) -> Answer:
-    """Return what `act` returns; raise its error where that will not pass, or where the patience is used up."""
-    give_up = patience.clock() + patience.seconds
+def retrying(act: Callable[[], Answer], may_pass: Callable[[Exception], bool], budget: RetryBudget) -> Answer:
+    """Return what `act` returns; raise its error where that will not pass, or where the budget is used up."""
+    give_up = budget.clock() + budget.seconds
     pause = _FIRST_PAUSE
     while True:
         try:
@@ -39,7 +39,7 @@ def retrying(act: Callable[[], Answer], may_pass: Callable[[Exception], bool], p
         except Exception as error:
             # Half fixed, half drawn: tasks that failed together do not come back together.
             drawn = pause * (0.5 + int.from_bytes(os.urandom(2), "big") / 131_072)
-            if not may_pass(error) or patience.clock() + drawn > give_up:
+            if not may_pass(error) or budget.clock() + drawn > give_up:
                 raise
-            patience.sleep(drawn)
+            budget.sleep(drawn)
             pause = min(pause * 2, _LONGEST_PAUSE)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 
-from overtime.ledger.model import InvalidRunKeyError, RunKey
+from overtime.ledger.model import RUN_KEY_VARIABLE, TASK_ATTEMPT_VARIABLE, InvalidRunKeyError, RunKey
 from runner.errors import BadEnvironmentError
 
 TYPE_CHECKING = False
@@ -60,6 +61,11 @@ class Settings:
     event: bytes = b""
     handler: str | None = None
     result_file: str | None = None
+    max_runtime_seconds = LONGEST_RUNTIME_SECONDS
+    patience_seconds = 300
+    """How long a call that may pass is tried again: before the handler starts, and above all at the run's end."""
+    stop_seconds = 100
+    """How long the handler has after SIGTERM: less than the task's stop timeout, so that the end is recorded."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self.environ = environ
@@ -70,22 +76,18 @@ class Settings:
         self.layer_root = environ.get("OVERTIME_LAYER_ROOT") or "/opt"
         self.runtime_dir = environ.get("LAMBDA_RUNTIME_DIR") or "/var/runtime"
         self.context: dict[str, object] = {}
-        self.max_runtime_seconds = LONGEST_RUNTIME_SECONDS
-        self.patience_seconds = 300
-        """How long a call that may pass is tried again, at the run's end above all."""
-        self.stop_seconds = 100
-        """How long the handler has after SIGTERM: less than the task's stop timeout, so that the end is recorded."""
 
 
 def read(environ: Mapping[str, str]) -> Settings:
     """Check the environment. Raises BadEnvironmentError with a line for each fault."""
     settings = Settings(environ)
     faults: list[str] = []
-    settings.max_runtime_seconds = _number(
-        environ, "OVERTIME_MAX_RUNTIME_SECONDS", LONGEST_RUNTIME_SECONDS, range(1, LONGEST_RUNTIME_SECONDS + 1), faults
+    number = partial(_number, environ, faults)
+    settings.max_runtime_seconds = number(
+        "OVERTIME_MAX_RUNTIME_SECONDS", settings.max_runtime_seconds, range(1, LONGEST_RUNTIME_SECONDS + 1)
     )
-    settings.patience_seconds = _number(environ, "OVERTIME_PATIENCE_SECONDS", 300, range(86_401), faults)
-    settings.stop_seconds = _number(environ, "OVERTIME_STOP_SECONDS", 100, range(1, 121), faults)
+    settings.patience_seconds = number("OVERTIME_PATIENCE_SECONDS", settings.patience_seconds, range(86_401))
+    settings.stop_seconds = number("OVERTIME_STOP_SECONDS", settings.stop_seconds, range(1, 121))
     if arn := environ.get("OVERTIME_FUNCTION_ARN"):
         try:
             settings.function = FunctionName(arn)
@@ -117,8 +119,8 @@ def _by_hand(settings: Settings, environ: Mapping[str, str], faults: list[str]) 
         if not isinstance(context, dict) or set(context) - CONTEXT_FIELDS:
             faults.append(f"AWS_LAMBDA_FUNCTION_CONTEXT must be an object of {', '.join(sorted(CONTEXT_FIELDS))}")
         else:
-            faults += [f"AWS_LAMBDA_FUNCTION_CONTEXT: {fault}" for fault in _context_faults(context)]
-            settings.context = context
+            settings.context = {name: value for name, value in context.items() if value is not None}
+            faults += [f"AWS_LAMBDA_FUNCTION_CONTEXT: {fault}" for fault in _context_faults(settings.context)]
     folder, settings.handler = handler_path(environ.get("AWS_LAMBDA_HANDLER_PATH") or environ.get("_HANDLER") or "")
     settings.task_root = folder or settings.task_root
     if not settings.handler and settings.function is None:
@@ -133,7 +135,7 @@ def _context_faults(context: Mapping[str, object]) -> Iterator[str]:
         if name == "memory_limit_in_mb":
             if not str(value).isdecimal():
                 yield f"{name} must be a whole number of MB"
-        elif value is not None and not (isinstance(value, str) and value.isascii() and value.isprintable()):
+        elif not (isinstance(value, str) and value.isascii() and value.isprintable()):
             yield f"{name} must be a text of printable ASCII characters"
 
 
@@ -151,25 +153,25 @@ def handler_path(text: str) -> tuple[str | None, str | None]:
 
 
 def _from_ledger(settings: Settings, environ: Mapping[str, str], faults: list[str]) -> None:
-    names = ("OVERTIME_RUN_KEY", "OVERTIME_LEDGER_TABLE", "OVERTIME_LEDGER_BUCKET", "OVERTIME_FUNCTION_ARN")
+    names = (RUN_KEY_VARIABLE, "OVERTIME_LEDGER_TABLE", "OVERTIME_LEDGER_BUCKET", "OVERTIME_FUNCTION_ARN")
     missing = [name for name in names if not environ.get(name)]
     if missing:
         faults.append(
             f"{', '.join(missing)} missing: the task definition and RunTask's override set them; "
             "by hand, set AWS_LAMBDA_FUNCTION_EVENT instead"
         )
-    attempt = _number(environ, "OVERTIME_TASK_ATTEMPT", 1, range(1, 1_000_000), faults)
+    attempt = _number(environ, faults, TASK_ATTEMPT_VARIABLE, 1, range(1, 1_000_000))
     if not missing:
         try:
-            key = RunKey.parse(environ["OVERTIME_RUN_KEY"])
+            key = RunKey.parse(environ[RUN_KEY_VARIABLE])
         except InvalidRunKeyError as error:
-            faults.append(f"OVERTIME_RUN_KEY: {error}")
+            faults.append(f"{RUN_KEY_VARIABLE}: {error}")
         else:
             table, bucket = environ["OVERTIME_LEDGER_TABLE"], environ["OVERTIME_LEDGER_BUCKET"]
             settings.claim = Claim(key, attempt, table, bucket)
 
 
-def _number(environ: Mapping[str, str], name: str, default: int, allowed: range, faults: list[str]) -> int:
+def _number(environ: Mapping[str, str], faults: list[str], name: str, default: int, allowed: range) -> int:
     text = environ.get(name) or str(default)
     if text.isascii() and text.isdigit() and int(text) in allowed:
         return int(text)

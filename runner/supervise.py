@@ -12,12 +12,20 @@ from runner.runtime_api import Answer
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import TypeAlias
+    from typing import Literal, TypeAlias
 
-    Happening: TypeAlias = tuple[str, Answer | Exit | None]
+    Happening: TypeAlias = (
+        tuple[Literal["fetched", "begun", "idle", "terminate"], None]
+        | tuple[Literal["answer"], Answer]
+        | tuple[Literal["exit"], Exit]
+    )
+    """What threads and signals tell: the code is in place, the event was handed out, the runtime asked for another, the
+    task is to stop; the runtime's answer; the process's end."""
 
 KILL_SECONDS = 5.0
 """Between SIGTERM and SIGKILL at the end of the run time; Lambda itself gives none."""
+_KILL_AGAIN_SECONDS = 86_400
+"""After SIGKILL only the process's end is waited for, which a hanging disk can delay; so rarely is it sent again."""
 _SETTLE_SECONDS = 1.0
 """How long the runtime may take, after its answer, to ask for the next event."""
 
@@ -62,13 +70,13 @@ def supervise(
     while ending.exit is None and ending.answer is None:
         try:
             limit = give_up if kill is None else kill
-            kind, value = happenings.get(timeout=max(0.0, min(limit - clock(), 86_400)))
+            kind, value = happenings.get(timeout=max(0.0, limit - clock()))
         except Empty:
             if clock() < limit:
                 continue
             if kill is not None:
                 child.signal(signal.SIGKILL)
-                kill = give_up = clock() + 86_400
+                kill = clock() + _KILL_AGAIN_SECONDS
             else:
                 ending.timed_out = True
                 child.signal(signal.SIGTERM)

@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 import socket
 
-from runner.retrying import Patience, retrying
+from runner.errors import UnavailableError
+from runner.retrying import retrying
 from runner.transport import Client, TransportError, Url
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from runner.retrying import RetryBudget
+
 _OK = 200
-_PATIENCE_SECONDS = 20
 
 
 class Task:
@@ -28,8 +30,12 @@ class Task:
         return f"overtime/runner/{self.arn.rpartition('/')[2]}"
 
 
-def this_task(environ: Mapping[str, str]) -> Task:
-    """Ask ECS; outside of ECS, or where it does not answer, the container's host name is as unique."""
+def this_task(environ: Mapping[str, str], budget: RetryBudget) -> Task:
+    """Ask ECS; outside of ECS the container's host name is as unique. Raises UnavailableError.
+
+    A run is not claimed under a host name where ECS has a name for the task: the watcher knows tasks by ECS's names
+    only, and would take this one for another that it need not look after.
+    """
     address = environ.get("ECS_CONTAINER_METADATA_URI_V4")
     if not address:
         return Task(socket.gethostname())
@@ -39,12 +45,17 @@ def this_task(environ: Mapping[str, str]) -> Task:
         response = client.send(Url(f"{address}/task"))
         if response.status != _OK:
             raise TransportError(f"{address}/task answered {response.status}")
-        document = json.loads(response.body)
-        return Task(document["TaskARN"], document.get("Limits", {}).get("Memory"))
+        try:
+            document = json.loads(response.body)
+            return Task(document["TaskARN"], document.get("Limits", {}).get("Memory"))
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise TransportError(f"{address}/task names no task: {error!r}") from error
 
     try:
-        return retrying(once, lambda error: isinstance(error, TransportError), Patience(_PATIENCE_SECONDS))
-    except (TransportError, ValueError, KeyError):
-        return Task(socket.gethostname())
+        return retrying(once, lambda error: isinstance(error, TransportError), budget)
+    except TransportError as error:
+        raise UnavailableError(
+            f"ECS did not say within {budget.seconds} s which task this is, so its run was not claimed: {error}."
+        ) from error
     finally:
         client.close()

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import BotoCoreError, ClientError
 
 from lambdas.dispatcher.config import Capacity
+from overtime.ledger.model import RUN_KEY_VARIABLE, TASK_ATTEMPT_VARIABLE
 
 if TYPE_CHECKING:
     from mypy_boto3_ecs import ECSClient
@@ -89,8 +90,8 @@ class LaunchPlan:
                     {
                         "name": self.container_name,
                         "environment": [
-                            {"name": "OVERTIME_RUN_KEY", "value": str(self.key)},
-                            {"name": "OVERTIME_TASK_ATTEMPT", "value": str(self.attempt)},
+                            {"name": RUN_KEY_VARIABLE, "value": str(self.key)},
+                            {"name": TASK_ATTEMPT_VARIABLE, "value": str(self.attempt)},
                         ],
                     }
                 ]

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError, ReadTimeoutError
 
 from bench.runner.standin import FUNCTION_ARN, LostAnswer, StandIn
+from overtime.ledger.exit_codes import ExitCode
 from tests.faults.place import Place
 from tests.faults.wire import Mode, Wire
 from tests.unit.watcher.world import Crash
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[2]
 _AT_MOST_SECONDS = 60
+_BUSY = "/busy"
+"""How the paths begin of the calls of a task for which Lambda is too busy."""
+_THROTTLED = 429, b'{"Type":"User","message":"Rate exceeded","Code":"TooManyRequestsException"}'
 _SIGKILL = 137
 
 
@@ -49,10 +53,16 @@ class Aws(StandIn):
 
     def answer(self, method: str, target: str, headers: Mapping[str, str], body: bytes) -> tuple[int, bytes]:
         """Answer one request, unless the wire says otherwise."""
-        name = self._name(method, target, headers)
+        busy, path = target.startswith(_BUSY), target.removeprefix(_BUSY)
+        name = self._name(method, path, headers)
         answers: list[tuple[int, bytes]] = []
+
+        def answer() -> None:
+            throttled = busy and name == "lambda:GetFunction"
+            answers.append(_THROTTLED if throttled else super(Aws, self).answer(method, path, headers, body))
+
         try:
-            self.wire.carry(name, lambda: answers.append(super(Aws, self).answer(method, target, headers, body)))
+            self.wire.carry(name, answer)
         except Crash:
             self.victim.kill()
             raise LostAnswer from None
@@ -111,12 +121,17 @@ class Victim:
 
 
 class RunnerPlace(Place):
-    """A place whose tasks are processes; a context manager."""
+    """A place whose tasks are processes; a context manager.
 
-    def __init__(self, dynamodb: DynamoDBClient, s3: S3Client, *, name: str, raises: bool) -> None:
+    `busy` is for tasks of the first attempt: Lambda throttles them, and they try nothing twice.
+    """
+
+    def __init__(
+        self, dynamodb: DynamoDBClient, s3: S3Client, *, name: str, raises: bool = False, busy: bool = False
+    ) -> None:
         super().__init__(dynamodb, s3, name=name)
         self.now = time.time()  # the runner's own clock, which nobody can set
-        self.raises = raises
+        self.raises, self.busy = raises, busy
         self._folder = tempfile.TemporaryDirectory()
         self._trace = Path(self._folder.name, "trace")
         self._trace.touch()
@@ -147,7 +162,8 @@ class RunnerPlace(Place):
             if wire is not None and wire.mode in {Mode.DUPLICATE, Mode.FROZEN}:
                 assert wire.over.wait(_AT_MOST_SECONDS), f"the call never came: {wire.call}"
         code = _SIGKILL if process.returncode < 0 else process.returncode
-        assert code in {0, 1, 2, _SIGKILL}, output.decode()
+        expected = {0, 1, 2, _SIGKILL} | ({ExitCode.UNAVAILABLE} if self.busy else set())
+        assert code in expected, output.decode()
         self._count()
         self.cluster.stop(arn, "EssentialContainerExited", "Essential container in task exited", "", code)
 
@@ -167,6 +183,7 @@ class RunnerPlace(Place):
 
     def _started(self, arn: str, folder: Path) -> subprocess.Popen[bytes]:
         key, attempt = self.about(arn)
+        busy = self.busy and attempt == 1
         for name in ("task", "opt", "runtime"):
             (folder / name).mkdir()
         address = f"{self.aws.url}/metadata/task/{base64.urlsafe_b64encode(arn.encode()).decode()}"
@@ -178,9 +195,9 @@ class RunnerPlace(Place):
                 "LAMBDA_TASK_ROOT": str(folder / "task"),
                 "LAMBDA_RUNTIME_DIR": str(folder / "runtime"),
                 "OVERTIME_LAYER_ROOT": str(folder / "opt"),
-                "OVERTIME_PATIENCE_SECONDS": "20",
+                "OVERTIME_PATIENCE_SECONDS": "0" if busy else "20",
                 "AWS_CONTAINER_CREDENTIALS_FULL_URI": f"{self.aws.url}/credentials",
-                "AWS_ENDPOINT_URL": self.aws.url,
+                "AWS_ENDPOINT_URL": self.aws.url + (_BUSY if busy else ""),
                 "AWS_REGION": "eu-west-1",
                 "ECS_CONTAINER_METADATA_URI_V4": address,
                 "OVERTIME_FUNCTION_ARN": FUNCTION_ARN,

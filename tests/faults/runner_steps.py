@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tests.faults.place import Place
     from tests.faults.wire import Call
 
-_CALLS = ("ecs", "lambda", "code", "dynamodb", "s3")
+_CALLS = frozenset({"ecs", "lambda", "code", "dynamodb", "s3"})
 _KILLED = {Mode.BEFORE, Mode.AFTER, Mode.LATE}
 _CLAIM, _EVENT, _RESULT, _FINISH = (
     ("dynamodb:UpdateItem", 1),
@@ -58,21 +58,39 @@ def _end(call: Call, mode: Mode, place: Place, *, raises: bool) -> End:
         return End(own, 1, ({1: 1},), told)
     if (call, mode) == (_FINISH, Mode.AFTER):
         return End(own, 1, ({1: 1},), told)
+    if not _was_claimed(call, mode, place):
+        return End(own, 2, ({2: 1},), told)
+    return End(RunState.FAILED, 1, ({1: 1},) if ran else ({},), FAILURE)
+
+
+def _end_of_a_throttled_one(call: Call, mode: Mode, place: Place) -> End:
+    """Say how a run must end whose first task gives up before its handler has begun, with nothing closed.
+
+    | the first task | the run |
+    |---|---|
+    | is killed and has claimed | is failed: by SIGKILL alone nobody can tell that the handler had not begun |
+    | else | is relaunched, and its next attempt runs the handler: also where it was claimed, or has a twin |
+    """
+    if mode in _KILLED and _was_claimed(call, mode, place):
+        return End(RunState.FAILED, 1, ({},), FAILURE)
+    return End(RunState.SUCCEEDED, 2, ({2: 1},), SUCCESS)
+
+
+def _was_claimed(call: Call, mode: Mode, place: Place) -> bool:
+    """Ask the ledger whether the first task, which was killed at this call, had claimed the run."""
     unclaimed = call == ("ecs:metadata", 1) or (call == _CLAIM and mode is not Mode.AFTER)
     claimed = call in {_CLAIM, _EVENT, _RESULT, _FINISH} and not unclaimed
     history = place.run(place.keys[0]).history
     was_claimed = any((step.state, step.attempt) == (RunState.RUNNING, 1) for step in history)
     assert was_claimed or not claimed
-    if unclaimed or not was_claimed:
-        return End(own, 2, ({2: 1},), told)
-    return End(RunState.FAILED, 1, ({1: 1},) if ran else ({},), FAILURE)
+    return was_claimed and not unclaimed
 
 
 def _of(name: str, *, raises: bool) -> Step:
     return Step(
         part="runner",
         name=name,
-        services=frozenset(_CALLS),
+        services=_CALLS,
         prepare=_task,
         end=partial(_end, raises=raises),
         open=lambda dynamodb, s3, name: RunnerPlace(dynamodb, s3, name=name, raises=raises),
@@ -80,4 +98,14 @@ def _of(name: str, *, raises: bool) -> Step:
     )
 
 
-RUNNER = (_of("a handler returns", raises=False), _of("a handler raises", raises=True))
+_THROTTLED = Step(
+    part="runner",
+    name="Lambda has no time for the first task",
+    services=_CALLS - {"code"},
+    prepare=_task,
+    end=_end_of_a_throttled_one,
+    open=lambda dynamodb, s3, name: RunnerPlace(dynamodb, s3, name=name, busy=True),
+    tokens=2,
+)
+
+RUNNER = (_of("a handler returns", raises=False), _of("a handler raises", raises=True), _THROTTLED)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 
+import botocore
 import pytest
 
-from runner.aws import Aws, CallError, error_of, may_pass
+from runner.aws import Aws, CallError, dns_suffix, error_of, may_pass
 from runner.credentials import CredentialSource
+from runner.retrying import RetryBudget
 from runner.transport import Response, TransportError
 
 
@@ -18,7 +22,8 @@ def response(status: int, body: bytes, **headers: str) -> Response:
 
 def address(bucket: str, region: str, endpoint: str | None = None) -> tuple[str, str]:
     """Return the host and the path to which an object's request goes."""
-    url, path = Aws(region=region, endpoint=endpoint, credentials=CredentialSource({}))._object(bucket, "a/ü b.json")
+    aws = Aws(region=region, endpoint=endpoint, credentials=CredentialSource({}, RetryBudget(0)))
+    url, path = aws._object(bucket, "a/ü b.json")
     return f"{url.scheme}://{url.host}", path
 
 
@@ -28,11 +33,26 @@ def address(bucket: str, region: str, endpoint: str | None = None) -> tuple[str,
         ("b", "eu-west-1", None, ("https://b.s3.eu-west-1.amazonaws.com", "/a/%C3%BC%20b.json")),
         ("b.c", "eu-west-1", None, ("https://s3.eu-west-1.amazonaws.com", "/b.c/a/%C3%BC%20b.json")),
         ("b", "cn-north-1", None, ("https://b.s3.cn-north-1.amazonaws.com.cn", "/a/%C3%BC%20b.json")),
+        ("b", "eusc-de-east-1", None, ("https://b.s3.eusc-de-east-1.amazonaws.eu", "/a/%C3%BC%20b.json")),
         ("b", "eu-west-1", "http://localhost:4566", ("http://localhost:4566", "/b/a/%C3%BC%20b.json")),
     ],
 )
 def test_where_an_object_is(bucket: str, region: str, endpoint: str | None, expected: tuple[str, str]) -> None:
     assert address(bucket, region, endpoint) == expected
+
+
+def test_every_partition_of_aws_has_its_own_names() -> None:
+    """Of every region that the SDK knows, and of those that it would take for one of the partition's."""
+    data = json.loads((Path(botocore.__file__).parent / "data" / "partitions.json").read_bytes())
+    seen = set()
+    for partition in data["partitions"]:
+        suffix, of_region = partition["outputs"]["dnsSuffix"], re.compile(partition["regionRegex"])
+        known = [region for region in partition["regions"] if not region.endswith("-global")]
+        for region in [*known, *(region.replace("-1", "-7") for region in known)]:
+            assert of_region.match(region), region
+            assert (region, dns_suffix(region)) == (region, suffix)
+            seen.add(suffix)
+    assert {"amazonaws.com", "amazonaws.com.cn", "amazonaws.eu", "c2s.ic.gov"} < seen
 
 
 @pytest.mark.parametrize(
@@ -57,6 +77,7 @@ def test_an_errors_code_and_text_in_each_protocol(answer: Response, expected: tu
         (400, "ThrottlingException", True),
         (400, "ProvisionedThroughputExceededException", True),
         (429, "TooManyRequestsException", True),
+        (429, "", True),
         (400, "ExpiredTokenException", True),
         (400, "ValidationException", False),
         (403, "AccessDenied", False),

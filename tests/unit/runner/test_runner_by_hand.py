@@ -56,6 +56,11 @@ def test_the_context_comes_from_its_variable(task: Task) -> None:
     assert seen["identity"] == {"cognito_identity_id": "me", "cognito_identity_pool_id": "pool"}
 
 
+def test_a_name_that_is_null_is_no_name(task: Task) -> None:
+    ended = task.by_hand("1", "seen.handler", AWS_LAMBDA_FUNCTION_CONTEXT='{"function_name": null}')
+    assert json.loads(ended.output)["context"]["function_name"] == "by-hand"
+
+
 def test_what_is_set_by_hand_is_for_the_handler(task: Task) -> None:
     assert task.by_hand("1", "at_import.handler", GREETING="hello").output == '"hello"\n'
 

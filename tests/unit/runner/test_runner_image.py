@@ -52,7 +52,7 @@ def test_the_build_sees_what_it_copies_and_nothing_else() -> None:
     }
     assert set(context_files(ROOT)) == copied
     assert {name for name in copied if name.startswith("overtime/ledger/")} == {
-        f"overtime/ledger/{name}.py" for name in ("__init__", "expressions", "model", "task_requests")
+        f"overtime/ledger/{name}.py" for name in ("__init__", "exit_codes", "expressions", "model", "task_requests")
     }
 
 

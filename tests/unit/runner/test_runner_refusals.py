@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 DENIED = 400, b'{"__type":"AccessDeniedException","Message":"not authorized"}'
 BUSY = 500, b'{"__type":"InternalServerError"}'
+THROTTLED = 429, b'{"Type":"User","message":"Rate exceeded","Code":"TooManyRequestsException"}'
 
 
 def only_line(ended: Ended) -> str:
@@ -73,7 +74,7 @@ def test_a_function_that_is_an_image(task: Task) -> None:
 
 def test_a_download_that_breaks_down_once_is_made_again(task: Task) -> None:
     task.standin.faults["code:download"] = [(503, b"SlowDown")]
-    assert task.run("app.handler", 1).code == 0
+    assert task.run("app.handler", 1, OVERTIME_PATIENCE_SECONDS="5").code == 0
 
 
 def test_a_download_that_is_refused(task: Task) -> None:
@@ -199,8 +200,46 @@ def test_an_event_that_is_gone(task: Task) -> None:
     task.standin.add_run(b"1")
     del task.standin.objects[f"{BUCKET}/events/{FUNCTION}/{REQUEST_ID}.json"]
     ended = task.ended(task.start())
-    assert (ended.code, ended.state, ended.error["errorType"]) == (67, "failed", "Overtime.LedgerUnavailable")
+    assert (ended.code, ended.state, ended.error["errorType"]) == (67, "failed", "Overtime.Unavailable")
     assert "reading the event" in only_line(ended)
+
+
+@pytest.mark.parametrize(
+    ("call", "fault", "doing"),
+    [
+        ("lambda:GetFunction", THROTTLED, f"reading {FUNCTION_ARN} failed after 0 s of trying: "),
+        ("lambda:GetLayerVersion", THROTTLED, "layer:lower:1 failed after 0 s of trying: "),
+        ("code:download", (503, b"SlowDown"), "the function's code could not be downloaded after 0 s of trying: "),
+        ("s3:GetObject", (503, b"<Error><Code>SlowDown</Code></Error>"), "failed after 0 s of trying: s3:GetObject"),
+    ],
+)
+def test_what_may_pass_leaves_the_run_open_for_the_next_task(
+    task: Task, call: str, fault: tuple[int, bytes], doing: str
+) -> None:
+    """The handler has not begun, so the runner does not close its run; the watcher launches another by exit code 67."""
+    task.deploy("app.handler", layers={"lower": zipped(HANDLERS / "layers" / "lower")})
+    task.standin.faults[call] = [fault] * 100
+    ended = task.run()
+    assert (ended.code, ended.state, ended.standin.result) == (67, "running", None)
+    assert doing in only_line(ended)
+    assert "START" not in ended.output
+
+
+@pytest.mark.parametrize(
+    ("call", "fault"), [("lambda:GetFunction", THROTTLED), ("code:download", (429, b"")), ("s3:GetObject", BUSY)]
+)
+def test_what_the_handler_needs_is_asked_for_again_for_as_long_as_the_task_is_patient(
+    task: Task, call: str, fault: tuple[int, bytes]
+) -> None:
+    task.standin.faults[call] = [fault] * 3
+    assert task.run("app.handler", 1, OVERTIME_PATIENCE_SECONDS="20").code == 0
+
+
+def test_a_token_that_stays_expired_is_no_missing_permission(task: Task) -> None:
+    """Lambda says 403 of it; the next task has another token."""
+    task.standin.faults["lambda:GetFunction"] = [(403, b'{"Code":"ExpiredTokenException"}')]
+    ended = task.run("app.handler")
+    assert (ended.code, ended.state) == (67, "running")
 
 
 def test_an_environment_that_says_nothing(task: Task) -> None:
@@ -219,6 +258,17 @@ def test_the_credentials_of_the_tasks_role_are_used(task: Task) -> None:
     assert (ended.code, "ecs:credentials" in ended.standin.calls) == (0, True)
 
 
+def test_credentials_that_cannot_be_had_leave_the_run_unclaimed(task: Task) -> None:
+    task.standin.faults["ecs:credentials"] = [(503, b"")] * 100
+    ended = task.run(
+        "app.handler",
+        AWS_ACCESS_KEY_ID="",
+        AWS_CONTAINER_CREDENTIALS_FULL_URI=f"{task.standin.url}/credentials",
+    )
+    assert (ended.code, ended.state) == (67, "launching")
+    assert "the task role's credentials could not be had from the container's endpoint" in only_line(ended)
+
+
 def test_no_credentials_at_all(task: Task) -> None:
     ended = task.run("app.handler", 1, AWS_ACCESS_KEY_ID="")
     assert ended.code == 66
@@ -227,6 +277,28 @@ def test_no_credentials_at_all(task: Task) -> None:
 
 def test_the_claim_names_the_task_that_ecs_says_this_is(task: Task) -> None:
     assert task.run("app.handler").standin.run["task_arn"] == {"S": TASK_ARN}
+
+
+@pytest.mark.parametrize("answer", [(500, b""), (200, b"not JSON"), (200, b"{}"), (200, b"[]")])
+def test_a_task_whose_name_ecs_does_not_tell_claims_nothing(task: Task, answer: tuple[int, bytes]) -> None:
+    """Under any other name the watcher would take it for another run's task, and never hear of its end."""
+    task.standin.faults["ecs:metadata"] = [answer] * 100
+    ended = task.run("app.handler")
+    assert (ended.code, ended.state, "task_arn" in ended.standin.run) == (67, "launching", False)
+    assert "dynamodb:UpdateItem" not in ended.standin.calls
+    assert "ECS did not say within 0 s which task this is, so its run was not claimed" in only_line(ended)
+
+
+def test_ecs_is_asked_again_which_task_this_is(task: Task) -> None:
+    task.standin.faults["ecs:metadata"] = [(500, b""), (429, b"")]
+    ended = task.run("app.handler", OVERTIME_PATIENCE_SECONDS="20")
+    assert (ended.code, ended.standin.run["task_arn"]) == (0, {"S": TASK_ARN})
+
+
+def test_outside_of_ecs_the_claim_names_the_host(task: Task) -> None:
+    """By hand there is no ECS to ask, and no watcher that looks for the task."""
+    ended = task.run("app.handler", ECS_CONTAINER_METADATA_URI_V4="")
+    assert (ended.code, ended.standin.run["task_arn"]) == (0, {"S": socket.gethostname()})
 
 
 @pytest.mark.parametrize("handler", ["app.handler", "behaviours.raises", "behaviours.exits", "at_import.handler"])

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.retrying import Patience, retrying
+from runner.retrying import RetryBudget, retrying
 
 
 class Clock:
@@ -21,9 +21,9 @@ class Clock:
         self.sleeps.append(seconds)
         self.now += seconds
 
-    def patience(self, seconds: float) -> Patience:
-        """Give a patience that this clock measures."""
-        return Patience(seconds, sleep=self.sleep, clock=lambda: self.now)
+    def budget(self, seconds: float) -> RetryBudget:
+        """Give a budget that this clock measures."""
+        return RetryBudget(seconds, sleep=self.sleep, clock=lambda: self.now)
 
 
 def failing(times: int, error: Exception) -> tuple[list[int], object]:
@@ -39,12 +39,12 @@ def failing(times: int, error: Exception) -> tuple[list[int], object]:
 
 
 @given(st.floats(0, 3600))
-def test_it_never_waits_longer_than_it_is_patient(seconds: float) -> None:
+def test_it_never_waits_longer_than_its_budget(seconds: float) -> None:
     clock = Clock()
     _, act = failing(1_000_000, OSError("down"))
     assert callable(act)
     with pytest.raises(OSError, match="down"):
-        retrying(act, lambda _: True, clock.patience(seconds))
+        retrying(act, lambda _: True, clock.budget(seconds))
     assert clock.now <= seconds
 
 
@@ -53,7 +53,7 @@ def test_it_returns_what_the_first_success_returns(failures: int) -> None:
     clock = Clock()
     calls, act = failing(failures, OSError("down"))
     assert callable(act)
-    assert (retrying(act, lambda _: True, clock.patience(3600)), len(calls)) == ("done", failures + 1)
+    assert (retrying(act, lambda _: True, clock.budget(3600)), len(calls)) == ("done", failures + 1)
 
 
 def test_what_will_not_pass_is_not_tried_again() -> None:
@@ -61,7 +61,7 @@ def test_what_will_not_pass_is_not_tried_again() -> None:
     calls, act = failing(1, ValueError("wrong"))
     assert callable(act)
     with pytest.raises(ValueError, match="wrong"):
-        retrying(act, lambda error: isinstance(error, OSError), clock.patience(3600))
+        retrying(act, lambda error: isinstance(error, OSError), clock.budget(3600))
     assert (len(calls), clock.sleeps) == (1, [])
 
 
@@ -69,6 +69,6 @@ def test_pauses_grow_and_stay_below_a_quarter_of_a_minute() -> None:
     clock = Clock()
     _, act = failing(30, OSError("down"))
     assert callable(act)
-    retrying(act, lambda _: True, clock.patience(3600))
+    retrying(act, lambda _: True, clock.budget(3600))
     assert all(0.05 * 2**n <= pause <= 0.1 * 2**n for n, pause in enumerate(clock.sleeps[:7]))
     assert max(clock.sleeps) <= 15

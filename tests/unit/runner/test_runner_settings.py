@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from contextlib import suppress
 
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runner.errors import BadEnvironmentError
-from runner.settings import LONGEST_RUNTIME_SECONDS, FunctionName, handler_path, read
+from runner.settings import CONTEXT_FIELDS, LONGEST_RUNTIME_SECONDS, FunctionName, handler_path, read
 
 ARN = "arn:aws:lambda:eu-west-1:123456789012:function:report"
 TASK = {
@@ -34,6 +35,13 @@ def test_the_region_is_the_functions_where_no_other_is_set() -> None:
 
 def test_there_is_a_limit_of_14_days_where_none_is_set() -> None:
     assert read(TASK).max_runtime_seconds == LONGEST_RUNTIME_SECONDS == 14 * 86_400
+
+
+def test_what_is_not_set_has_its_default() -> None:
+    """The default is said in one place, so a setting that is read and one that is not read agree."""
+    settings = read(TASK)
+    assert (settings.patience_seconds, settings.stop_seconds) == (300, 100)
+    assert read({**TASK, "OVERTIME_PATIENCE_SECONDS": "7"}).patience_seconds == 7
 
 
 @pytest.mark.parametrize(
@@ -73,6 +81,12 @@ def test_an_event_by_hand_is_kept_byte_for_byte() -> None:
     event = '{"a" : 1.0,\n "ü": "\\u00fc"}'
     settings = read({"AWS_LAMBDA_FUNCTION_EVENT": event, "AWS_LAMBDA_HANDLER_PATH": "app.handler"})
     assert (settings.event, settings.claim) == (event.encode(), None)
+
+
+@pytest.mark.parametrize("name", sorted(CONTEXT_FIELDS))
+def test_null_in_a_context_by_hand_is_as_if_it_were_not_there(name: str) -> None:
+    by_hand = {"AWS_LAMBDA_FUNCTION_EVENT": "1", "AWS_LAMBDA_HANDLER_PATH": "app.handler"}
+    assert read({**by_hand, "AWS_LAMBDA_FUNCTION_CONTEXT": json.dumps({name: None})}).context == {}
 
 
 @pytest.mark.parametrize(
