@@ -12,7 +12,7 @@ from pulumi import automation
 
 from overtime.automation import failures
 from overtime.automation.engine import Engine, workspace
-from overtime.automation.events import Discretion
+from overtime.automation.events import Redactor
 from overtime.automation.listener import Listener
 from overtime.automation.program import Program
 from overtime.errors import OvertimeError
@@ -108,7 +108,7 @@ class Deployment:
         *,
         create: bool = False,
     ) -> Result:
-        listener = Listener(on_event, Discretion(self._secrets()))
+        listener = Listener(on_event, Redactor(self._secrets()))
         with self._selected(action, listener, create=create) as stack:
             work(stack, listener.hear)
         return listener.result()

@@ -68,7 +68,7 @@ OnEvent = Callable[[Event], object]
 """Takes events, one at a time, in a thread that is not the caller's."""
 
 
-class Discretion:
+class Redactor:
     """Withholds the values it knows from any text."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
@@ -76,7 +76,7 @@ class Discretion:
         # Longest first: one secret may be part of another.
         self._secrets = sorted((form for form in forms if len(form) >= _SHORTEST_SECRET), key=len, reverse=True)
 
-    def of(self, text: str) -> str:
+    def redacted(self, text: str) -> str:
         """Give a text without markup and without secrets."""
         text = _MARKUP.sub("", text).strip()
         for secret in self._secrets:
@@ -84,7 +84,7 @@ class Discretion:
         return text
 
 
-def translate(event: EngineEvent, discretion: Discretion) -> Event | None:
+def translate(event: EngineEvent, redactor: Redactor) -> Event | None:
     """Give an engine's event in our words; `None` for those that say nothing to people."""
     if event.resource_pre_event:
         return _step(event.resource_pre_event.metadata, "started")
@@ -93,7 +93,7 @@ def translate(event: EngineEvent, discretion: Discretion) -> Event | None:
     if event.res_op_failed_event:
         return _step(event.res_op_failed_event.metadata, "failed")
     if event.diagnostic_event:
-        return _diagnostic(event.diagnostic_event, discretion)
+        return _diagnostic(event.diagnostic_event, redactor)
     return None
 
 
@@ -108,8 +108,8 @@ def _step(step: StepEventMetadata, status: Status) -> ResourceStep:
     )
 
 
-def _diagnostic(event: DiagnosticEvent, discretion: Discretion) -> Diagnostic | None:
-    text = discretion.of(event.message)
+def _diagnostic(event: DiagnosticEvent, redactor: Redactor) -> Diagnostic | None:
+    text = redactor.redacted(event.message)
     if not text or event.severity == "debug":  # the library's own trace of every call
         return None
     return Diagnostic(

@@ -19,7 +19,7 @@ _STDERR = "\n stderr: "
 def error_of(error: automation.CommandError, listener: Listener, *, stack: str, action: str) -> DeploymentError:
     """Give the error for a command that failed."""
     # The class keeps what the program printed as text only.
-    stderr = listener.discretion.of(str(error).rpartition(_STDERR)[2])
+    stderr = listener.redactor.redacted(str(error).rpartition(_STDERR)[2])
     diagnostics = _each_once(listener.errors)
     kind, advice = DeploymentError, "Fix what it says and run it again: what was done so far is in the state."
     match error:

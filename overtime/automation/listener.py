@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from overtime.automation.events import Diagnostic, Discretion, OnEvent, translate
+from overtime.automation.events import Diagnostic, OnEvent, Redactor, translate
 from overtime.automation.results import Result
 
 if TYPE_CHECKING:
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 class Listener:
     """One operation's ear."""
 
-    def __init__(self, on_event: OnEvent | None, discretion: Discretion) -> None:
-        self.discretion = discretion
+    def __init__(self, on_event: OnEvent | None, redactor: Redactor) -> None:
+        self.redactor = redactor
         self.errors: list[Diagnostic] = []
         self._on_event = on_event
         self._callback_error: Exception | None = None
@@ -28,7 +28,7 @@ class Listener:
             changes = event.summary_event.resource_changes
             self._changes = {str(getattr(key, "value", key)): count for key, count in changes.items()}
             self._seconds = event.summary_event.duration_seconds
-        said = translate(event, self.discretion)
+        said = translate(event, self.redactor)
         if isinstance(said, Diagnostic) and said.severity == "error":
             self.errors.append(said)
         if said and self._on_event and not self._callback_error:

@@ -24,7 +24,7 @@ from overtime.automation import (
     SettingsError,
     StackNotFoundError,
 )
-from overtime.automation.events import Discretion
+from overtime.automation.events import Redactor
 from overtime.automation.failures import error_of
 from overtime.automation.listener import Listener
 from overtime.settings import Function, Settings
@@ -41,7 +41,7 @@ def root(tmp_path: Path) -> Path:
 
 
 def failure(stderr: str, errors: tuple[str, ...] = (), secrets: tuple[str, ...] = ()) -> DeploymentError:
-    listener = Listener(None, Discretion(secrets))
+    listener = Listener(None, Redactor(secrets))
     for text in errors:
         said = {"message": text, "severity": "error"}
         listener.hear(EngineEvent.from_json({"sequence": 1, "timestamp": 1, "diagnosticEvent": said}))

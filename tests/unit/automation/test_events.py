@@ -9,7 +9,7 @@ import pytest
 from pulumi.automation import EngineEvent
 
 from overtime.automation import WITHHELD, Diagnostic, ResourceStep
-from overtime.automation.events import Discretion, translate
+from overtime.automation.events import Redactor, translate
 from overtime.automation.listener import Listener
 
 URN = "urn:pulumi:dev::overtime::overtime:index:PrimaryFunction$aws:lambda/function:Function::report-function"
@@ -22,7 +22,7 @@ STEP = {
     "old": {"inputs": {"environment": {"variables": {"TOKEN": "t0ps3cret"}}}},
     "new": {"inputs": {"environment": {"variables": {"TOKEN": "t0ps3cret"}}}, "outputs": {"arn": "arn:aws:x"}},
 }
-SILENT = Discretion([])
+SILENT = Redactor([])
 
 
 def event(**kind: Any) -> EngineEvent:
@@ -87,7 +87,7 @@ def test_silence(silent: EngineEvent) -> None:
 @pytest.mark.parametrize("secret", ["t0ps3cret", 'with "quotes" in it', "two\nlines"])
 def test_secrets_in_texts(secret: str) -> None:
     """A variable's value that a provider quotes, plainly or as JSON, is withheld from the text."""
-    said = translate(diagnostic(f"refused: {secret}! sent: {json.dumps({'TOKEN': secret})}"), Discretion([secret]))
+    said = translate(diagnostic(f"refused: {secret}! sent: {json.dumps({'TOKEN': secret})}"), Redactor([secret]))
 
     assert isinstance(said, Diagnostic)
     assert said.text == f'refused: {WITHHELD}! sent: {{"TOKEN": "{WITHHELD}"}}'
@@ -95,12 +95,12 @@ def test_secrets_in_texts(secret: str) -> None:
 
 def test_secrets_within_secrets() -> None:
     """Of two secrets of which one is part of the other, nothing is left over."""
-    assert Discretion(["s3cret", "s3cret-and-more"]).of("a s3cret-and-more b s3cret") == "a [secret] b [secret]"
+    assert Redactor(["s3cret", "s3cret-and-more"]).redacted("a s3cret-and-more b s3cret") == "a [secret] b [secret]"
 
 
 def test_flags_are_no_secrets() -> None:
     """Values such as `1` or `true` stay readable: to replace them would garble every text and hide nothing."""
-    assert Discretion(["1", "true", "8080", ""]).of("1 is not true on 8080") == "1 is not true on 8080"
+    assert Redactor(["1", "true", "8080", ""]).redacted("1 is not true on 8080") == "1 is not true on 8080"
 
 
 def test_result() -> None:
