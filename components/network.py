@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from ipaddress import IPv4Network
 from typing import TYPE_CHECKING
 
 import pulumi
 import pulumi_aws as aws
 import pulumi_awsx as awsx
 
+from overtime.errors import OvertimeError
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from overtime import settings
+
+_ZONE_BITS = 3
+"""A zone has an eighth of the VPC however many there are: one more leaves the subnets of the others where they are."""
+_WITHOUT_FARGATE = ("apne1-az3", "usw1-az2")
+"""https://docs.aws.amazon.com/AmazonECS/latest/developerguide/AWS_Fargate-Regions.html"""
+
+
+class TooFewZonesError(OvertimeError):
+    """The region has fewer zones than the settings want."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +60,8 @@ class Network(pulumi.ComponentResource):
         return awsx.ec2.Vpc(
             f"{name}-vpc",
             cidr_block=given.cidr,
-            number_of_availability_zones=given.availability_zones,
+            availability_zone_names=self._zones(given.availability_zones),
+            availability_zone_cidr_mask=IPv4Network(given.cidr).prefixlen + _ZONE_BITS,
             # A public address costs per running task, a NAT gateway per hour: nothing runs here until it is needed.
             nat_gateways=awsx.ec2.NatGatewayConfigurationArgs(strategy=awsx.ec2.NatGatewayStrategy.NONE),
             subnet_specs=[awsx.ec2.SubnetSpecArgs(type=awsx.ec2.SubnetType.PUBLIC)],
@@ -56,6 +69,18 @@ class Network(pulumi.ComponentResource):
             enable_dns_hostnames=True,
             opts=pulumi.ResourceOptions(parent=self),
         )
+
+    def _zones(self, wanted: int) -> list[str]:
+        # awsx would take the first of all zones, among them the Local Zones that the account uses: no Fargate there.
+        found = aws.get_availability_zones(
+            state="available",
+            filters=[
+                aws.GetAvailabilityZonesFilterArgs(name="opt-in-status", values=["opt-in-not-required"]),
+            ],
+            exclude_zone_ids=list(_WITHOUT_FARGATE),
+            opts=pulumi.InvokeOptions(parent=self),
+        )
+        return first_zones(found.names, wanted, region=found.region)
 
     def _egress_only(self, name: str, vpc: awsx.ec2.Vpc) -> pulumi.Output[str]:
         child = pulumi.ResourceOptions(parent=self)
@@ -70,3 +95,14 @@ class Network(pulumi.ComponentResource):
         )
         # Through the rule: a task that starts before it exists could not reach AWS.
         return rule.security_group_id
+
+
+def first_zones(names: Sequence[str], wanted: int, *, region: str) -> list[str]:
+    """Take so many zones, always the same ones. Raises `TooFewZonesError`."""
+    if len(names) < wanted:
+        raise TooFewZonesError(
+            f"overtime:network.availability_zones is {wanted}, but {region} has {len(names)} availability zones where "
+            f"Fargate runs ({', '.join(sorted(names))}), and each subnet is in one of its own. Ask for fewer "
+            "(pulumi config set --path 'overtime:network.availability_zones' 2), or take another region."
+        )
+    return sorted(names)[:wanted]

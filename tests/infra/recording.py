@@ -26,6 +26,13 @@ if TYPE_CHECKING:
     from pulumi.runtime.proto import resource_pb2
 
 ACCOUNT, REGION = "123456789012", "eu-west-1"
+ZONES = {
+    f"{REGION}-lon-1a": "opted-in",
+    f"{REGION}c": "opt-in-not-required",
+    f"{REGION}a": "opt-in-not-required",
+    f"{REGION}b": "opt-in-not-required",
+}
+"""The zones of the region, of which one is a Local Zone; AWS promises no order."""
 
 
 @dataclass(frozen=True)
@@ -113,12 +120,21 @@ class Answers(mocks.Mocks):
 
     def call(self, args: mocks.MockCallArgs) -> tuple[dict[str, Any], list[tuple[str, str]] | None]:
         """Say where the program runs."""
-        answers = {
+        answers: dict[str, dict[str, Any]] = {
             "aws:index/getRegion:getRegion": {"region": REGION, "name": REGION},
             "aws:index/getCallerIdentity:getCallerIdentity": {"accountId": ACCOUNT},
             "aws:index/getPartition:getPartition": {"partition": "aws"},
+            "aws:index/getAvailabilityZones:getAvailabilityZones": {
+                "region": REGION,
+                "names": [name for name, kind in ZONES.items() if _asked_for(args.args, kind)],
+            },
         }
         return answers[args.token], []
+
+
+def _asked_for(arguments: Mapping[str, Any], opt_in_status: str) -> bool:
+    filters = {each["name"]: each["values"] for each in arguments.get("filters", [])}
+    return opt_in_status in filters.get("opt-in-status", ["opted-in", "opt-in-not-required"])
 
 
 class Monitor(mocks.MockMonitor):

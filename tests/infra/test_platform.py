@@ -1,15 +1,22 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from ipaddress import IPv4Network
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from annotated_types import Le
 
+from components import network
 from components.archives import SOURCES
 from components.runner_image import DOCKERFILE, content_tag, image_files
+from overtime.settings import Network
+from tests.infra.recording import Answers
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from pulumi.runtime.mocks import MockCallArgs
 
     from tests.infra.conftest import Deploy
     from tests.infra.recording import Recorder
@@ -23,12 +30,58 @@ def test_own_network(deploy: Deploy, recorder: Recorder) -> None:
 
     assert recorder.inputs("Vpc", "overtime-network-vpc") == {
         "cidrBlock": "10.9.0.0/16",
-        "numberOfAvailabilityZones": 3,
+        "availabilityZoneNames": ["eu-west-1a", "eu-west-1b", "eu-west-1c"],
+        "availabilityZoneCidrMask": 19,
         "natGateways": {"strategy": "None"},
         "subnetSpecs": [{"type": "Public"}],
         "subnetStrategy": "Auto",
         "enableDnsHostnames": True,
     }
+
+
+def test_one_more_zone_leaves_the_others_subnets_alone(deploy: Deploy, recorder: Recorder) -> None:
+    """The zones' names and the size of their ranges do not depend on how many there are."""
+    deploy(network={"availability_zones": 2})
+    two = recorder.inputs("Vpc", "overtime-network-vpc")
+    recorder.resources.clear()
+    recorder.outputs.clear()
+    deploy(network={"availability_zones": 3})
+    three = recorder.inputs("Vpc", "overtime-network-vpc")
+
+    assert three["availabilityZoneNames"][:2] == two["availabilityZoneNames"] == ["eu-west-1a", "eu-west-1b"]
+    assert three["availabilityZoneCidrMask"] == two["availabilityZoneCidrMask"]
+
+
+def test_every_zone_fits_into_the_smallest_network() -> None:
+    """A /24 has room for the most zones that settings take, each with a subnet that AWS takes: /28 or larger."""
+    [most] = [rule.le for rule in Network.model_fields["availability_zones"].metadata if isinstance(rule, Le)]
+    mask = IPv4Network(Network(cidr="10.0.0.0/24").cidr).prefixlen + network._ZONE_BITS
+    assert most <= 2**network._ZONE_BITS
+    assert mask <= 28
+
+
+def test_too_few_zones(deploy: Deploy) -> None:
+    """A region with fewer zones is told with its zones and what would do; Local Zones do not count."""
+    with pytest.raises(
+        network.TooFewZonesError,
+        match=r"availability_zones is 4, but eu-west-1 has 3 .* \(eu-west-1a, eu-west-1b, eu-west-1c\)",
+    ):
+        deploy(network={"availability_zones": 4})
+
+
+def test_zones_where_fargate_does_not_run(deploy: Deploy, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Zones of a region where Fargate does not run, or that AWS does not offer now, are no places for tasks."""
+    asked = []
+    answer = Answers.call
+
+    def call(self: Answers, args: MockCallArgs) -> tuple[dict[str, Any], list[tuple[str, str]] | None]:
+        asked.append(args.args)
+        return answer(self, args)
+
+    monkeypatch.setattr(Answers, "call", call)
+    deploy()
+    [zones] = [each for each in asked if "filters" in each]
+    assert (zones["state"], zones["excludeZoneIds"]) == ("available", ["apne1-az3", "usw1-az2"])
 
 
 def test_nothing_may_connect_to_a_task(deploy: Deploy, recorder: Recorder) -> None:

@@ -13,6 +13,8 @@ from local.provider.aws.checking import Failure
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from mypy_boto3_ec2.type_defs import FilterTypeDef
+
     from local.provider.aws.session import Aws
     from local.provider.aws.values import Values
 
@@ -78,14 +80,20 @@ def _partition(aws: Aws, _arguments: Values) -> Values:
 
 
 def _availability_zones(aws: Aws, arguments: Values) -> Values:
-    wanted = arguments.get("state")
-    found = aws.ec2.describe_availability_zones()["AvailabilityZones"]
-    zones = [zone for zone in found if not wanted or zone.get("State") == wanted]
+    filters = arguments.get("filters") or []
+    asked: list[FilterTypeDef] = [{"Name": each["name"], "Values": each["values"]} for each in filters]
+    found = aws.ec2.describe_availability_zones(Filters=asked)["AvailabilityZones"]
+    wanted, excluded = arguments.get("state"), arguments.get("excludeZoneIds") or []
+    zones = [
+        zone for zone in found if zone.get("ZoneId") not in excluded and (not wanted or zone.get("State") == wanted)
+    ]
     zones.sort(key=lambda zone: zone.get("ZoneName", ""))
     return {
         "id": aws.region,
         "region": aws.region,
         "state": wanted,
+        "filters": filters,
+        "excludeZoneIds": excluded,
         "names": [zone.get("ZoneName") for zone in zones],
         "zoneIds": [zone.get("ZoneId") for zone in zones],
         "groupNames": sorted({zone["GroupName"] for zone in zones if zone.get("GroupName")}),
@@ -115,7 +123,7 @@ FUNCTIONS = MappingProxyType(
         "aws:index/getCallerIdentity:getCallerIdentity": Function(arguments=(), answer=_caller_identity),
         "aws:index/getPartition:getPartition": Function(arguments=(), answer=_partition),
         "aws:index/getAvailabilityZones:getAvailabilityZones": Function(
-            arguments=("state",), answer=_availability_zones
+            arguments=("state", "filters", "excludeZoneIds"), answer=_availability_zones
         ),
         "aws:ecr/getAuthorizationToken:getAuthorizationToken": Function(
             arguments=("registryId",), answer=_registry_login

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 KNOWN = (
     "cidrBlock",
     "numberOfAvailabilityZones",
+    "availabilityZoneNames",
+    "availabilityZoneCidrMask",
     "natGateways",
     "subnetSpecs",
     "subnetStrategy",
@@ -41,6 +43,8 @@ class Layout:
     cidr: str
     subnets: Sequence[str]
     """The range of each zone's subnet."""
+    zones: Sequence[str] | None = None
+    """The zones' names; None stands for the first ones of the region."""
 
 
 def layout(name: str, inputs: pulumi.Inputs) -> Layout:
@@ -55,10 +59,15 @@ def layout(name: str, inputs: pulumi.Inputs) -> Layout:
         value = given.plain(inputs, key)
         if value != only:
             problems[key] = f"is {value!r}, and can only be {only!r}"
+    names = cast("Sequence[str] | None", given.plain(inputs, "availabilityZoneNames"))
+    number = cast("float | None", given.plain(inputs, "numberOfAvailabilityZones"))
+    if names is not None and number:
+        problems["availabilityZoneNames"] = "is given beside numberOfAvailabilityZones; awsx takes one of them"
     given.refuse("Vpc", name, problems)
     cidr = str(given.plain(inputs, "cidrBlock") or DEFAULT_CIDR)
-    zones = int(cast("float", given.plain(inputs, "numberOfAvailabilityZones") or DEFAULT_ZONES))
-    return Layout(cidr, one_per_zone(cidr, zones))
+    count = len(names) if names is not None else int(number or DEFAULT_ZONES)
+    mask = cast("float | None", given.plain(inputs, "availabilityZoneCidrMask"))
+    return Layout(cidr, one_per_zone(cidr, count, None if mask is None else int(mask)), names)
 
 
 class Vpc(pulumi.ComponentResource):
@@ -80,13 +89,18 @@ class Vpc(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self),
         )
         gateway = aws.ec2.InternetGateway(name, vpc_id=self._vpc.id, tags=self._named(name), opts=_below(self._vpc))
-        zones = aws.get_availability_zones_output(opts=pulumi.InvokeOptions(parent=self)).names
+        zones = self._zones(wanted)
         made = [
             self._subnet(f"{name}-public-{number}", cidr, _zone(zones, number), gateway)
             for number, cidr in enumerate(wanted.subnets, start=1)
         ]
         self.state: Mapping[str, pulumi.Input[object]] = self._outputs(gateway, made)
         self.register_outputs(dict(self.state))
+
+    def _zones(self, wanted: Layout) -> pulumi.Output[Sequence[str]]:
+        if wanted.zones is not None:
+            return pulumi.Output.from_input(list(wanted.zones))
+        return aws.get_availability_zones_output(opts=pulumi.InvokeOptions(parent=self)).names
 
     def _subnet(
         self, name: str, cidr: str, zone: pulumi.Output[str], gateway: aws.ec2.InternetGateway

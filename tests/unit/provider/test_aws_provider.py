@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
+from botocore.stub import Stubber
 
 from local.errors import LocalError
 from local.provider.aws import provider as module
@@ -193,3 +194,19 @@ def test_gone_is_what_aws_calls_gone() -> None:
 def test_no_answer_at_all_leads_to_the_endpoint() -> None:
     error = EndpointConnectionError(endpoint_url="http://127.0.0.1:1")
     assert told(error, "It could not be read").endswith("Are AWS_ENDPOINT_URL and the credentials right?")
+
+
+def test_zones_are_filtered_by_aws_and_by_state_and_id(aws: Aws) -> None:
+    """Filters go to AWS as they are given; state and ids are compared here, as the genuine provider does."""
+    told = [("b", "available"), ("c", "available"), ("a", "impaired")]
+    answer = {"AvailabilityZones": [{"ZoneName": f"r{n}", "ZoneId": f"id-{n}", "State": state} for n, state in told]}
+    filters = [{"name": "opt-in-status", "values": ["opt-in-not-required"]}]
+    with Stubber(aws.ec2) as stub:
+        asked = {"Filters": [{"Name": "opt-in-status", "Values": ["opt-in-not-required"]}]}
+        stub.add_response("describe_availability_zones", answer, asked)
+        found, wrong = Provider(aws).invoke(
+            "aws:index/getAvailabilityZones:getAvailabilityZones",
+            {"state": "available", "filters": filters, "excludeZoneIds": ["id-c"]},
+        )
+    assert wrong == []
+    assert (found["names"], found["zoneIds"], found["region"]) == (["rb"], ["id-b"], "eu-west-1")

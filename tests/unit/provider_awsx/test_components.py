@@ -142,6 +142,20 @@ def test_a_vpc_has_the_children_of_the_genuine_one(recorder: Recorder) -> None:
     }
 
 
+def test_a_vpc_in_named_zones(recorder: Recorder) -> None:
+    """Subnets go to the zones that are named, in this order, and the region is not asked for its own."""
+    named = {key: value for key, value in VPC.items() if key != "numberOfAvailabilityZones"}
+    inputs = {**named, "availabilityZoneNames": ["eu-west-1c", "eu-west-1a"], "availabilityZoneCidrMask": 19.0}
+    outputs_of(lambda: vpc.Vpc("n", inputs, None), lambda made: {"id": made.state["vpcId"]})
+
+    subnets = [recorder.inputs[f"aws:ec2/subnet:Subnet n-public-{number}"] for number in (1, 2)]
+    assert [(each["availabilityZone"], each["cidrBlock"]) for each in subnets] == [
+        ("eu-west-1c", "10.42.0.0/19"),
+        ("eu-west-1a", "10.42.32.0/19"),
+    ]
+    assert recorder.calls == []
+
+
 def test_tags_of_a_vpc_reach_its_children(recorder: Recorder) -> None:
     outputs_of(lambda: vpc.Vpc("n", {**VPC, "tags": {"team": "x"}}, None), lambda made: {"id": made.state["vpcId"]})
     assert recorder.inputs["aws:ec2/routeTable:RouteTable n-public-1"]["tags"] == {
@@ -161,6 +175,7 @@ def test_tags_of_a_vpc_reach_its_children(recorder: Recorder) -> None:
         ({"subnetStrategy": None}, "subnetStrategy: is None, and can only be 'Auto'"),
         ({"vpcEndpointSpecs": [{"serviceName": "s3"}]}, "vpcEndpointSpecs: is not supported"),
         ({"ipv6CidrBlock": "fd00::/56"}, "ipv6CidrBlock: is not supported"),
+        ({"availabilityZoneNames": ["a", "b"]}, "availabilityZoneNames: is given beside numberOfAvailabilityZones"),
     ],
 )
 def test_a_vpc_of_another_kind_is_refused(changed: dict[str, Any], reason: str) -> None:

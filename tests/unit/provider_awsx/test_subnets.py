@@ -25,6 +25,22 @@ def test_each_zone_has_an_equal_part_of_the_range(cidr: str, zones: int, expecte
     assert expected == one_per_zone(cidr, zones)
 
 
+@pytest.mark.parametrize(
+    ("cidr", "zones", "mask", "expected"),
+    [
+        ("10.42.0.0/16", 2, 19, ["10.42.0.0/19", "10.42.32.0/19"]),
+        ("10.42.0.0/16", 3, 19, ["10.42.0.0/19", "10.42.32.0/19", "10.42.64.0/19"]),
+        ("10.42.7.0/24", 6, 27, [f"10.42.7.{start}/27" for start in range(0, 192, 32)]),
+        ("10.0.0.0/16", 1, 16, ["10.0.0.0/16"]),
+    ],
+)
+def test_with_a_mask_a_zones_part_does_not_depend_on_how_many_there_are(
+    cidr: str, zones: int, mask: int, expected: list[str]
+) -> None:
+    """As awsx lays them out with availabilityZoneCidrMask: one after the other from the start."""
+    assert expected == one_per_zone(cidr, zones, mask)
+
+
 @pytest.mark.parametrize("zones", range(1, 7))
 def test_subnets_do_not_overlap_and_are_inside_the_network(zones: int) -> None:
     parts = [ipaddress.IPv4Network(part) for part in one_per_zone("10.1.0.0/20", zones)]
@@ -44,3 +60,11 @@ def test_subnets_do_not_overlap_and_are_inside_the_network(zones: int) -> None:
 def test_a_range_that_cannot_be_shared_is_refused_with_what_would_do(cidr: str, zones: int, reason: str) -> None:
     with pytest.raises(LocalError, match=reason):
         one_per_zone(cidr, zones)
+
+
+@pytest.mark.parametrize("mask", [17, 29])
+def test_a_mask_that_cannot_be_is_refused(mask: int) -> None:
+    """AWS would refuse the subnets: outside of the network, or too small."""
+    words = f"'10.0.0.0/16' cannot be cut into a /{mask} for each of 3 zones.*availabilityZoneCidrMask from 18 to 28"
+    with pytest.raises(LocalError, match=words):
+        one_per_zone("10.0.0.0/16", 3, mask)
