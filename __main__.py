@@ -13,7 +13,12 @@ from overtime.program import build
 
 def main() -> None:
     """Build this stack. What people can fix is told without a stack trace."""
-    context = settings.StackContext(project=pulumi.get_project(), stack=pulumi.get_stack(), root=Path.cwd())
+    context = settings.StackContext(
+        project=pulumi.get_project(),
+        stack=pulumi.get_stack(),
+        root=Path.cwd(),
+        region=pulumi.Config("aws").get("region"),
+    )
     try:
         outputs = build(settings.load(context), context, sources=".")
     except OvertimeError as error:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pulumi
+import pulumi_aws as aws
 
 from components.alarms import Alarms, AlarmsArgs
 from components.archives import SOURCES
@@ -15,6 +17,7 @@ from components.fargate_fallback import FargateFallback, FargateFallbackArgs
 from components.platform import Platform, PlatformArgs
 from components.primary_function import PrimaryFunction, PrimaryFunctionArgs
 from components.watcher import Watcher, WatcherArgs
+from overtime.settings import verify
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,6 +33,9 @@ def build(settings: Settings, context: StackContext, *, sources: str = str(SOURC
     `sources` is the folder that holds `runner/`, as the engine finds it. An engine that works in this very folder is
     given `.`, so that stacks which several computers update do not store, and compare, where each has its clone.
     """
+    if context.region is None and any(each.destinations.arns for each in settings.functions.values()):
+        # From a profile or a variable: what has to be in the stack's region could not be checked before.
+        verify(settings, replace(context, region=aws.get_region().region))
     if settings.tags:
         pulumi.runtime.register_stack_transformation(_tagged(settings.tags))
 

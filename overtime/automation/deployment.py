@@ -50,17 +50,17 @@ class Deployment:
         default that of `AWS_REGION` or the AWS profile. `stack` may say `organization/stack`.
         """
         self.context = StackContext(
-            project=project, stack=stack.rpartition("/")[2], root=(root or Path.cwd()).resolve()
+            project=project, stack=stack.rpartition("/")[2], root=(root or Path.cwd()).resolve(), region=region
         )
         if isinstance(settings, Settings):
             verify(settings, self.context)
             self.settings = settings
         else:
             self.settings = parse(settings, self.context)
-        self._stack, self._region, self._engine = stack, region, engine or Engine()
+        self._stack, self._engine = stack, engine or Engine()
 
     def __repr__(self) -> str:
-        return f"Deployment(project={self.context.project!r}, stack={self._stack!r}, region={self._region!r})"
+        return f"Deployment(project={self.context.project!r}, stack={self._stack!r}, region={self.context.region!r})"
 
     def preview(self, on_event: OnEvent | None = None) -> Result:
         """Tell what `up` would do; nothing is touched but the stack's own entry in the backend."""
@@ -117,7 +117,7 @@ class Deployment:
     def _selected(self, action: str, listener: Listener, *, create: bool) -> Iterator[automation.Stack]:
         command = self._engine.command(self._stack, action)
         program = Program(self.settings, self.context)
-        with workspace(self.context, self._engine, command, region=self._region, program=program) as work:
+        with workspace(self.context, self._engine, command, program) as work:
             choose = automation.Stack.create_or_select if create else automation.Stack.select
             try:
                 yield choose(self._stack, work)

@@ -64,7 +64,7 @@ class Engine:
 
 @contextmanager
 def workspace(
-    context: StackContext, engine: Engine, command: PulumiCommand, *, region: str | None, program: Callable[[], None]
+    context: StackContext, engine: Engine, command: PulumiCommand, program: Callable[[], None]
 ) -> Iterator[LocalWorkspace]:
     """Give the engine a project and a stack to work with, and remove them afterwards."""
     project = ProjectSettings(
@@ -73,7 +73,9 @@ def workspace(
         # The engine's working folder: there it finds what the runner image is built from, whoever deploys.
         main=str(SOURCES),
     )
-    stack = StackSettings(secrets_provider=engine.secrets_provider, config={"aws:region": region} if region else None)
+    stack = StackSettings(
+        secrets_provider=engine.secrets_provider, config={"aws:region": context.region} if context.region else None
+    )
     with tempfile.TemporaryDirectory(prefix="overtime-") as folder:
         yield LocalWorkspace(
             work_dir=folder,

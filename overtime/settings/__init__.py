@@ -1,6 +1,6 @@
 """What a stack is made of: typed, closed settings; every mistake is reported at once, before any resource is touched.
 
-`load` reads them from a stack's configuration (`overtime:` keys), `parse` from a plain mapping.
+`load` reads them from a stack's configuration (keys below the project's name), `parse` from a plain mapping.
 """
 
 from overtime.settings.model import (

@@ -28,6 +28,8 @@ def problems(settings: Settings, context: StackContext) -> Iterator[Problem]:
         yield from _rescue(function, at)
         yield from _relaunches(function, at)
         yield from _keys(function, at)
+        if context.region:
+            yield from _regions(function, at, context.region)
         yield from _code(function, at, context.root)
     yield from _network(settings.network)
 
@@ -114,6 +116,28 @@ def _keys(function: Function, at: SettingPath) -> Iterator[Problem]:
         path = (*at, "destinations", "kms_key_arns")
         reads: tuple[SettingPath, ...] = ((*at, "destinations"),)
         yield Problem(path=path, value=list(told.kms_key_arns), rule=rule, reads=reads)
+
+
+def _regions(function: Function, at: SettingPath, region: str) -> Iterator[Problem]:
+    told = function.destinations
+    path: SettingPath
+    for name, arn in (("on_success", told.on_success), ("on_failure", told.on_failure)):
+        if arn and (other := _region(arn)) != region:
+            path = (*at, "destinations", name)
+            rule = (
+                f"The watcher sends from the stack's region, {region}, and cannot reach {other}. Name a target in"
+                f" {region}; a topic or an event bus there can pass records on."
+            )
+            yield Problem(path=path, value=arn, rule=rule, fix=arn.replace(f":{other}:", f":{region}:", 1))
+    for index, arn in enumerate(told.kms_key_arns):
+        if (other := _region(arn)) != region:
+            path = (*at, "destinations", "kms_key_arns", index)
+            rule = f"A queue or topic in {region}, the stack's region, is not encrypted with a key of {other}."
+            yield Problem(path=path, value=arn, rule=rule)
+
+
+def _region(arn: str) -> str:
+    return arn.split(":")[3]
 
 
 def _network(network: Network) -> Iterator[Problem]:

@@ -28,6 +28,8 @@ class StackContext:
     stack: str
     root: Path
     """The folder that relative `code` paths start from."""
+    region: str | None = None
+    """Where the stack is; `None` where nobody says it but AWS's provider, which also looks at profiles."""
 
     def function_name(self, key: str) -> str:
         """Give the function's name in AWS.

@@ -13,7 +13,9 @@ import pytest
 
 from components.archives import SOURCES
 from overtime.automation.program import Program
-from overtime.settings import StackContext, parse
+from overtime.program import build
+from overtime.settings import SettingsError, StackContext, parse
+from tests.infra.recording import REGION
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -180,6 +182,34 @@ def test_wrong_configuration_stops_the_program(run: Run, recorder: Recorder, mon
         "    Fargate with 512 cpu units takes 1024, 2048, 3072 or 4096 MiB.\n"
         "    pulumi config set --path overtime:functions.report.task.memory_mib 3072"
     )
+    assert recorder.resources == []
+
+
+def elsewhere() -> dict[str, object]:
+    """Give a function that is told about in another region than the recorded one."""
+    destinations = {"on_success": "arn:aws:sqs:us-east-1:123456789012:finished-runs"}
+    return {"code": "lambdas/primary", "handler": "handler.handler", "destinations": destinations}
+
+
+@pytest.mark.usefixtures("configured")
+def test_region_of_the_configuration(run: Run, recorder: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A destination elsewhere than in the stack's `aws:region` stops the program before any resource."""
+    monkeypatch.chdir(SOURCES)
+    pulumi.runtime.set_all_config(
+        {"overtime:functions": json.dumps({"report": elsewhere()}), "aws:region": "ap-south-1"}
+    )
+    with pytest.raises(pulumi.RunError, match="stack's region, ap-south-1, and cannot reach us-east-1"):
+        run(lambda: runpy.run_path(str(SOURCES / "__main__.py"), run_name="__main__"))
+    assert recorder.resources == []
+
+
+def test_region_of_the_provider(run: Run, recorder: Recorder, context: StackContext) -> None:
+    """Where the configuration names no region, the provider is asked for its own, and the same holds."""
+    (context.root / "lambdas" / "primary").mkdir(parents=True)
+    (context.root / "lambdas" / "primary" / "handler.py").write_text("")
+    settings = parse({"functions": {"report": elsewhere()}}, context)
+    with pytest.raises(SettingsError, match=f"stack's region, {REGION}, and cannot reach us-east-1"):
+        run(lambda: build(settings, context))
     assert recorder.resources == []
 
 

@@ -81,6 +81,16 @@ def test_current_folder(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert Deployment(RIGHT, stack="dev").context.root == root.resolve()
 
 
+def test_region(root: Path) -> None:
+    """The region that a deployment is given is the one that its settings are held against."""
+    function = {"code": ".", "handler": "handler.handler"}
+    told = {"on_success": "arn:aws:sqs:us-east-1:123456789012:finished-runs"}
+    data = {"functions": {"report": {**function, "destinations": told}}}
+    assert Deployment(data, stack="dev", root=root, region="us-east-1").context.region == "us-east-1"
+    with pytest.raises(SettingsError, match="stack's region, eu-west-1, and cannot reach us-east-1"):
+        Deployment(data, stack="dev", root=root, region="eu-west-1")
+
+
 def test_no_engine(root: Path) -> None:
     """Where there is no engine, the error says where it was looked for and how to get one."""
     deployment = Deployment(RIGHT, stack="dev", root=root, engine=NOWHERE)

@@ -270,6 +270,41 @@ def test_long_stack_name(context: StackContext) -> None:
     assert "at most 53" in text
 
 
+QUEUE = "arn:aws:sqs:us-east-1:123456789012:finished-runs"
+KEY = "arn:aws:kms:us-east-1:123456789012:key/12345678-90ab-cdef-1234-567890abcdef"
+
+
+def test_destination_in_another_region(context: StackContext) -> None:
+    """The watcher's clients are the region's own, so a target elsewhere, which no record could reach, is refused."""
+    here = replace(context, region="eu-west-1")
+    assert report_of(configuration(destinations={"on_failure": QUEUE}), here) == (
+        "overtime: 1 setting cannot work\n\n"
+        f"  overtime:functions.report.destinations.on_failure = {QUEUE!r}\n"
+        "    The watcher sends from the stack's region, eu-west-1, and cannot reach us-east-1."
+        " Name a target in eu-west-1; a topic or an event bus there can pass records on.\n"
+        "    pulumi config set --path overtime:functions.report.destinations.on_failure"
+        " arn:aws:sqs:eu-west-1:123456789012:finished-runs"
+    )
+
+
+def test_key_in_another_region(context: StackContext) -> None:
+    """So is a key that cannot be the one of a queue or topic here."""
+    here = replace(context, region="eu-west-1")
+    target = QUEUE.replace("us-east-1", "eu-west-1")
+    text = report_of(configuration(destinations={"on_success": target, "kms_key_arns": [KEY]}), here)
+    assert f"overtime:functions.report.destinations.kms_key_arns[0] = {KEY!r}\n" in text
+    assert "A queue or topic in eu-west-1, the stack's region, is not encrypted with a key of us-east-1." in text
+
+
+@pytest.mark.parametrize("region", [None, "us-east-1"])
+def test_destination_in_the_region(region: str | None, context: StackContext) -> None:
+    """A target and a key in the stack's region are taken, and any where the region is not known."""
+    parse(
+        configuration(destinations={"on_success": QUEUE, "kms_key_arns": [KEY]}),
+        replace(context, region=region),
+    )
+
+
 def test_environment_too_large(context: StackContext) -> None:
     """More variables than Lambda takes are refused, with their size and without their values."""
     text = report_of(configuration(environment={"BLOB": "x" * 5000}), context)
