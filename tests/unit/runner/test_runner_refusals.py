@@ -9,9 +9,17 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bench.runner.standin import BUCKET, FUNCTION, FUNCTION_ARN, REQUEST_ID, TASK_ARN
+from runner.aws import Aws
+from runner.credentials import CredentialSource
+from runner.errors import UnavailableError
+from runner.fetch import fetch
+from runner.retrying import RetryBudget
+from runner.settings import read
 from tests.unit.runner.conftest import HANDLERS, zipped
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.unit.runner.conftest import Ended, Task
 
 DENIED = 400, b'{"__type":"AccessDeniedException","Message":"not authorized"}'
@@ -233,6 +241,29 @@ def test_what_the_handler_needs_is_asked_for_again_for_as_long_as_the_task_is_pa
 ) -> None:
     task.standin.faults[call] = [fault] * 3
     assert task.run("app.handler", 1, OVERTIME_PATIENCE_SECONDS="20").code == 0
+
+
+def test_a_download_is_given_up_while_its_address_is_still_good(
+    task: Task, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Lambda signs it for 10 minutes; after them S3 says 403, which would close the run for good."""
+    slept: list[float] = []
+    task.deploy("app.handler")
+    task.standin.faults["code:download"] = [(503, b"")] * 1_000
+
+    class Clock(RetryBudget):
+        def __init__(self, seconds: float) -> None:
+            super().__init__(seconds, sleep=slept.append, clock=lambda: sum(slept))
+
+    monkeypatch.setattr("runner.fetch.RetryBudget", Clock)
+    settings = read({**task.standin.task_environment(), "OVERTIME_PATIENCE_SECONDS": "86400"})
+    settings.task_root = str(tmp_path)
+    assert settings.function is not None
+    credentials = CredentialSource(settings.environ, Clock(0))
+    aws = Aws(region=settings.region, endpoint=settings.endpoint, credentials=credentials)
+    with pytest.raises(UnavailableError, match="could not be downloaded after 480 s of trying"):
+        fetch(aws, settings, settings.function)
+    assert 400 < sum(slept) <= 480
 
 
 def test_a_token_that_stays_expired_is_no_missing_permission(task: Task) -> None:
