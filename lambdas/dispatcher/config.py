@@ -53,7 +53,7 @@ class Config:
     security_group_ids: tuple[str, ...]
     assign_public_ip: Literal["ENABLED", "DISABLED"]
     rescue: frozenset[RescueRule]
-    attempts: int
+    lambda_attempts: int
     """Lambda attempts before the failure record; 0 means that Lambda never tries and every event is rescued."""
     queue_url: str
     """The failure queue itself, for records that are to come back later without spending receives."""
@@ -82,7 +82,7 @@ class Config:
             security_group_ids=read.words("OVERTIME_SECURITY_GROUP_IDS"),
             assign_public_ip=read.switch("OVERTIME_ASSIGN_PUBLIC_IP"),
             rescue=read.rescue("OVERTIME_RESCUE"),
-            attempts=read.number("OVERTIME_ATTEMPTS", lowest=0, highest=_MOST_ATTEMPTS),
+            lambda_attempts=read.number("OVERTIME_ATTEMPTS", lowest=0, highest=_MOST_ATTEMPTS),
             queue_url=read.text("OVERTIME_QUEUE_URL"),
             parking_queue_url=read.text("OVERTIME_PARKING_QUEUE_URL"),
             max_receive_count=read.number("OVERTIME_MAX_RECEIVE_COUNT", lowest=1),

@@ -29,8 +29,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from lambdas.dispatcher import launch
 from lambdas.dispatcher.failure_record import FailureRecord, UnreadableRecordError, parse, pointer_of
-from lambdas.dispatcher.launch import Launched, NothingStarted, NotLaunched, Throttled, Unclear
-from lambdas.dispatcher.rescue import Rescue, Skip, decide
+from lambdas.dispatcher.launch import Launched, NoCapacity, Rejected, Throttled, Unclear
+from lambdas.dispatcher.rescue import HandOver, Skip, decide
 from overtime.errors import OvertimeError
 from overtime.ledger import pointers
 from overtime.ledger.answers import AlreadyRecorded, Moved, Recorded
@@ -54,10 +54,8 @@ if TYPE_CHECKING:
 _LONG_HISTORY = 100
 """Steps after which further tries to launch leave the history as it is: an item holds 400 KB at most."""
 
-
 _FIRST_DELAY, _LONGEST_DELAY = 5, 300
 """Seconds that a record is held for: doubled each turn, and cut by up to a half, so that they do not come together."""
-
 
 _REVIVED = "its record was delivered again, and by now the rescue rule takes it"
 
@@ -112,11 +110,11 @@ class Dispatcher:
         if pointer is not None:
             return self._resume(pointer, record)
         failed = parse(record, self.config.function_name)
-        decision = decide(failed, rules=self.config.rescue, attempts=self.config.attempts)
+        decision = decide(failed, rules=self.config.rescue, lambda_attempts=self.config.lambda_attempts)
         recorded = self._record(failed, decision)
         if recorded.run.state is not RunState.SKIPPED:
             return self._go_on(recorded.run, record)
-        if isinstance(decision, Rescue):
+        if isinstance(decision, HandOver):
             return self._go_on(self._revived(recorded.run, failed), record)
         self._park(record)
         again = isinstance(recorded, AlreadyRecorded)
@@ -134,15 +132,15 @@ class Dispatcher:
         return self._go_on(run, record)
 
     def _go_on(self, run: Run, record: SQSRecord) -> Done:
-        launched = run.state is RunState.LAUNCHING and run.task_arn is None
-        if run.state is not RunState.QUEUED and not launched:
+        unanswered = run.state is RunState.LAUNCHING and run.task_arn is None
+        if run.state is not RunState.QUEUED and not unanswered:
             return Done(key=run.key, result=Result.DUPLICATE, task_arn=run.task_arn)
         most = self.config.max_concurrent_runs
         if self.slots is not None and most is not None and not self.slots.take(run.key, run.attempt, most=most):
-            return self._hold(run, f"all {most} places of the function are taken")
-        return self._launch(run, record, began=False) if launched else self._begin(run, record)
+            return self._hold(run, f"all {most} slots of the function are taken")
+        return self._launch(run, record, began=False) if unanswered else self._begin(run, record)
 
-    def _record(self, failed: FailureRecord, decision: Rescue | Skip) -> Recorded | AlreadyRecorded:
+    def _record(self, failed: FailureRecord, decision: HandOver | Skip) -> Recorded | AlreadyRecorded:
         return self.ledger.record(
             failed.key,
             failed.event,
@@ -181,22 +179,22 @@ class Dispatcher:
         return Done(key=run.key, result=Result.DUPLICATE, task_arn=now.task_arn)
 
     def _launch(self, run: Run, record: SQSRecord, *, began: bool) -> Done:
-        outcome = self._started(run)
-        match outcome:
+        match self._started(run):
             case Launched(task_arn):
                 written = self.ledger.launched(run.key, run.attempt, task_arn)
                 # Refused means that the task claimed the run first, or that another delivery wrote the same task down.
                 started = began or isinstance(written, Moved)
                 return Done(key=run.key, result=Result.STARTED if started else Result.DUPLICATE, task_arn=task_arn)
-            case NotLaunched(reason):
-                waits = isinstance(outcome, Throttled | NothingStarted)
-                told, parked = (reason, False) if waits else self._told(reason, record)
-                remember = len(run.history) < _LONG_HISTORY
-                self.ledger.release(run.key, run.attempt, told, remember=remember, parked=parked)
-                if waits:
-                    return self._hold(run, reason)
+            case NoCapacity(reason) | Throttled(reason):
+                self._release(run, reason)
+                return self._hold(run, reason)
+            case Rejected(reason):
+                receives = int(record.attributes.approximate_receive_count or 1)
+                parked = receives >= self.config.max_receive_count
+                text = f"parked after {receives} receives: {reason}" if parked else reason
+                self._release(run, text, parked=parked)
                 raise NotDispatchedError(
-                    f"no task started for the run {run.key} ({told}), so it is queued again. The queue delivers the "
+                    f"no task started for the run {run.key} ({text}), so it is queued again. The queue delivers the "
                     "record again; if it does not pass, fix what ECS names and move the parked records back.",
                     parked=parked,
                 )
@@ -206,10 +204,10 @@ class Dispatcher:
     def _started(self, run: Run) -> Outcome:
         planned = launch.plan(self.config, run.key, run.attempt, on_demand=run.on_demand)
         outcome = launch.launch(self.ecs, planned)
-        if not (planned.spot and isinstance(outcome, NothingStarted)):
+        if not (planned.spot and isinstance(outcome, NoCapacity)):
             return outcome
         # Written before the call, so that whoever repeats it does not ask for a second task on Spot.
-        reason = f"Spot has no place ({outcome.reason}), so the task is asked for on demand"
+        reason = f"Spot has no capacity ({outcome.reason}), so the task is asked for on demand"
         if not isinstance(self.ledger.fall_back(run.key, run.attempt, reason), Moved):
             return outcome
         return launch.launch(self.ecs, launch.plan(self.config, run.key, run.attempt, on_demand=True))
@@ -222,11 +220,8 @@ class Dispatcher:
         self.ledger.hold(run.key, run.attempt, turn=pointer.turn, delay=delay, reason=reason)
         return Done(key=run.key, result=Result.HELD, reason=reason)
 
-    def _told(self, reason: str, record: SQSRecord) -> tuple[str, bool]:
-        receives = int(record.attributes.approximate_receive_count or 1)
-        if receives < self.config.max_receive_count:
-            return reason, False
-        return f"parked after {receives} receives: {reason}", True
+    def _release(self, run: Run, reason: str, *, parked: bool = False) -> None:
+        self.ledger.release(run.key, run.attempt, reason, remember=len(run.history) < _LONG_HISTORY, parked=parked)
 
     def _park(self, record: SQSRecord) -> None:
         attributes: dict[str, MessageAttributeValueTypeDef] = {}

@@ -15,7 +15,7 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -31,21 +31,19 @@ if TYPE_CHECKING:
 
 STARTED_BY = "overtime"
 
-_NO_PLACE = re.compile(r"^RESOURCE|capacity", re.IGNORECASE)
-"""`RESOURCE:…` and "Capacity is unavailable …" pass with time; other reasons, such as MISSING, wait for a person."""
-_THROTTLED = frozenset(
+_FULL = r"Capacity is unavailable|reached the limit on the number of .+ concurrently"
+"""Fargate has no capacity, or the account's quota is used up: "You've reached the limit on the number of vCPUs you can
+run concurrently" (older accounts: of tasks). Both pass when tasks end."""
+_NO_CAPACITY = re.compile(rf"^RESOURCE|capacity|{_FULL}", re.IGNORECASE)
+"""Of `failures`; other reasons, such as MISSING, wait for a person."""
+_NO_CAPACITY_ERROR = re.compile(_FULL, re.IGNORECASE)
+"""Of an error, whose text may also name a capacity provider that is not there."""
+_THROTTLING_CODES = frozenset(
     {"RequestLimitExceeded", "Throttling", "ThrottlingException", "ThrottledException", "TooManyRequestsException"}
 )
-_DENIED = frozenset(
-    {
-        "AccessDenied",
-        "AccessDeniedException",
-        "ExpiredTokenException",
-        "InvalidSignatureException",
-        "UnauthorizedOperation",
-        "UnrecognizedClientException",
-    }
-)
+_THROTTLED = re.compile(r"RequestLimitExceeded|Rate exceeded|Error ?Code: InternalError", re.IGNORECASE)
+"""ECS asks EC2 about subnets and security groups, and tells what EC2 refuses as an InvalidParameterException: "Error
+retrieving security group information for [sg-1]: Request limit exceeded. (ErrorCode: RequestLimitExceeded)"."""
 _SERVER_ERROR = 500
 
 
@@ -60,7 +58,7 @@ class LaunchPlan:
     container_name: str
     subnet_ids: tuple[str, ...]
     security_group_ids: tuple[str, ...]
-    assign_public_ip: str
+    assign_public_ip: Literal["ENABLED", "DISABLED"]
     spot: bool = False
 
     @property
@@ -82,7 +80,7 @@ class LaunchPlan:
                 "awsvpcConfiguration": {
                     "subnets": list(self.subnet_ids),
                     "securityGroups": list(self.security_group_ids),
-                    "assignPublicIp": "ENABLED" if self.assign_public_ip == "ENABLED" else "DISABLED",
+                    "assignPublicIp": self.assign_public_ip,
                 }
             },
             "overrides": {
@@ -112,30 +110,24 @@ class Launched:
 
 
 @dataclass(frozen=True)
-class NotLaunched:
-    """ECS said that nothing started."""
+class NoCapacity:
+    """Nothing started: Fargate has no capacity for the task, or the account's quota of it is used up."""
 
     reason: str
 
 
 @dataclass(frozen=True)
-class NothingStarted(NotLaunched):
-    """ECS took the request and found no place for the task (`failures`), such as RESOURCE:MEMORY."""
+class Throttled:
+    """Nothing started: ECS, or EC2 behind it, took too many calls, also after the client's own few retries."""
+
+    reason: str
 
 
 @dataclass(frozen=True)
-class Throttled(NotLaunched):
-    """Too many calls, also after the client's own few retries."""
+class Rejected:
+    """Nothing started, and a person is needed: a missing permission, no such cluster, family or subnet."""
 
-
-@dataclass(frozen=True)
-class Denied(NotLaunched):
-    """The dispatcher's role may not; the reason holds the action that IAM named."""
-
-
-@dataclass(frozen=True)
-class Rejected(NotLaunched):
-    """ECS cannot do what was asked: no such cluster, family or subnet, a quota, or `failures` of another kind."""
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -145,14 +137,14 @@ class Unclear:
     reason: str
 
 
-Outcome = Launched | NothingStarted | Throttled | Denied | Rejected | Unclear
+Outcome = Launched | NoCapacity | Throttled | Rejected | Unclear
 
 
 def plan(config: Config, key: RunKey, attempt: int, *, on_demand: bool = False) -> LaunchPlan:
     """Plan the launch of one attempt of a run.
 
-    Spot is for the first attempt only: a run that lost its place once goes on where none is taken away. `on_demand`
-    is for an attempt that Spot had no place for; the ledger remembers it, so that a repeated call stays the same.
+    Spot is for the first attempt only: a run whose task was taken away once goes on where none is. `on_demand` is for
+    an attempt that Spot had no capacity for; the ledger remembers it, so that a repeated call stays the same.
     """
     return LaunchPlan(
         key=key,
@@ -183,13 +175,19 @@ def _answered(answer: RunTaskResponseTypeDef) -> Outcome:
     if tasks and tasks[0].get("taskArn"):
         return Launched(tasks[0]["taskArn"])
     if failures:
-        told = "; ".join(map(_failure, failures))
-        no_place = all(_NO_PLACE.search(failure.get("reason", "")) for failure in failures)
-        return NothingStarted(told) if no_place else Rejected(told)
+        return _failed("; ".join(map(_as_text, failures)), [failure.get("reason", "") for failure in failures])
     return Unclear("RunTask named neither a task nor a failure")
 
 
-def _failure(failure: FailureTypeDef) -> str:
+def _failed(text: str, reasons: list[str]) -> Outcome:
+    if all(_NO_CAPACITY.search(reason) for reason in reasons):
+        return NoCapacity(text)
+    if all(_NO_CAPACITY.search(reason) or _THROTTLED.search(reason) for reason in reasons):
+        return Throttled(text)
+    return Rejected(text)
+
+
+def _as_text(failure: FailureTypeDef) -> str:
     reason, detail = failure.get("reason", "no reason given"), failure.get("detail")
     return f"{reason} ({detail})" if detail else reason
 
@@ -202,9 +200,11 @@ def _refused(error: ClientError) -> Outcome:
     existing: object = error.response.get("resourceIds")
     if code == "ConflictException":
         return Launched(str(existing[0])) if isinstance(existing, list) and existing else Unclear(reason)
-    if code in _THROTTLED:
+    if code in _THROTTLING_CODES:
         return Throttled(reason)
-    if code in _DENIED:
-        return Denied(reason)
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", _SERVER_ERROR)
-    return Unclear(reason) if status >= _SERVER_ERROR or code == "ServerException" else Rejected(reason)
+    if status >= _SERVER_ERROR or code == "ServerException":
+        return Unclear(reason)
+    if _THROTTLED.search(message):
+        return Throttled(reason)
+    return NoCapacity(reason) if _NO_CAPACITY_ERROR.search(message) else Rejected(reason)

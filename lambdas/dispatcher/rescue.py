@@ -41,15 +41,15 @@ class FailureKind(StrEnum):
 
 
 @dataclass(frozen=True)
-class Rescue:
-    """The run is handed over."""
+class HandOver:
+    """The run goes to a task."""
 
     kind: FailureKind
 
 
 @dataclass(frozen=True)
 class Skip:
-    """The run is kept, but not handed over."""
+    """The run is kept, and nothing more."""
 
     kind: FailureKind
     reason: str
@@ -72,11 +72,11 @@ def classify(*, error_type: str | None, error_message: str | None) -> FailureKin
             return FailureKind.OTHER
 
 
-def decide(record: FailureRecord, *, rules: AbstractSet[RescueRule], attempts: int) -> Rescue | Skip:
+def decide(record: FailureRecord, *, rules: AbstractSet[RescueRule], lambda_attempts: int) -> HandOver | Skip:
     """Apply a function's rule; with 0 Lambda attempts the function never ran, so everything is handed over."""
     kind = classify(error_type=record.error_type, error_message=record.error_message)
-    if attempts == 0 or RescueRule.ANY in rules or kind.value in {rule.value for rule in rules}:
-        return Rescue(kind)
+    if lambda_attempts == 0 or RescueRule.ANY in rules or kind.value in {rule.value for rule in rules}:
+        return HandOver(kind)
     return Skip(kind, f"not rescued: the failure is {kind.value!r} and the rule is {', '.join(sorted(rules))}")
 
 

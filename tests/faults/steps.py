@@ -27,7 +27,7 @@ TOPIC, BUS, FUNCTION = (
     _ARN.format("events", "event-bus/done"),
     _ARN.format("lambda", "function:done"),
 )
-_NO_PLACE = [{"reason": "Capacity is unavailable at this time"}]
+_NO_CAPACITY = [{"reason": "Capacity is unavailable at this time"}]
 _RAISED = ("EssentialContainerExited", "Essential container in task exited", "", 1)
 _ONCE: Mapping[int, int] = MappingProxyType({1: 1})
 _AGAIN: Mapping[int, int] = MappingProxyType({1: 1, 2: 1})
@@ -126,7 +126,7 @@ def _new(
     return _message(place)
 
 
-def _full_house(place: Place) -> Act:
+def _all_slots_taken(place: Place) -> Act:
     place.start("r-0")
     return _new(place)
 
@@ -266,14 +266,14 @@ DISPATCHER = (
     _of("dispatcher", "a record is launched", "s3 dynamodb ecs", _new),
     _of(
         "dispatcher",
-        "a record is launched on demand, for Spot has no place",
+        "a record is launched on demand, for Spot has no capacity",
         "s3 dynamodb ecs",
-        lambda place: _new(place, _NO_PLACE),
+        lambda place: _new(place, _NO_CAPACITY),
         most=2,
         spot=True,
         tokens=2,
     ),
-    _of("dispatcher", "a record is held, for the house is full", "s3 dynamodb sqs", _full_house, most=1),
+    _of("dispatcher", "a record is held, for all slots are taken", "s3 dynamodb sqs", _all_slots_taken, most=1),
     _of(
         "dispatcher",
         "a record is held, for ECS throttles",

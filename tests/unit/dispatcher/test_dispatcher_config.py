@@ -27,7 +27,7 @@ ENVIRON = {
 def test_the_environment_becomes_typed_values() -> None:
     """Lists are split, numbers are numbers, rules are rules."""
     config = Config.from_environ(ENVIRON | {"UNRELATED": "x"})
-    assert (config.subnet_ids, config.attempts, config.runs_days) == (("subnet-1", "subnet-2"), 3, 30)
+    assert (config.subnet_ids, config.lambda_attempts, config.runs_days) == (("subnet-1", "subnet-2"), 3, 30)
     assert config.rescue == {RescueRule.TIMEOUT, RescueRule.OUT_OF_MEMORY}
 
 

@@ -6,7 +6,7 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
-from lambdas.dispatcher.launch import Denied, Launched, LaunchPlan, NothingStarted, Rejected, Throttled, Unclear, launch
+from lambdas.dispatcher.launch import Launched, LaunchPlan, NoCapacity, Rejected, Throttled, Unclear, launch
 from overtime.ledger.model import RunKey
 
 PLAN = LaunchPlan(
@@ -20,6 +20,12 @@ PLAN = LaunchPlan(
     assign_public_ip="DISABLED",
 )
 TASK = "arn:aws:ecs:eu-west-1:1:task/c/a"
+VCPU_QUOTA = (
+    "You've reached the limit on the number of vCPUs you can run concurrently. For more information, see the "
+    "Troubleshooting section of the Amazon ECS Developer Guide."
+)
+TASK_QUOTA = VCPU_QUOTA.replace("vCPUs", "tasks")
+EC2 = "Error retrieving security group information for [sg-1]: "
 
 
 def test_a_plan_always_gives_the_same_request() -> None:
@@ -42,7 +48,13 @@ def test_the_token_belongs_to_one_attempt_of_one_run() -> None:
     ("answer", "outcome"),
     [
         ({"tasks": [{"taskArn": TASK}], "failures": []}, Launched(TASK)),
-        ({"tasks": [], "failures": [{"reason": "RESOURCE:CPU"}]}, NothingStarted("RESOURCE:CPU")),
+        ({"tasks": [], "failures": [{"reason": "RESOURCE:CPU"}]}, NoCapacity("RESOURCE:CPU")),
+        ({"tasks": [], "failures": [{"reason": VCPU_QUOTA}]}, NoCapacity(VCPU_QUOTA)),
+        ({"tasks": [], "failures": [{"reason": TASK_QUOTA}]}, NoCapacity(TASK_QUOTA)),
+        (
+            {"tasks": [], "failures": [{"reason": "RESOURCE:CPU"}, {"reason": "Rate exceeded"}]},
+            Throttled("RESOURCE:CPU; Rate exceeded"),
+        ),
         (
             {"tasks": [], "failures": [{"reason": "AGENT"}, {"reason": "MISSING", "detail": "x"}]},
             Rejected("AGENT; MISSING (x)"),
@@ -63,8 +75,8 @@ def test_answers_become_outcomes(answer: dict[str, object], outcome: object) -> 
     [
         ("ThrottlingException", 400, Throttled),
         ("TooManyRequestsException", 429, Throttled),
-        ("AccessDeniedException", 400, Denied),
-        ("UnrecognizedClientException", 400, Denied),
+        ("AccessDeniedException", 400, Rejected),
+        ("UnrecognizedClientException", 400, Rejected),
         ("InvalidParameterException", 400, Rejected),
         ("ClientException", 400, Rejected),
         ("ServerException", 500, Unclear),
@@ -80,6 +92,34 @@ def test_errors_become_outcomes(code: str, status: int, kind: type[object]) -> N
         outcome = launch(ecs, PLAN)
     assert type(outcome) is kind
     assert "the text" in str(outcome)
+
+
+@pytest.mark.parametrize(
+    ("code", "text", "kind"),
+    [
+        ("ClientException", VCPU_QUOTA, NoCapacity),
+        ("InvalidParameterException", TASK_QUOTA, NoCapacity),
+        ("ClientException", "Capacity is unavailable at this time. Please try again later.", NoCapacity),
+        ("InvalidParameterException", f"{EC2}Request limit exceeded. (ErrorCode: RequestLimitExceeded)", Throttled),
+        ("InvalidParameterException", f"{EC2}(Service: AmazonEC2; Error Code: RequestLimitExceeded)", Throttled),
+        ("InvalidParameterException", f"{EC2}An internal error has occurred (ErrorCode: InternalError)", Throttled),
+        ("ClientException", "Rate exceeded", Throttled),
+        (
+            "InvalidParameterException",
+            f"{EC2}The ID 'sg-1' does not exist (ErrorCode: InvalidGroup.NotFound)",
+            Rejected,
+        ),
+        ("InvalidParameterException", "The specified capacity provider 'FARGATE_SPOT' was not found.", Rejected),
+    ],
+)
+def test_an_errors_text_tells_what_passes_from_what_a_person_fixes(
+    code: str, text: str, kind: type[NoCapacity | Throttled | Rejected]
+) -> None:
+    """Quotas, capacity and EC2's throttling come under the codes of wrong requests, too."""
+    ecs = boto3.client("ecs", region_name="eu-west-1", aws_access_key_id="x", aws_secret_access_key="x")
+    with Stubber(ecs) as stub:
+        stub.add_client_error("run_task", code, text, http_status_code=400)
+        assert launch(ecs, PLAN) == kind(f"{code}: {text}")
 
 
 def test_a_conflict_that_names_its_task_is_a_launch() -> None:

@@ -8,7 +8,7 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
 from lambdas.dispatcher.config import RescueRule
 from lambdas.dispatcher.failure_record import parse
-from lambdas.dispatcher.rescue import FailureKind, Rescue, Skip, classify, decide
+from lambdas.dispatcher.rescue import FailureKind, HandOver, Skip, classify, decide
 
 EVENTS = Path(__file__).parents[2] / "events"
 DEFAULT = frozenset({RescueRule.TIMEOUT, RescueRule.OUT_OF_MEMORY})
@@ -66,8 +66,8 @@ def test_lambdas_words_tell_the_kinds_apart(
 def test_the_rule_decides(name: str, rules: frozenset[RescueRule], attempts: int, *, rescued: bool) -> None:
     """Each real record under each rule; with no Lambda attempts everything is handed over."""
     record = parse(SQSRecord(json.loads((EVENTS / f"{name}.json").read_text())["Records"][0]), "report")
-    decision = decide(record, rules=rules, attempts=attempts)
-    assert isinstance(decision, Rescue if rescued else Skip)
+    decision = decide(record, rules=rules, lambda_attempts=attempts)
+    assert isinstance(decision, HandOver if rescued else Skip)
 
 
 def test_a_skip_says_why() -> None:
@@ -75,6 +75,6 @@ def test_a_skip_says_why() -> None:
     record = parse(
         SQSRecord(json.loads((EVENTS / "dead_letter_handler_error.json").read_text())["Records"][0]), "report"
     )
-    assert decide(record, rules=DEFAULT, attempts=3) == Skip(
+    assert decide(record, rules=DEFAULT, lambda_attempts=3) == Skip(
         OTHER, "not rescued: the failure is 'other' and the rule is out_of_memory, timeout"
     )

@@ -19,7 +19,12 @@ if TYPE_CHECKING:
 
     from lambdas.dispatcher.dispatch import Done
 
-NO_PLACE = [{"reason": "Capacity is unavailable at this time"}]
+NO_CAPACITY = [{"reason": "Capacity is unavailable at this time"}]
+QUOTA = "You've reached the limit on the number of vCPUs you can run concurrently"
+EC2_THROTTLES = (
+    "Error retrieving security group information for [sg-1]: Request limit exceeded. (Service: AmazonEC2; "
+    "Status Code: 503; Error Code: RequestLimitExceeded; Request ID: r)"
+)
 
 
 @pytest.fixture
@@ -65,15 +70,25 @@ def test_a_held_record_comes_back_later_each_time(world: World) -> None:
     assert 2 <= delays[0] <= 5
     assert 150 <= delays[-1] <= 300
     run = world.run(key)
-    assert (run.state, run.turn, run.reason) == (RunState.QUEUED, 9, "all 1 places of the function are taken")
+    assert (run.state, run.turn, run.reason) == (RunState.QUEUED, 9, "all 1 slots of the function are taken")
     assert len(run.history) == 1, "a run that waits for days does not outgrow its item"
 
 
-@pytest.mark.parametrize("answer", [throttled(), NO_PLACE], ids=["throttled", "no capacity"])
-def test_where_ecs_has_no_time_or_no_place_the_record_is_held(
+@pytest.mark.parametrize(
+    "answer",
+    [
+        throttled(),
+        NO_CAPACITY,
+        [{"reason": QUOTA}],
+        refused("ClientException", 400, QUOTA),
+        refused("InvalidParameterException", 400, EC2_THROTTLES),
+    ],
+    ids=["throttled", "no capacity", "quota", "quota as an error", "EC2 throttles"],
+)
+def test_where_ecs_has_no_time_or_no_capacity_the_record_is_held(
     world: World, answer: Exception | list[dict[str, str]]
 ) -> None:
-    """However often: the run is queued, keeps its place among the function's own, and spends no receives."""
+    """However often: the run is queued, keeps its slot among the function's own, and spends no receives."""
     key = world.fail("r-1")
     for turn in (1, 2, 3, 4, 5, 6, 7):
         world.cluster.answers = [answer]
@@ -94,7 +109,7 @@ def test_where_no_answer_tells_the_run_stays_launching_and_is_held(world: World)
     assert len(world.cluster.tasks) == 1
 
 
-def test_what_only_a_person_can_mend_spends_receives_and_is_parked(world: World) -> None:
+def test_what_only_a_person_can_fix_spends_receives_and_is_parked(world: World) -> None:
     """A missing permission does not go round for ever; the ledger says where the record is."""
     world.receives = 2
     key = world.fail("r-1")
@@ -117,7 +132,7 @@ def test_a_crash_around_any_call_of_a_limited_function_ends_in_one_task(world: W
     """Event, item, count, slot, launching, Spot, fallback, on demand, launched: die at each, and there is one task."""
     world.spot = True
     for call, after in itertools.product(range(1, 10), (False, True)):
-        world.cluster.answers = [NO_PLACE]
+        world.cluster.answers = [NO_CAPACITY]
         key = world.fail(f"r-{call}-{after}")
         assert world.deliver(fuse=Fuse(call, after=after)) is None
         while world.waiting():
@@ -127,16 +142,16 @@ def test_a_crash_around_any_call_of_a_limited_function_ends_in_one_task(world: W
         assert list(world.slots().held("report")) == [(key, 1)]
         world.stop(task, "cancelled")
         world.tell(task)
-    world.cluster.answers = [NO_PLACE]
+    world.cluster.answers = [NO_CAPACITY]
     world.fail("r-0")
     assert world.deliver(fuse=Fuse(10)) is not None, "nine calls are all there are"
 
 
-def test_spot_is_for_the_first_attempt_and_on_demand_for_what_it_has_no_place_for(world: World) -> None:
+def test_spot_is_for_the_first_attempt_and_on_demand_for_what_it_has_no_capacity_for(world: World) -> None:
     """The fallback is remembered, so that a repeated call asks for the same."""
     world.spot = True
     first, task = world.start("r-1")
-    world.cluster.answers = [NO_PLACE]
+    world.cluster.answers = [NO_CAPACITY]
     second, _ = world.start("r-2")
     world.stop(task, "spot")
     world.tell(task)

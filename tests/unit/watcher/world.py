@@ -190,9 +190,9 @@ def throttled() -> ClientError:
     return refused("ThrottlingException", 400)
 
 
-def refused(code: str, status: int) -> ClientError:
+def refused(code: str, status: int, text: str = "no") -> ClientError:
     """Any refusal of RunTask's."""
-    response = {"Error": {"Code": code, "Message": "no"}, "ResponseMetadata": {"HTTPStatusCode": status}}
+    response = {"Error": {"Code": code, "Message": text}, "ResponseMetadata": {"HTTPStatusCode": status}}
     return ClientError(response, "RunTask")  # type: ignore[arg-type]
 
 
@@ -276,7 +276,7 @@ class World:
             security_group_ids=("sg-1",),
             assign_public_ip="ENABLED",
             rescue=frozenset({RescueRule.TIMEOUT}),
-            attempts=3,
+            lambda_attempts=3,
             queue_url=QUEUE,
             parking_queue_url=PARKING,
             max_receive_count=self.receives,
