@@ -20,7 +20,7 @@ def main() -> None:
         region=pulumi.Config("aws").get("region"),
     )
     try:
-        outputs = build(settings.load(context), context, sources=".")
+        outputs = build(settings.load(context), context)
     except OvertimeError as error:
         raise pulumi.RunError(str(error)) from None
     for name, value in outputs.items():

@@ -80,7 +80,7 @@ class Dispatcher(pulumi.ComponentResource):
         role = aws.iam.Role(
             f"{name}-role",
             description=f"Dispatcher of {args.function.name}",
-            assume_role_policy=json.dumps(policies.trust("lambda")),
+            assume_role_policy=json.dumps(policies.function_trust()),
             opts=child,
         )
         document = policies.rendered(

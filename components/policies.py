@@ -21,10 +21,32 @@ def rendered(document: Callable[..., Document], **names: pulumi.Input[object]) -
     return pulumi.Output.all(**names).apply(lambda known: json.dumps(document(**known), sort_keys=True))
 
 
-def trust(*services: str) -> Document:
-    """Let AWS services such as `lambda` take the role."""
-    principal = {"Service": [f"{service}.amazonaws.com" for service in services]}
-    return _document([{"Sid": "Trust", "Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole"}])
+def function_trust() -> Document:
+    """Let Lambda take the role."""
+    return _document([_trust("TrustLambda", "lambda")])
+
+
+def task_trust(*, ecs_arn_prefix: str) -> Document:
+    """Let ECS take the role, for tasks of this account and region (`arn:<partition>:ecs:<region>:<account>`) alone."""
+    return _document([_trust_tasks(ecs_arn_prefix)])
+
+
+def function_and_task_trust(*, ecs_arn_prefix: str) -> Document:
+    """Let both take the role."""
+    return _document([_trust("TrustLambda", "lambda"), _trust_tasks(ecs_arn_prefix)])
+
+
+def _trust_tasks(ecs_arn_prefix: str) -> Statement:
+    # https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-iam-roles.html
+    ours = {
+        "ArnLike": {"aws:SourceArn": f"{ecs_arn_prefix}:*"},
+        "StringEquals": {"aws:SourceAccount": ecs_arn_prefix.rpartition(":")[2]},
+    }
+    return _trust("TrustTasks", "ecs-tasks") | {"Condition": ours}
+
+
+def _trust(sid: str, service: str) -> Statement:
+    return {"Sid": sid, "Effect": "Allow", "Action": "sts:AssumeRole"} | _service(service)
 
 
 def primary(*, log_group_arn: str, queue_arn: str, permissions: Sequence[Permission]) -> Document:
@@ -92,11 +114,13 @@ def watcher(  # noqa: PLR0913 - each is one resource that the watcher touches
     open_index_arn: str,
     bucket_arn: str,
     cluster_arn: str,
-    destination_arns: Mapping[str, Sequence[str]],
+    destination_arns: Collection[str],
+    destination_key_arns: Collection[str],
 ) -> Document:
-    """Let the watcher look after the stack's runs, also of functions that are gone: the whole table is the stack's.
+    """Let the watcher look after the stack's runs, also of functions that are gone: table and bucket are the stack's.
 
-    `destination_arns` are by function name: only for those that have any, events and results go into a record.
+    Only where there are destinations, events and results go into a record. They are named for the stack as a whole:
+    a role's policies have 10,240 characters in all, and the bucket holds nothing else.
     """
     in_cluster = {"ArnEquals": {"ecs:cluster": cluster_arn}}
     return _document(
@@ -107,24 +131,22 @@ def watcher(  # noqa: PLR0913 - each is one resource that the watcher touches
             _allow("SettleRuns", ["dynamodb:GetItem", "dynamodb:UpdateItem"], [table_arn]),
             _allow("LookAtTasks", ["ecs:DescribeTasks", "ecs:StopTask"], [_tasks(cluster_arn)], in_cluster),
             _allow("LaunchAgain", ["sqs:SendMessage"], queue_arns),
-            *_payloads(bucket_arn, [name for name, arns in destination_arns.items() if arns]),
-            *_told({arn for arns in destination_arns.values() for arn in arns}),
+            *(_payloads(bucket_arn) if destination_arns else []),
+            *_destination_statements(destination_arns),
+            *_key_statements(destination_key_arns),
         ]
     )
 
 
-def _payloads(bucket_arn: str, function_names: Sequence[str]) -> list[Statement]:
-    if not function_names:
-        return []
-    objects = [f"{bucket_arn}/{kind}/{name}/*" for kind in ("events", "results") for name in function_names]
+def _payloads(bucket_arn: str) -> list[Statement]:
     return [
-        _allow("ReadPayloads", ["s3:GetObject"], objects),
+        _allow("ReadPayloads", ["s3:GetObject"], [f"{bucket_arn}/{kind}/*" for kind in ("events", "results")]),
         # Without it S3 calls an object that has expired forbidden, and its run could never be settled.
         _allow("TellGoneFromForbidden", ["s3:ListBucket"], [bucket_arn]),
     ]
 
 
-_TOLD = {
+_DESTINATIONS = {
     "sqs": ("TellQueues", ["sqs:GetQueueUrl", "sqs:SendMessage"]),
     "sns": ("TellTopics", ["sns:Publish"]),
     "events": ("TellBuses", ["events:PutEvents"]),
@@ -132,13 +154,19 @@ _TOLD = {
 }
 
 
-def _told(arns: Collection[str]) -> list[Statement]:
+def _destination_statements(arns: Collection[str]) -> list[Statement]:
     found: list[Statement] = []
-    for service, (sid, actions) in _TOLD.items():
-        of_service = [arn for arn in arns if arn.split(":")[2] == service]
+    for service, (sid, actions) in _DESTINATIONS.items():
+        of_service = {arn for arn in arns if arn.split(":")[2] == service}
         if of_service:
             found.append(_allow(sid, actions, of_service))
     return found
+
+
+def _key_statements(arns: Collection[str]) -> list[Statement]:
+    # Who sends to a queue or topic that is encrypted with such a key uses the key with its own rights.
+    # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html
+    return [_allow("UseDestinationKeys", ["kms:Decrypt", "kms:GenerateDataKey"], set(arns))] if arns else []
 
 
 def execution(*, repository_arn: str, log_group_arn: str) -> Document:
@@ -209,7 +237,7 @@ def _runs(sid: str, actions: Sequence[str], table_arn: str, function_name: str) 
 
 
 def _allow(
-    sid: str, actions: Sequence[str], resources: Sequence[str], condition: Mapping[str, object] | None = None
+    sid: str, actions: Collection[str], resources: Collection[str], condition: Mapping[str, object] | None = None
 ) -> Statement:
     statement: Statement = {
         "Sid": sid,

@@ -23,7 +23,7 @@ class PrimaryFunctionArgs:
 
     function_name: str
     """Its name in AWS."""
-    function: settings.Function
+    options: settings.Function
     """Its settings."""
     root: Path
     """The folder that a relative `code` starts from."""
@@ -31,6 +31,8 @@ class PrimaryFunctionArgs:
     """Days its log is kept."""
     failure_queue_arn: pulumi.Input[str]
     """Where Lambda leaves the events that failed for good."""
+    ecs_arn_prefix: pulumi.Input[str]
+    """`arn:<partition>:ecs:<region>:<account>`, as the ARNs begin of the tasks that take its role."""
 
 
 class PrimaryFunction(pulumi.ComponentResource):
@@ -71,7 +73,7 @@ class PrimaryFunction(pulumi.ComponentResource):
         role = aws.iam.Role(
             f"{name}-role",
             description=f"{args.function_name}, on Lambda and on Fargate",
-            assume_role_policy=json.dumps(policies.trust("lambda", "ecs-tasks")),
+            assume_role_policy=policies.rendered(policies.function_and_task_trust, ecs_arn_prefix=args.ecs_arn_prefix),
             opts=child,
         )
         policy = aws.iam.RolePolicy(
@@ -79,7 +81,7 @@ class PrimaryFunction(pulumi.ComponentResource):
             role=role.name,
             policy=pulumi.Output.all(logs.arn, args.failure_queue_arn).apply(
                 lambda arns: json.dumps(
-                    policies.primary(log_group_arn=arns[0], queue_arn=arns[1], permissions=args.function.permissions),
+                    policies.primary(log_group_arn=arns[0], queue_arn=arns[1], permissions=args.options.permissions),
                     sort_keys=True,
                 )
             ),
@@ -87,30 +89,30 @@ class PrimaryFunction(pulumi.ComponentResource):
         )
         managed = [
             aws.iam.RolePolicyAttachment(f"{name}-policy-{i}", role=role.name, policy_arn=arn, opts=child)
-            for i, arn in enumerate(args.function.policy_arns)
+            for i, arn in enumerate(args.options.policy_arns)
         ]
         return role, [policy, *managed]
 
     def _function(
         self, name: str, args: PrimaryFunctionArgs, role: aws.iam.Role, first: list[pulumi.Resource]
     ) -> aws.lambda_.Function:
-        function = args.function
-        variables = {key: pulumi.Output.secret(value.get_secret_value()) for key, value in function.environment.items()}
+        options = args.options
+        variables = {key: pulumi.Output.secret(value.get_secret_value()) for key, value in options.environment.items()}
         return aws.lambda_.Function(
             f"{name}-function",
             name=args.function_name,
             role=role.arn,
-            code=archives.code(args.root / function.code),
-            handler=function.handler,
-            runtime=function.runtime,
-            architectures=[function.architecture],
-            timeout=function.timeout_seconds,
-            memory_size=function.memory_mib,
-            layers=list(function.layers),
+            code=archives.code(args.root / options.code),
+            handler=options.handler,
+            runtime=options.runtime,
+            architectures=[options.architecture],
+            timeout=options.timeout_seconds,
+            memory_size=options.memory_mib,
+            layers=list(options.layers),
             environment=aws.lambda_.FunctionEnvironmentArgs(variables=variables) if variables else None,
             dead_letter_config=aws.lambda_.FunctionDeadLetterConfigArgs(target_arn=args.failure_queue_arn),
             # With no concurrency at all, Lambda hands every asynchronous event to the queue without an attempt.
-            reserved_concurrent_executions=None if function.attempts else 0,
+            reserved_concurrent_executions=None if options.attempts else 0,
             # Lambda refuses a dead-letter queue that the role may not write to, at once.
             opts=pulumi.ResourceOptions(parent=self, depends_on=first),
         )
@@ -119,7 +121,7 @@ class PrimaryFunction(pulumi.ComponentResource):
         aws.lambda_.FunctionEventInvokeConfig(
             f"{name}-retries",
             function_name=function.name,
-            maximum_retry_attempts=max(args.function.attempts - 1, 0),
-            maximum_event_age_in_seconds=args.function.max_event_age,
+            maximum_retry_attempts=max(args.options.attempts - 1, 0),
+            maximum_event_age_in_seconds=args.options.max_event_age,
             opts=pulumi.ResourceOptions(parent=self),
         )

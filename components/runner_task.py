@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -58,7 +57,7 @@ class RunnerTask(pulumi.ComponentResource):
         role = aws.iam.Role(
             f"{name}-execution-role",
             description=f"ECS itself, for tasks of {args.function.name}: image and log",
-            assume_role_policy=json.dumps(policies.trust("ecs-tasks")),
+            assume_role_policy=policies.rendered(policies.task_trust, ecs_arn_prefix=args.platform.ecs_arn_prefix),
             opts=child,
         )
         document = policies.rendered(

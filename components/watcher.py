@@ -48,6 +48,7 @@ class Watcher(pulumi.ComponentResource):
     dead_letters_name: pulumi.Output[str]
     dead_letters_url: pulumi.Output[str]
     log_group_name: pulumi.Output[str]
+    role_arn: pulumi.Output[str]
 
     def __init__(self, name: str, args: WatcherArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("overtime:index:Watcher", name, {}, opts)
@@ -62,7 +63,7 @@ class Watcher(pulumi.ComponentResource):
             pulumi.ResourceOptions(parent=self),
         )
 
-        self.name, self.log_group_name = args.function_name, logs.name
+        self.name, self.log_group_name, self.role_arn = args.function_name, logs.name, role.arn
         self.dead_letters_name, self.dead_letters_url = dead_letters.name, dead_letters.url
         self.register_outputs({"dead_letters_url": self.dead_letters_url, "log_group_name": self.log_group_name})
 
@@ -90,9 +91,10 @@ class Watcher(pulumi.ComponentResource):
         role = aws.iam.Role(
             f"{name}-role",
             description=f"Watcher {args.function_name}",
-            assume_role_policy=json.dumps(policies.trust("lambda")),
+            assume_role_policy=json.dumps(policies.function_trust()),
             opts=child,
         )
+        destinations = [each.options.destinations for each in args.functions.values()]
         document = policies.rendered(
             policies.watcher,
             log_group_arn=logs.arn,
@@ -102,7 +104,8 @@ class Watcher(pulumi.ComponentResource):
             open_index_arn=pulumi.Output.concat(ledger.table_arn, "/index/", OPEN_INDEX),
             bucket_arn=ledger.bucket_arn,
             cluster_arn=args.platform.cluster_arn,
-            destination_arns={each.function.name: each.options.destinations.arns for each in args.functions.values()},
+            destination_arns=[arn for each in destinations for arn in each.arns],
+            destination_key_arns=[arn for each in destinations for arn in each.kms_key_arns],
         )
         return role, aws.iam.RolePolicy(f"{name}-permissions", role=role.name, policy=document, opts=child)
 

@@ -9,7 +9,6 @@ import pulumi
 import pulumi_aws as aws
 
 from components.alarms import Alarms, AlarmsArgs
-from components.archives import SOURCES
 from components.dashboard import Dashboard, DashboardArgs
 from components.dispatcher import TIMEOUT_SECONDS
 from components.failure_queue import FailureQueue, FailureQueueArgs
@@ -27,19 +26,38 @@ if TYPE_CHECKING:
 Outputs = dict[str, object]
 
 
-def build(settings: Settings, context: StackContext, *, sources: str = str(SOURCES)) -> Outputs:
-    """Declare every resource of the stack, and give what it exports.
-
-    `sources` is the folder that holds `runner/`, as the engine finds it. An engine that works in this very folder is
-    given `.`, so that stacks which several computers update do not store, and compare, where each has its clone.
-    """
-    if context.region is None and any(each.destinations.arns for each in settings.functions.values()):
-        # From a profile or a variable: what has to be in the stack's region could not be checked before.
-        verify(settings, replace(context, region=aws.get_region().region))
+def build(settings: Settings, context: StackContext) -> Outputs:
+    """Declare every resource of the stack, and give what it exports."""
+    _verify_region(settings, context)
     if settings.tags:
         pulumi.runtime.register_stack_transformation(_tagged(settings.tags))
 
-    platform = Platform(
+    platform = _platform(settings)
+    functions = {key: _function(key, settings, context, platform) for key in settings.functions}
+    watcher = _watcher(settings, context, platform, functions)
+    alarms = _alarms(settings, platform, functions, watcher) if settings.alarms.enabled else None
+    dashboard = _dashboard(context, platform, functions, watcher, alarms) if settings.dashboard.enabled else None
+    return {
+        "functions": {key: _function_outputs(function) for key, function in functions.items()},
+        "cluster_arn": platform.cluster_arn,
+        "ledger_table": platform.ledger.table_name,
+        "ledger_bucket": platform.ledger.bucket_name,
+        "image_uris": {"/".join(key): uri for key, uri in platform.image_uris.items()},
+        "watcher": _watcher_outputs(watcher),
+        "watcher_role_arn": watcher.role_arn,
+        **({"alarm_topic_arn": alarms.topic_arn} if alarms and alarms.topic_arn else {}),
+        **({"dashboard_name": dashboard.name} if dashboard else {}),
+    }
+
+
+def _verify_region(settings: Settings, context: StackContext) -> None:
+    """Check what has to be in the stack's region, where a profile or a variable says which that is."""
+    if context.region is None and any(each.destinations.arns for each in settings.functions.values()):
+        verify(settings, replace(context, region=aws.get_region().region))
+
+
+def _platform(settings: Settings) -> Platform:
+    return Platform(
         "overtime",
         PlatformArgs(
             network=settings.network,
@@ -49,18 +67,11 @@ def build(settings: Settings, context: StackContext, *, sources: str = str(SOURC
                 (each.runtime, each.architecture): settings.image.base_of(each.runtime)
                 for each in settings.functions.values()
             },
-            sources=sources,
+            # The engine works in the very folder that holds them: a stack that several computers update does not
+            # store, and compare, where each has its clone.
+            sources=".",
         ),
     )
-    functions = {key: _function(key, settings, context, platform) for key in settings.functions}
-    return {
-        "functions": {key: _told(function) for key, function in functions.items()},
-        "cluster_arn": platform.cluster_arn,
-        "ledger_table": platform.ledger.table_name,
-        "ledger_bucket": platform.ledger.bucket_name,
-        "image_uris": {"/".join(key): uri for key, uri in platform.image_uris.items()},
-        **_watched(settings, context, platform, functions),
-    }
 
 
 def _function(key: str, settings: Settings, context: StackContext, platform: Platform) -> FargateFallback:
@@ -72,10 +83,11 @@ def _function(key: str, settings: Settings, context: StackContext, platform: Pla
         key,
         PrimaryFunctionArgs(
             function_name=context.function_name(key),
-            function=options,
+            options=options,
             root=context.root,
             logs_days=settings.retention.logs_days,
             failure_queue_arn=failures.arn,
+            ecs_arn_prefix=platform.ecs_arn_prefix,
         ),
     )
     return FargateFallback(
@@ -90,7 +102,49 @@ def _function(key: str, settings: Settings, context: StackContext, platform: Pla
     )
 
 
-def _told(fallback: FargateFallback) -> Outputs:
+def _watcher(
+    settings: Settings, context: StackContext, platform: Platform, functions: Mapping[str, FargateFallback]
+) -> Watcher:
+    return Watcher(
+        "overtime-watcher",
+        WatcherArgs(
+            function_name=context.watcher_name, functions=functions, platform=platform, retention=settings.retention
+        ),
+        pulumi.ResourceOptions(parent=platform),
+    )
+
+
+def _alarms(
+    settings: Settings, platform: Platform, functions: Mapping[str, FargateFallback], watcher: Watcher
+) -> Alarms:
+    return Alarms(
+        "overtime-alarms",
+        AlarmsArgs(functions=functions, watcher=watcher, action_arns=settings.alarms.action_arns),
+        pulumi.ResourceOptions(parent=platform),
+    )
+
+
+def _dashboard(
+    context: StackContext,
+    platform: Platform,
+    functions: Mapping[str, FargateFallback],
+    watcher: Watcher,
+    alarms: Alarms | None,
+) -> Dashboard:
+    return Dashboard(
+        "overtime-dashboard",
+        DashboardArgs(
+            dashboard_name=context.dashboard_name,
+            region=platform.region,
+            functions=functions,
+            watcher=watcher,
+            alarm_arns=alarms.arns if alarms else [],
+        ),
+        pulumi.ResourceOptions(parent=platform),
+    )
+
+
+def _function_outputs(fallback: FargateFallback) -> Outputs:
     return {
         "name": fallback.function.name,
         "arn": fallback.function.arn,
@@ -104,44 +158,8 @@ def _told(fallback: FargateFallback) -> Outputs:
     }
 
 
-def _watched(
-    settings: Settings, context: StackContext, platform: Platform, functions: Mapping[str, FargateFallback]
-) -> Outputs:
-    child = pulumi.ResourceOptions(parent=platform)
-    watcher = Watcher(
-        "overtime-watcher",
-        WatcherArgs(
-            function_name=context.watcher_name, functions=functions, platform=platform, retention=settings.retention
-        ),
-        child,
-    )
-    told: Outputs = {
-        "watcher": {
-            "name": watcher.name,
-            "dead_letters_url": watcher.dead_letters_url,
-            "log_group": watcher.log_group_name,
-        }
-    }
-    alarm_arns: list[pulumi.Output[str]] = []
-    if settings.alarms.enabled:
-        args = AlarmsArgs(functions=functions, watcher=watcher, action_arns=settings.alarms.action_arns)
-        alarms = Alarms("overtime-alarms", args, child)
-        alarm_arns = alarms.arns
-        told |= {"alarm_topic_arn": alarms.topic_arn} if alarms.topic_arn else {}
-    if settings.dashboard.enabled:
-        dashboard = Dashboard(
-            "overtime-dashboard",
-            DashboardArgs(
-                dashboard_name=context.dashboard_name,
-                region=platform.region,
-                functions=functions,
-                watcher=watcher,
-                alarm_arns=alarm_arns,
-            ),
-            child,
-        )
-        told["dashboard_name"] = dashboard.name
-    return told
+def _watcher_outputs(watcher: Watcher) -> Outputs:
+    return {"name": watcher.name, "dead_letters_url": watcher.dead_letters_url, "log_group": watcher.log_group_name}
 
 
 def _tagged(tags: Mapping[str, str]) -> pulumi.ResourceTransformation:

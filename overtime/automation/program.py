@@ -24,7 +24,7 @@ class Program:
     def __call__(self) -> None:
         """Declare the stack's resources and its exports."""
         try:
-            outputs = build(self._settings, self._context, sources=".")
+            outputs = build(self._settings, self._context)
         except OvertimeError as error:
             self.error = error
             raise pulumi.RunError(str(error)) from None

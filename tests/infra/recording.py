@@ -222,10 +222,11 @@ def primary_function(name: str, function: Function, root: Path) -> PrimaryFuncti
         name,
         PrimaryFunctionArgs(
             function_name=f"overtime-test-{name}",
-            function=function,
+            options=function,
             root=root,
             logs_days=30,
             failure_queue_arn=pulumi.Output.from_input(arn("aws:sqs/queue:Queue", f"{name}-queue")),
+            ecs_arn_prefix=f"arn:aws:ecs:{REGION}:{ACCOUNT}",
         ),
     )
 

@@ -130,11 +130,8 @@ def test_destinations(deploy: Deploy, recorder: Recorder) -> None:
 
     statements = recorder.policy("overtime-watcher-permissions")
     of_all = {"WriteLog", "LeaveFailedEvents", "FindOpenRuns", "SettleRuns", "LookAtTasks", "LaunchAgain"}
-    told = [f"overtime-test-{key}" for key in ("report", "sums", "third")]
     assert {sid: statement for sid, statement in statements.items() if sid not in of_all} == {
-        "ReadPayloads": allow(
-            ["s3:GetObject"], [f"{BUCKET}/{kind}/{name}/*" for kind in ("events", "results") for name in told]
-        ),
+        "ReadPayloads": allow(["s3:GetObject"], [f"{BUCKET}/events/*", f"{BUCKET}/results/*"]),
         "TellGoneFromForbidden": allow(["s3:ListBucket"], [BUCKET]),
         "TellQueues": allow(["sqs:GetQueueUrl", "sqs:SendMessage"], [queue]),
         "TellTopics": allow(["sns:Publish"], [topic]),
@@ -216,28 +213,51 @@ def test_execution(deploy: Deploy, recorder: Recorder) -> None:
     }
 
 
+def test_destination_keys(deploy: Deploy, recorder: Recorder) -> None:
+    """The watcher may use the keys that destinations are encrypted with, each named once, and no others."""
+    keys = [f"arn:aws:kms:eu-west-1:123456789012:key/{digit * 8}-90ab-cdef-1234-567890abcdef" for digit in "21"]
+    told = {"on_success": "arn:aws:sqs:eu-west-1:123456789012:done", "kms_key_arns": keys}
+    deploy({"report": {"destinations": told}, "sums": {"destinations": told}, "silent": {}})
+
+    found = recorder.policy("overtime-watcher-permissions")
+    assert found["UseDestinationKeys"] == allow(["kms:Decrypt", "kms:GenerateDataKey"], sorted(keys))
+
+
+def statements_of_trust(recorder: Recorder, role: str) -> list[dict[str, Any]]:
+    statements: list[dict[str, Any]] = json.loads(recorder.inputs("Role", role)["assumeRolePolicy"])["Statement"]
+    return [{key: value for key, value in each.items() if key != "Sid"} for each in statements]
+
+
+def trusted(service: str, condition: dict[str, Any] | None = None) -> dict[str, Any]:
+    principal = {"Service": f"{service}.amazonaws.com"}
+    statement = {"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole"}
+    return statement | ({"Condition": condition} if condition else {})
+
+
+LAMBDA = trusted("lambda")
+TASKS = trusted(
+    "ecs-tasks",
+    {
+        "ArnLike": {"aws:SourceArn": "arn:aws:ecs:eu-west-1:123456789012:*"},
+        "StringEquals": {"aws:SourceAccount": "123456789012"},
+    },
+)
+
+
 @pytest.mark.parametrize(
-    ("role", "services"),
+    ("role", "statements"),
     [
-        ("report-role", ["lambda", "ecs-tasks"]),
-        ("report-task-execution-role", ["ecs-tasks"]),
-        ("report-dispatcher-role", ["lambda"]),
-        ("overtime-watcher-role", ["lambda"]),
+        ("report-role", [LAMBDA, TASKS]),
+        ("report-task-execution-role", [TASKS]),
+        ("report-dispatcher-role", [LAMBDA]),
+        ("overtime-watcher-role", [LAMBDA]),
     ],
 )
-def test_trust(role: str, services: list[str], deploy: Deploy, recorder: Recorder) -> None:
-    """Only the services that work as a role may take it."""
+def test_trust(role: str, statements: list[dict[str, Any]], deploy: Deploy, recorder: Recorder) -> None:
+    """Only the services that work as a role may take it, ECS for this account's and region's tasks alone."""
     deploy()
 
-    document = json.loads(recorder.inputs("Role", role)["assumeRolePolicy"])
-    assert document["Statement"] == [
-        {
-            "Sid": "Trust",
-            "Effect": "Allow",
-            "Principal": {"Service": [f"{service}.amazonaws.com" for service in services]},
-            "Action": "sts:AssumeRole",
-        }
-    ]
+    assert statements_of_trust(recorder, role) == statements
 
 
 def test_every_statement(deploy: Deploy, recorder: Recorder) -> None:

@@ -266,8 +266,8 @@ def test_image(deploy: Deploy, recorder: Recorder) -> None:
     tag = "python3.12-x86_64-" + content_tag("public.ecr.aws/lambda/python:3.12", "x86_64")
     assert image == {
         "repositoryUrl": "123456789012.dkr.ecr.eu-west-1.amazonaws.com/overtime-images-0a1b2c3",
-        "context": str(SOURCES),
-        "dockerfile": f"{SOURCES}/runner/Dockerfile",
+        "context": ".",
+        "dockerfile": "./runner/Dockerfile",
         "args": {"BASE_IMAGE": "public.ecr.aws/lambda/python:3.12", "CONTENT_TAG": tag},
         "platform": "linux/amd64",
         "imageTag": tag,

@@ -88,8 +88,8 @@ def test_role_serves_lambda_and_fargate(deploy: Deploy, recorder: Recorder) -> N
     """Both services may take the function's role, and managed policies are attached to it."""
     deploy({"report": {"policy_arns": [POLICY]}})
 
-    [trust] = json.loads(recorder.inputs("Role", "report-role")["assumeRolePolicy"])["Statement"]
-    assert trust["Principal"] == {"Service": ["lambda.amazonaws.com", "ecs-tasks.amazonaws.com"]}
+    trust = json.loads(recorder.inputs("Role", "report-role")["assumeRolePolicy"])["Statement"]
+    assert [each["Principal"]["Service"] for each in trust] == ["lambda.amazonaws.com", "ecs-tasks.amazonaws.com"]
     attachment = recorder.inputs("RolePolicyAttachment", "report-policy-0")
     assert attachment == {"role": "report-role-0a1b2c3", "policyArn": POLICY}
 

@@ -82,6 +82,7 @@ def test_exports(deploy: Deploy) -> None:
             "dead_letters_url": f"{sqs}/overtime-watcher-dead-letters-0a1b2c3",
             "log_group": "/aws/lambda/overtime-test-watcher",
         },
+        "watcher_role_arn": "arn:aws:iam::123456789012:role/overtime-watcher-role-0a1b2c3",
         "alarm_topic_arn": "arn:aws:sns:eu-west-1:123456789012:overtime-alarms-topic-0a1b2c3",
         "dashboard_name": "overtime-test",
     }
