@@ -4,13 +4,15 @@ SHELL := bash
 PY := .venv/bin/python
 SOURCES := __main__.py components lambdas runner overtime local tests bench
 
-.PHONY: help setup demo up-local down-local check format unit test faults bench lock clean
+.PHONY: help packages setup demo up-local down-local check format unit test faults bench lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 .venv/.ready: requirements.lock local/bootstrap.sh
 	@bash local/bootstrap.sh
+
+packages: .venv/.ready ## install the Python packages alone
 
 setup: .venv/.ready ## install everything: Python packages, engine, container engine, base image
 	@$(PY) -m local.setup

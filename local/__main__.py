@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from typing import TYPE_CHECKING
 
 from local import base_image, containers, engine, kept
 from local.demo import bucket
@@ -14,6 +15,9 @@ from local.kept import Kept
 from local.stack import Machine, with_containers
 from local.telling import say, show
 from overtime.errors import OvertimeError
+
+if TYPE_CHECKING:
+    from overtime.automation import Outputs
 
 USAGE = "usage: python -m local up|down"
 
@@ -57,23 +61,34 @@ def _up() -> None:
         except BaseException:
             kept.take_down()
             raise
-    say(f"running. Outputs:\n{json.dumps(result.outputs, indent=2)}\n\n{how_to_play(emulator)}")
+    say(f"running. Outputs:\n{json.dumps(result.outputs, indent=2)}\n\n{how_to_play(emulator, result.outputs)}")
 
 
-def how_to_play(emulator: Emulator) -> str:
+def how_to_play(emulator: Emulator, outputs: Outputs) -> str:
     """Say what to type next."""
     exports = "\n".join(f"    export {name}={value}" for name, value in sorted(emulator.environment.items()))
+    commands = "\n".join(f"    {command}" for command in play(str(outputs["ledger_table"])))
     return (
         "In a shell with this environment every AWS tool talks to the emulator:\n\n"
         f"{exports}\n\n"
-        "For example, a sales.csv with the columns store, day and amount:\n\n"
-        f"    aws s3 cp sales.csv s3://{bucket.NAME}/sales.csv\n"
-        "    aws lambda invoke --function-name overtime-local-report --invocation-type Event \\\n"
-        "        --cli-binary-format raw-in-base64-out --payload \\\n"
-        f"""        '{{"bucket": "{bucket.NAME}", "key": "sales.csv", "report_key": "report.json"}}' /dev/null\n"""
-        "    aws logs tail /aws/lambda/overtime-local-report --follow\n\n"
+        "For example, a file that takes longer than the function's two seconds:\n\n"
+        f"{commands}\n\n"
         "`make down-local` ends it."
     )
+
+
+def play(ledger_table: str) -> list[str]:
+    """Give commands that let the function time out, and that show what becomes of it."""
+    payload = {"bucket": bucket.NAME, "key": "sales.csv", "report_key": "report.json", "chunk_bytes": 65_536}
+    making = "from local.demo.sales import make; print(make(3_000_000).body.decode())"
+    return [
+        f".venv/bin/python -c '{making}' | aws s3 cp - s3://{bucket.NAME}/sales.csv",
+        "aws lambda invoke --function-name overtime-local-report --invocation-type Event \\",
+        f"    --cli-binary-format raw-in-base64-out --payload '{json.dumps(payload)}' /dev/null",
+        "aws logs tail /aws/lambda/overtime-local-report --follow      # Ctrl-C ends it",
+        f"aws dynamodb scan --table-name {ledger_table}",
+        f"aws s3 cp s3://{bucket.NAME}/report.json -",
+    ]
 
 
 if __name__ == "__main__":

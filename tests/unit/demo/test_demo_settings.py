@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 
 from lambdas.primary.handler import Totals, report
+from local.__main__ import play
 from local.base_image import BaseImage
 from local.demo import sales
 from local.demo.settings import changed, changes, dev_settings
@@ -22,6 +24,14 @@ def test_the_changed_settings_are_the_dev_stack_but_for_what_is_shown() -> None:
 
 def test_a_change_may_name_a_section_that_is_not_there() -> None:
     assert changed({}, {"image.base_images": {"python3.11": "x"}}) == {"image": {"base_images": {"python3.11": "x"}}}
+
+
+def test_the_page_on_playing_has_the_commands_that_are_printed() -> None:
+    """What `make up-local` tells people to type is what docs/local.md shows."""
+    page = (REPOSITORY / "docs" / "local.md").read_text(encoding="utf-8")
+    shown = re.search(r"```console\n\$ (.*?)\n```", page, flags=re.DOTALL)
+    assert shown
+    assert shown[1].replace("\n$ ", "\n").splitlines() == play("<ledger_table>")
 
 
 def test_the_expected_report_comes_another_way_and_is_the_functions() -> None:
