@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pulumi
 import pulumi_aws as aws
 
-from components import archives, lambda_archive, metrics, policies
+from components import metrics, policies
+from components.own_function import OwnFunctionArgs, own_function
 from components.runner_task import CONTAINER_NAME
 from overtime.settings.names import DISPATCHER_SUFFIX
 
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from overtime import settings
 
 TIMEOUT_SECONDS = 60
-_MEMORY_MIB = 512  # of it depends the cpu, and with it how long the libraries take to load
 _BATCH_SIZE = 10
 _MOST_AT_ONCE = 5
 """ECS starts 20 tasks a second; more dispatchers at once would only be throttled."""
@@ -52,41 +51,29 @@ class Dispatcher(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: DispatcherArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("overtime:index:Dispatcher", name, {}, opts)
-        # Forced, because the log group has to be there, with its retention, before the first invocation makes one.
-        function_name = f"{args.function.name}{DISPATCHER_SUFFIX}"
 
-        logs = self._log_group(name, function_name, args)
-        role, permissions = self._role(name, args, logs)
-        function = self._function(name, function_name, args, role, [logs, permissions])
+        own = OwnFunctionArgs(
+            part=metrics.DISPATCHER,
+            function_name=f"{args.function.name}{DISPATCHER_SUFFIX}",
+            role_description=f"Dispatcher of {args.function.name}",
+            logs_days=args.retention.logs_days,
+            permissions=lambda log_group_arn: self._permissions(args, log_group_arn),
+            timeout_seconds=TIMEOUT_SECONDS,
+            variables=self._environment(args),
+        )
+        function = own_function(name, own, self).function
         recursion = self._recursion(name, function)
         self._source(name, args, function, [args.task, recursion])
 
         self.name = function.name
         self.register_outputs({"name": self.name})
 
-    def _log_group(self, name: str, function_name: str, args: DispatcherArgs) -> aws.cloudwatch.LogGroup:
-        return aws.cloudwatch.LogGroup(
-            f"{name}-logs",
-            name=f"/aws/lambda/{function_name}",
-            retention_in_days=args.retention.logs_days,
-            opts=pulumi.ResourceOptions(parent=self),
-        )
-
-    def _role(
-        self, name: str, args: DispatcherArgs, logs: aws.cloudwatch.LogGroup
-    ) -> tuple[aws.iam.Role, aws.iam.RolePolicy]:
-        child = pulumi.ResourceOptions(parent=self)
+    def _permissions(self, args: DispatcherArgs, log_group_arn: pulumi.Output[str]) -> pulumi.Output[str]:
         platform, failures = args.platform, args.failures
-        role = aws.iam.Role(
-            f"{name}-role",
-            description=f"Dispatcher of {args.function.name}",
-            assume_role_policy=json.dumps(policies.function_trust()),
-            opts=child,
-        )
-        document = policies.rendered(
+        return policies.rendered(
             policies.dispatcher,
             function_name=args.function.name,
-            log_group_arn=logs.arn,
+            log_group_arn=log_group_arn,
             queue_arn=failures.arn,
             parking_arn=failures.parking_arn,
             table_arn=platform.ledger.table_arn,
@@ -94,24 +81,6 @@ class Dispatcher(pulumi.ComponentResource):
             cluster_arn=platform.cluster_arn,
             family_arn=pulumi.Output.concat(platform.ecs_arn_prefix, ":task-definition/", args.task.family),
             role_arns=[args.function.role_arn, args.task.execution_role_arn],
-        )
-        return role, aws.iam.RolePolicy(f"{name}-permissions", role=role.name, policy=document, opts=child)
-
-    def _function(
-        self, name: str, function_name: str, args: DispatcherArgs, role: aws.iam.Role, first: list[pulumi.Resource]
-    ) -> aws.lambda_.Function:
-        return aws.lambda_.Function(
-            f"{name}-function",
-            name=function_name,
-            role=role.arn,
-            code=archives.of_files(lambda_archive.members(metrics.DISPATCHER)),
-            handler="lambdas.dispatcher.handler.handler",
-            runtime="python3.13",
-            architectures=["x86_64"],
-            timeout=TIMEOUT_SECONDS,
-            memory_size=_MEMORY_MIB,
-            environment=aws.lambda_.FunctionEnvironmentArgs(variables=self._environment(args)),
-            opts=pulumi.ResourceOptions(parent=self, depends_on=first),
         )
 
     def _environment(self, args: DispatcherArgs) -> dict[str, pulumi.Input[str]]:
@@ -136,7 +105,6 @@ class Dispatcher(pulumi.ComponentResource):
             "OVERTIME_QUEUE_URL": args.failures.url,
             "OVERTIME_PARKING_QUEUE_URL": args.failures.parking_url,
             "OVERTIME_MAX_RECEIVE_COUNT": str(options.max_receive_count),
-            **metrics.emitted_by(metrics.DISPATCHER),
         }
 
     def _recursion(self, name: str, function: aws.lambda_.Function) -> aws.lambda_.FunctionRecursionConfig:

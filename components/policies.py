@@ -3,17 +3,33 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, TypedDict
 
 import pulumi
+
+from components.watcher_grants import GRANTED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
+    from components.watcher_grants import Grant
     from overtime.settings import Permission
 
     Document = dict[str, object]
-    Statement = dict[str, object]
+
+
+class _StatementParts(TypedDict, total=False):
+    Sid: str
+    Principal: str | dict[str, str]
+    Resource: list[str]
+    Condition: Mapping[str, object]
+
+
+class Statement(_StatementParts):
+    """A statement as IAM reads it."""
+
+    Effect: Literal["Allow", "Deny"]
+    Action: str | list[str]
 
 
 def rendered(document: Callable[..., Document], **names: pulumi.Input[object]) -> pulumi.Output[str]:
@@ -42,11 +58,11 @@ def _trust_tasks(ecs_arn_prefix: str) -> Statement:
         "ArnLike": {"aws:SourceArn": f"{ecs_arn_prefix}:*"},
         "StringEquals": {"aws:SourceAccount": ecs_arn_prefix.rpartition(":")[2]},
     }
-    return _trust("TrustTasks", "ecs-tasks") | {"Condition": ours}
+    return {**_trust("TrustTasks", "ecs-tasks"), "Condition": ours}
 
 
 def _trust(sid: str, service: str) -> Statement:
-    return {"Sid": sid, "Effect": "Allow", "Action": "sts:AssumeRole"} | _service(service)
+    return {"Sid": sid, "Effect": "Allow", "Principal": _service(service), "Action": "sts:AssumeRole"}
 
 
 def primary(*, log_group_arn: str, queue_arn: str, permissions: Sequence[Permission]) -> Document:
@@ -109,18 +125,17 @@ def watcher(  # noqa: PLR0913 - each is one resource that the watcher touches
     *,
     log_group_arn: str,
     dead_letters_arn: str,
-    queue_arns: Sequence[str],
     table_arn: str,
     open_index_arn: str,
     bucket_arn: str,
     cluster_arn: str,
-    destination_arns: Collection[str],
-    destination_key_arns: Collection[str],
+    reads_payloads: bool,
+    grants: Sequence[Grant],
 ) -> Document:
     """Let the watcher look after the stack's runs, also of functions that are gone: table and bucket are the stack's.
 
-    Only where there are destinations, events and results go into a record. They are named for the stack as a whole:
-    a role's policies have 10,240 characters in all, and the bucket holds nothing else.
+    Only where there are destinations, events and results go into a record. They are named for the stack as a whole,
+    because a policy has little room and the bucket holds nothing else. `grants` is a share of what it may send to.
     """
     in_cluster = {"ArnEquals": {"ecs:cluster": cluster_arn}}
     return _document(
@@ -130,12 +145,20 @@ def watcher(  # noqa: PLR0913 - each is one resource that the watcher touches
             _allow("FindOpenRuns", ["dynamodb:Scan"], [open_index_arn]),
             _allow("SettleRuns", ["dynamodb:GetItem", "dynamodb:UpdateItem"], [table_arn]),
             _allow("LookAtTasks", ["ecs:DescribeTasks", "ecs:StopTask"], [_tasks(cluster_arn)], in_cluster),
-            _allow("LaunchAgain", ["sqs:SendMessage"], queue_arns),
-            *(_payloads(bucket_arn) if destination_arns else []),
-            *_destination_statements(destination_arns),
-            *_key_statements(destination_key_arns),
+            *(_payloads(bucket_arn) if reads_payloads else []),
+            *_grant_statements(grants),
         ]
     )
+
+
+def sending(*, grants: Sequence[Grant]) -> Document:
+    """Let the watcher send to what its first policy has no room for."""
+    return _document(_grant_statements(grants))
+
+
+def _grant_statements(grants: Sequence[Grant]) -> list[Statement]:
+    by_sid = {sid: [arn for granted, arn in grants if granted == sid] for sid in GRANTED}
+    return [_allow(sid, GRANTED[sid], arns) for sid, arns in by_sid.items() if arns]
 
 
 def _payloads(bucket_arn: str) -> list[Statement]:
@@ -144,29 +167,6 @@ def _payloads(bucket_arn: str) -> list[Statement]:
         # Without it S3 calls an object that has expired forbidden, and its run could never be settled.
         _allow("TellGoneFromForbidden", ["s3:ListBucket"], [bucket_arn]),
     ]
-
-
-_DESTINATIONS = {
-    "sqs": ("TellQueues", ["sqs:GetQueueUrl", "sqs:SendMessage"]),
-    "sns": ("TellTopics", ["sns:Publish"]),
-    "events": ("TellBuses", ["events:PutEvents"]),
-    "lambda": ("TellFunctions", ["lambda:InvokeFunction"]),
-}
-
-
-def _destination_statements(arns: Collection[str]) -> list[Statement]:
-    found: list[Statement] = []
-    for service, (sid, actions) in _DESTINATIONS.items():
-        of_service = {arn for arn in arns if arn.split(":")[2] == service}
-        if of_service:
-            found.append(_allow(sid, actions, of_service))
-    return found
-
-
-def _key_statements(arns: Collection[str]) -> list[Statement]:
-    # Who sends to a queue or topic that is encrypted with such a key uses the key with its own rights.
-    # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html
-    return [_allow("UseDestinationKeys", ["kms:Decrypt", "kms:GenerateDataKey"], set(arns))] if arns else []
 
 
 def execution(*, repository_arn: str, log_group_arn: str) -> Document:
@@ -192,7 +192,7 @@ def dead_letters(*, arn: str, rule_arns: Sequence[str]) -> Document:
     """Let these rules leave on a queue what they could not deliver, and nobody come without TLS."""
     from_rules = {"ArnEquals": {"aws:SourceArn": sorted(rule_arns)}}
     leave = _allow("RulesLeaveWhatFailed", ["sqs:SendMessage"], [arn], from_rules)
-    return _document([leave | _service("events"), _refuse_plain_text("sqs:*", [arn])])
+    return _document([{**leave, "Principal": _service("events")}, _refuse_plain_text("sqs:*", [arn])])
 
 
 def alarm_topic(*, arn: str) -> Document:
@@ -204,11 +204,11 @@ def alarm_topic(*, arn: str) -> Document:
     }
     tell = _allow("AlarmsTell", ["sns:Publish"], [arn], alarms)
     # SNS knows no sns:* in a topic's policy; publishing is what carries content.
-    return _document([tell | _service("cloudwatch"), _refuse_plain_text("sns:Publish", [arn])])
+    return _document([{**tell, "Principal": _service("cloudwatch")}, _refuse_plain_text("sns:Publish", [arn])])
 
 
-def _service(name: str) -> Statement:
-    return {"Principal": {"Service": f"{name}.amazonaws.com"}}
+def _service(name: str) -> dict[str, str]:
+    return {"Service": f"{name}.amazonaws.com"}
 
 
 def _refuse_plain_text(action: str, resources: Sequence[str]) -> Statement:
@@ -245,7 +245,7 @@ def _allow(
         "Action": sorted(actions),
         "Resource": sorted(resources),
     }
-    return statement | ({"Condition": condition} if condition else {})
+    return {**statement, "Condition": condition} if condition else statement
 
 
 def _document(statements: Sequence[Statement]) -> Document:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pulumi
 import pulumi_aws as aws
 
-from components import archives, lambda_archive, metrics, policies
+from components import metrics, policies
 from components.failure_queue import LARGEST_MESSAGE_BYTES, LONGEST_RETENTION_SECONDS
+from components.own_function import OwnFunctionArgs, own_function
 from components.run_ledger import OPEN_INDEX
+from components.watcher_grants import shared_out
 from components.watcher_rules import WatcherRules, WatcherRulesArgs
 
 if TYPE_CHECKING:
@@ -19,10 +20,10 @@ if TYPE_CHECKING:
 
     from components.fargate_fallback import FargateFallback
     from components.platform import Platform
+    from components.watcher_grants import WiredGrant
     from overtime import settings
 
 TIMEOUT_SECONDS = 300
-_MEMORY_MIB = 512
 _FUNCTIONS_FILE = "functions.json"
 """In the archive: as a variable the table of a dozen functions would not fit."""
 
@@ -53,10 +54,21 @@ class Watcher(pulumi.ComponentResource):
     def __init__(self, name: str, args: WatcherArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("overtime:index:Watcher", name, {}, opts)
 
-        logs = self._log_group(name, args)
         dead_letters = self._dead_letters(name)
-        role, permissions = self._role(name, args, logs, dead_letters)
-        function = self._function(name, args, role, dead_letters, [logs, permissions])
+        first, *others = self._grants(args)
+        own = OwnFunctionArgs(
+            part=metrics.WATCHER,
+            function_name=args.function_name,
+            role_description=f"Watcher {args.function_name}",
+            logs_days=args.retention.logs_days,
+            permissions=lambda log_group_arn: self._permissions(args, log_group_arn, dead_letters, first),
+            more_permissions=[policies.rendered(policies.sending, grants=grants) for grants in others],
+            timeout_seconds=TIMEOUT_SECONDS,
+            variables=self._environment(args),
+            file=(_FUNCTIONS_FILE, pulumi.Output.json_dumps(functions_table(args.functions.values()), sort_keys=True)),
+            dead_letters_arn=dead_letters.arn,
+        )
+        function, role, logs = own_function(name, own, self)
         WatcherRules(
             f"{name}-rules",
             WatcherRulesArgs(function=function, dead_letters=dead_letters, cluster_arn=args.platform.cluster_arn),
@@ -67,14 +79,6 @@ class Watcher(pulumi.ComponentResource):
         self.dead_letters_name, self.dead_letters_url = dead_letters.name, dead_letters.url
         self.register_outputs({"dead_letters_url": self.dead_letters_url, "log_group_name": self.log_group_name})
 
-    def _log_group(self, name: str, args: WatcherArgs) -> aws.cloudwatch.LogGroup:
-        return aws.cloudwatch.LogGroup(
-            f"{name}-logs",
-            name=f"/aws/lambda/{args.function_name}",
-            retention_in_days=args.retention.logs_days,
-            opts=pulumi.ResourceOptions(parent=self),
-        )
-
     def _dead_letters(self, name: str) -> aws.sqs.Queue:
         return aws.sqs.Queue(
             f"{name}-dead-letters",
@@ -84,64 +88,44 @@ class Watcher(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self),
         )
 
-    def _role(
-        self, name: str, args: WatcherArgs, logs: aws.cloudwatch.LogGroup, dead_letters: aws.sqs.Queue
-    ) -> tuple[aws.iam.Role, aws.iam.RolePolicy]:
-        child, ledger = pulumi.ResourceOptions(parent=self), args.platform.ledger
-        role = aws.iam.Role(
-            f"{name}-role",
-            description=f"Watcher {args.function_name}",
-            assume_role_policy=json.dumps(policies.function_trust()),
-            opts=child,
+    def _grants(self, args: WatcherArgs) -> list[list[WiredGrant]]:
+        told = [each.options.destinations for each in args.functions.values()]
+        queues = [each.failures.arn for each in args.functions.values()]
+        return shared_out(
+            queues,
+            destination_arns=sorted({arn for each in told for arn in each.arns}),
+            key_arns=sorted({arn for each in told for arn in each.kms_key_arns}),
         )
-        destinations = [each.options.destinations for each in args.functions.values()]
-        document = policies.rendered(
+
+    def _permissions(
+        self,
+        args: WatcherArgs,
+        log_group_arn: pulumi.Output[str],
+        dead_letters: aws.sqs.Queue,
+        grants: list[WiredGrant],
+    ) -> pulumi.Output[str]:
+        ledger = args.platform.ledger
+        return policies.rendered(
             policies.watcher,
-            log_group_arn=logs.arn,
+            log_group_arn=log_group_arn,
             dead_letters_arn=dead_letters.arn,
-            queue_arns=[each.failures.arn for each in args.functions.values()],
             table_arn=ledger.table_arn,
             open_index_arn=pulumi.Output.concat(ledger.table_arn, "/index/", OPEN_INDEX),
             bucket_arn=ledger.bucket_arn,
             cluster_arn=args.platform.cluster_arn,
-            destination_arns=[arn for each in destinations for arn in each.arns],
-            destination_key_arns=[arn for each in destinations for arn in each.kms_key_arns],
+            reads_payloads=any(each.options.destinations.arns for each in args.functions.values()),
+            grants=grants,
         )
-        return role, aws.iam.RolePolicy(f"{name}-permissions", role=role.name, policy=document, opts=child)
 
-    def _function(
-        self,
-        name: str,
-        args: WatcherArgs,
-        role: aws.iam.Role,
-        dead_letters: aws.sqs.Queue,
-        first: list[pulumi.Resource],
-    ) -> aws.lambda_.Function:
+    def _environment(self, args: WatcherArgs) -> dict[str, pulumi.Input[str]]:
         ledger = args.platform.ledger
-        files = lambda_archive.members(metrics.WATCHER)
-        table = pulumi.Output.json_dumps(functions_table(args.functions.values()), sort_keys=True)
-        variables: dict[str, pulumi.Input[str]] = {
+        return {
             "OVERTIME_LEDGER_TABLE": ledger.table_name,
             "OVERTIME_LEDGER_BUCKET": ledger.bucket_name,
             "OVERTIME_OPEN_INDEX": OPEN_INDEX,
             "OVERTIME_CLUSTER_ARN": args.platform.cluster_arn,
             "OVERTIME_FUNCTIONS_FILE": _FUNCTIONS_FILE,
-            **metrics.emitted_by(metrics.WATCHER),
         }
-        return aws.lambda_.Function(
-            f"{name}-function",
-            name=args.function_name,
-            role=role.arn,
-            code=table.apply(lambda text: archives.of_files(files, {_FUNCTIONS_FILE: text})),
-            handler="lambdas.watcher.handler.handler",
-            runtime="python3.13",
-            architectures=["x86_64"],
-            timeout=TIMEOUT_SECONDS,
-            memory_size=_MEMORY_MIB,
-            environment=aws.lambda_.FunctionEnvironmentArgs(variables=variables),
-            dead_letter_config=aws.lambda_.FunctionDeadLetterConfigArgs(target_arn=dead_letters.arn),
-            opts=pulumi.ResourceOptions(parent=self, depends_on=first),
-        )
 
 
 def functions_table(functions: Iterable[FargateFallback]) -> dict[str, dict[str, pulumi.Input[str] | int]]:

@@ -55,6 +55,11 @@ def _roles(session: boto3.Session) -> Iterable[str]:
     return [each["RoleName"] for page in pages for each in page["Roles"]]
 
 
+def _policies(session: boto3.Session) -> Iterable[str]:
+    pages = session.client("iam").get_paginator("list_policies").paginate(Scope="Local")
+    return [each["PolicyName"] for page in pages for each in page["Policies"]]
+
+
 def _repositories(session: boto3.Session) -> Iterable[str]:
     return [each["repositoryName"] for each in session.client("ecr").describe_repositories()["repositories"]]
 
@@ -133,6 +138,7 @@ KINDS: Mapping[str, Callable[[boto3.Session], Iterable[str]]] = {
     "dynamodb tables": _tables,
     "s3 buckets": _buckets,
     "iam roles": _roles,
+    "iam policies": _policies,
     "ecr repositories": _repositories,
     "ecs clusters": _clusters,
     "ecs task definitions": _task_definitions,

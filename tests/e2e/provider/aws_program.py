@@ -96,6 +96,10 @@ class Program:
             "permitted", role=role.name, policy=policy("Allow", wish.update("sqs:*", "s*:*"), "*")
         )
         self.permitted = permitted
+        managed = aws.iam.Policy(
+            "managed", policy=policy("Allow", wish.update("sqs:SendMessage", "sqs:*"), "*"), tags=tags
+        )
+        aws.iam.RolePolicyAttachment("managed", role=role.name, policy_arn=managed.arn)
         return role
 
     def _queues(self, tags: dict[str, str]) -> tuple[aws.sqs.Queue, aws.sqs.Queue]:

@@ -1,0 +1,53 @@
+"""What the watcher may send to, shared out among policies: each has little room, a stack may have many functions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pulumi
+
+    Grant = tuple[str, str]
+    WiredGrant = tuple[str, pulumi.Input[str]]
+
+_ROOM = 5_300
+"""Characters of ARNs in one policy; the statements around them take 700 at most."""
+_LONGEST_QUEUE_ARN = len("arn:aws-us-gov:sqs:us-gov-west-1:123456789012:") + 80
+GRANTED = {
+    "LaunchAgain": ["sqs:SendMessage"],
+    "TellQueues": ["sqs:GetQueueUrl", "sqs:SendMessage"],
+    "TellTopics": ["sns:Publish"],
+    "TellBuses": ["events:PutEvents"],
+    "TellFunctions": ["lambda:InvokeFunction"],
+    # Who sends to a queue or topic that is encrypted with such a key uses the key with its own rights.
+    # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html
+    "UseDestinationKeys": ["kms:Decrypt", "kms:GenerateDataKey"],
+}
+"""What the watcher may do with what it sends to, by the Sid of the statement."""
+_DESTINATIONS = {"sqs": "TellQueues", "sns": "TellTopics", "events": "TellBuses", "lambda": "TellFunctions"}
+
+
+def shared_out(
+    queue_arns: Sequence[pulumi.Input[str]], *, destination_arns: Sequence[str], key_arns: Sequence[str]
+) -> list[list[WiredGrant]]:
+    """Give Sid and ARN of each grant, in the shares that fit into a policy; there is one at least.
+
+    The inline policies of a role have 10,240 characters in all, a managed policy has 6,144, without white space.
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
+    """
+    grants: list[tuple[str, pulumi.Input[str], int]] = [
+        *(("LaunchAgain", arn, _LONGEST_QUEUE_ARN) for arn in queue_arns),
+        *((_DESTINATIONS[arn.split(":")[2]], arn, len(arn)) for arn in destination_arns),
+        *(("UseDestinationKeys", arn, len(arn)) for arn in key_arns),
+    ]
+    shares: list[list[WiredGrant]] = [[]]
+    room = _ROOM
+    for sid, arn, length in grants:
+        room -= length + len('"",')
+        if room < 0:
+            shares.append([])
+            room = _ROOM - length - len('"",')
+        shares[-1].append((sid, arn))
+    return shares
