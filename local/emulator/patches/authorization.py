@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from contextvars import ContextVar
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
@@ -20,9 +21,14 @@ _RECURSION_ACTIONS = {"GET": "lambda:GetFunctionRecursionConfig", "PUT": "lambda
 def count_loopback_as_tls() -> None:
     """Policies that demand TLS (`aws:SecureTransport`) are kept as they are on AWS.
 
-    Calls that never leave this computer go without TLS, so they count as if they had it.
+    Calls that never leave this computer go without TLS, so they count as if they had it; so does what services do by
+    themselves, without any call: on a schedule, or for an event.
     """
-    for owner in (module("app"), module("core.iam_evaluator")):
+    evaluator = module("core.iam_evaluator")
+    before = original(evaluator, "_request_origin")
+    origin: ContextVar[tuple[str, bool]] = ContextVar("request_origin", default=(before.get()[0], True))
+    replace(evaluator, "_request_origin", origin)
+    for owner in (module("app"), evaluator):
         inner = original(owner, "pin_request_origin")
 
         def pin(source_ip: str, secure: bool, inner: object = inner) -> None:  # noqa: FBT001 - ministack's signature

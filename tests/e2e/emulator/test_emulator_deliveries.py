@@ -106,6 +106,29 @@ def test_a_delivery_is_an_asynchronous_invocation(aws: Aws) -> None:
     assert len(aws.messages(url, 3)) == 3
 
 
+def test_a_schedules_failed_event_reaches_a_queue_that_demands_tls(aws: Aws) -> None:
+    """Nobody calls when a schedule fires: what Lambda sends on then counts as sent over TLS, as on AWS."""
+    dead_url, dead = aws.queue("tls-only")
+    deny = {
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "sqs:*",
+        "Resource": dead,
+        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+    }
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [deny]})
+    aws.sqs.set_queue_attributes(QueueUrl=dead_url, Attributes={"Policy": policy})
+    code = "def handler(event, context):\n    raise ValueError('no')\n"
+    aws.function("fails", aws.role_arn("fn"), code, Timeout=10, DeadLetterConfig={"TargetArn": dead})
+    rule = aws.events.put_rule(Name="fails", ScheduleExpression="rate(1 minute)")["RuleArn"]
+    permit(aws, "fails", rule)
+    aws.events.put_targets(Rule="fails", Targets=[{"Id": "f", "Arn": arn_of(aws, "fails")}])
+    kept = aws.messages(dead_url)
+    aws.events.remove_targets(Rule="fails", Ids=["f"])
+    aws.events.delete_rule(Name="fails")
+    assert {message["MessageAttributes"]["ErrorMessage"]["StringValue"] for message in kept} == {"no"}
+
+
 def test_a_schedule_runs(aws: Aws) -> None:
     """`rate(1 minute)` fires again and again; a minute lasts as long as the settings say."""
     url, _ = aws.queue("scheduled")
