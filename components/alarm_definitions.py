@@ -23,7 +23,7 @@ out of the figure from their third delivery on, so a higher bound would never be
 class Alarm:
     """One alarm."""
 
-    noun: str
+    key: str
     """What it is called in the manual and in the program."""
     name: str
     """What people are told has happened."""
@@ -32,17 +32,17 @@ class Alarm:
     metric: str
     dimensions: Mapping[str, pulumi.Input[str]]
     statistic: str = "Sum"
-    above: float = 0
+    threshold: float = 0
     """It is raised by more than this."""
-    periods: int = 1
+    evaluation_periods: int = 1
     """Periods that are looked at."""
-    of_them: int = 1
+    datapoints_to_alarm: int = 1
     """Periods that have to be above."""
 
     @property
     def description(self) -> str:
         """What the alarm means and where it is written what to do."""
-        return f"{self.meaning} What to do: {MANUAL}, {self.noun}."
+        return f"{self.meaning} What to do: {MANUAL}, {self.key}."
 
 
 def of_function(
@@ -55,7 +55,7 @@ def of_function(
     """List the alarms of one function."""
     found = [
         Alarm(
-            noun="parked",
+            key="parked",
             name=f"{function_name}-parked",
             meaning="Failed invocations of the function are on its parking queue: they were not handed over.",
             namespace="AWS/SQS",
@@ -64,17 +64,17 @@ def of_function(
             statistic="Maximum",
         ),
         Alarm(
-            noun="waiting",
+            key="waiting",
             name=f"{function_name}-waiting",
             meaning="A failed invocation of the function has waited for the dispatcher too long.",
             namespace="AWS/SQS",
             metric="ApproximateAgeOfOldestMessage",
             dimensions={"QueueName": queue_name},
             statistic="Maximum",
-            above=OLDEST_SECONDS,
+            threshold=OLDEST_SECONDS,
         ),
         Alarm(
-            noun="lost",
+            key="lost",
             name=f"{function_name}-lost",
             meaning="Lambda could not leave failed invocations of the function on its failure queue: they are gone.",
             namespace="AWS/Lambda",
@@ -85,14 +85,14 @@ def of_function(
     if longest_run is not None:
         found.append(
             Alarm(
-                noun="long-run",
+                key="long-run",
                 name=f"{function_name}-long-run",
                 meaning=f"A run of the function is at work for longer than {longest_run} seconds.",
                 namespace=metrics.NAMESPACE,
                 metric="RunAge",
                 dimensions=metrics.dimensions(function_name, metrics.WATCHER),
                 statistic="Maximum",
-                above=longest_run,
+                threshold=longest_run,
             )
         )
     return found
@@ -102,18 +102,18 @@ def of_watcher(function_name: str, *, dead_letters_name: pulumi.Input[str]) -> l
     """List the alarms of a stack's watcher."""
     return [
         Alarm(
-            noun="watcher-failing",
+            key="watcher-failing",
             name=f"{function_name}-failing",
             meaning="The watcher keeps failing: runs whose task died stay open, owners are not told.",
             namespace="AWS/Lambda",
             metric="Errors",
             dimensions={"FunctionName": function_name},
             # It is called every period, and what failed once is tried again.
-            periods=3,
-            of_them=2,
+            evaluation_periods=3,
+            datapoints_to_alarm=2,
         ),
         Alarm(
-            noun="watcher-dead-letters",
+            key="watcher-dead-letters",
             name=f"{function_name}-dead-letters",
             meaning="The watcher gave up on events; they are on its dead-letter queue.",
             namespace="AWS/SQS",

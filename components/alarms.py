@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import pulumi
 import pulumi_aws as aws
@@ -30,6 +30,22 @@ class AlarmsArgs:
     """Who is told; none stands for a topic that is made."""
 
 
+class _Actions(NamedTuple):
+    """Who is told."""
+
+    raised: list[pulumi.Input[str]]
+    over: list[pulumi.Input[str]]
+
+    @classmethod
+    def to(cls, topic_arn: pulumi.Output[str]) -> _Actions:
+        return cls([topic_arn], [topic_arn])
+
+    @classmethod
+    def of(cls, arns: Sequence[str]) -> _Actions:
+        # The end of an alarm would open an OpsItem or an incident of its own.
+        return cls(list(arns), [arn for arn in arns if arn.split(":")[2] in {"sns", "lambda"}])
+
+
 class Alarms(pulumi.ComponentResource):
     """Tells people what only they can fix."""
 
@@ -41,11 +57,11 @@ class Alarms(pulumi.ComponentResource):
         super().__init__("overtime:index:Alarms", name, {}, opts)
 
         self.topic_arn = None if args.action_arns else self._topic(name)
-        told: list[pulumi.Input[str]] = [self.topic_arn] if self.topic_arn else list(args.action_arns)
+        actions = _Actions.of(args.action_arns) if self.topic_arn is None else _Actions.to(self.topic_arn)
         watched = alarm_definitions.of_watcher(args.watcher.name, dead_letters_name=args.watcher.dead_letters_name)
-        self.arns = [self._alarm(f"{name}-{each.noun}", each, told) for each in watched]
+        self.arns = [self._alarm(f"{name}-{each.key}", each, actions) for each in watched]
         for key, function in args.functions.items():
-            self.arns += [self._alarm(f"{name}-{key}-{each.noun}", each, told) for each in _of(function)]
+            self.arns += [self._alarm(f"{name}-{key}-{each.key}", each, actions) for each in _of(function)]
         self.register_outputs({"arns": self.arns})
 
     def _topic(self, name: str) -> pulumi.Output[str]:
@@ -55,7 +71,7 @@ class Alarms(pulumi.ComponentResource):
         aws.sns.TopicPolicy(f"{name}-topic-policy", arn=topic.arn, policy=policy, opts=child)
         return topic.arn
 
-    def _alarm(self, name: str, alarm: Alarm, told: list[pulumi.Input[str]]) -> pulumi.Output[str]:
+    def _alarm(self, name: str, alarm: Alarm, actions: _Actions) -> pulumi.Output[str]:
         return aws.cloudwatch.MetricAlarm(
             name,
             name=alarm.name,  # forced: it is what people read first when they are woken
@@ -65,14 +81,14 @@ class Alarms(pulumi.ComponentResource):
             dimensions=dict(alarm.dimensions),
             statistic=alarm.statistic,
             comparison_operator="GreaterThanThreshold",
-            threshold=alarm.above,
+            threshold=alarm.threshold,
             period=alarm_definitions.PERIOD_SECONDS,
-            evaluation_periods=alarm.periods,
-            datapoints_to_alarm=alarm.of_them,
+            evaluation_periods=alarm.evaluation_periods,
+            datapoints_to_alarm=alarm.datapoints_to_alarm,
             # Queues and functions that nobody uses have no figures at all.
             treat_missing_data="notBreaching",
-            alarm_actions=told,
-            ok_actions=told,
+            alarm_actions=actions.raised,
+            ok_actions=actions.over,
             opts=pulumi.ResourceOptions(parent=self),
         ).arn
 

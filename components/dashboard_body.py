@@ -6,7 +6,7 @@ https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/CloudWatch-Dash
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, TypedDict
 
 from components import metrics
 from components.metrics import DISPATCHER, NAMESPACE, WATCHER
@@ -14,12 +14,30 @@ from components.metrics import DISPATCHER, NAMESPACE, WATCHER
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-Widget = dict[str, object]
 Line = list[object]
+
+
+class Widget(TypedDict):
+    """A field of the dashboard, which is not placed yet."""
+
+    type: Literal["alarm", "text", "metric"]
+    width: int
+    height: int
+    properties: dict[str, object]
+
+
+class PlacedWidget(Widget):
+    """Likewise, at its place."""
+
+    x: int
+    y: int
+
 
 _PERIOD_SECONDS = 300
 _WIDTH, _COLUMN, _ROW, _TITLE, _ALARMS = 24, 6, 6, 1, 3
 """CloudWatch's grid has 24 columns; the others are the sizes of our widgets in it."""
+_MOST_ALARMS = 100
+"""CloudWatch's limit for one widget."""
 
 RUNS = (
     ("RunsStarted", DISPATCHER, "started"),
@@ -56,17 +74,17 @@ def body(
     *, region: str, functions: Sequence[ShownFunction], watcher: ShownWatcher, alarm_arns: Sequence[str]
 ) -> dict[str, object]:
     """Lay out the dashboard; without alarms there is no row for them."""
-    rows = [_alarms(alarm_arns)] if alarm_arns else []
+    rows = [_alarms(alarm_arns[i : i + _MOST_ALARMS]) for i in range(0, len(alarm_arns), _MOST_ALARMS)]
     rows += [row for each in functions for row in ([_title(each.name)], _function(each, region))]
     rows += [[_title(watcher.name)], _watcher(watcher, region)]
-    widgets: list[Widget] = []
+    widgets: list[PlacedWidget] = []
     y = 0
     for row in rows:
         x = height = 0
         for widget in row:
             widgets.append({**widget, "x": x, "y": y})
-            width, height = _size(widget)
-            x += width
+            x += widget["width"]
+            height = widget["height"]
         y += height
     return {"widgets": widgets}
 
@@ -136,10 +154,3 @@ def _figure(name: str, function_name: str, part: str, options: dict[str, object]
 
 def _queue(metric: str, queue_name: str, label: str, *, axis: str = "left") -> Line:
     return ["AWS/SQS", metric, "QueueName", queue_name, {"label": label, "yAxis": axis}]
-
-
-def _size(widget: Widget) -> tuple[int, int]:
-    width, height = widget["width"], widget["height"]
-    assert isinstance(width, int)
-    assert isinstance(height, int)
-    return width, height

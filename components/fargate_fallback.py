@@ -34,7 +34,7 @@ class FargateFallbackArgs:
 
 
 class FargateFallback(pulumi.ComponentResource):
-    """Dispatcher and task of one function, which it hands on to who looks after all of them."""
+    """Dispatcher and task of one function; watcher, alarms and dashboard read its attributes."""
 
     task_family: str
     dispatcher_name: pulumi.Output[str]

@@ -24,7 +24,7 @@ def every_alarm() -> list[alarm_definitions.Alarm]:
 def test_what_raises_an_alarm() -> None:
     """Each alarm looks at one figure of AWS's or our own, and is raised by more than a bound."""
     looked_at = {
-        each.name: (each.namespace, each.metric, dict(each.dimensions), each.statistic, each.above)
+        each.name: (each.namespace, each.metric, dict(each.dimensions), each.statistic, each.threshold)
         for each in every_alarm()
     }
     visible, age = "ApproximateNumberOfMessagesVisible", "ApproximateAgeOfOldestMessage"
@@ -46,7 +46,7 @@ def test_what_raises_an_alarm() -> None:
 
 def test_one_failure_of_the_watcher_is_none() -> None:
     """The watcher is tried again; only failing in two of three periods is an alarm."""
-    assert {each.noun: (each.of_them, each.periods) for each in every_alarm()} == {
+    assert {each.key: (each.datapoints_to_alarm, each.evaluation_periods) for each in every_alarm()} == {
         "parked": (1, 1),
         "waiting": (1, 1),
         "lost": (1, 1),
@@ -68,9 +68,9 @@ def test_the_manual_has_each_alarm() -> None:
     """What an alarm says leads to a section of the manual that says what to do."""
     manual = (SOURCES / alarm_definitions.MANUAL).read_text(encoding="utf-8")
     headings = set(re.findall(r"^### `([a-z-]+)`", manual, flags=re.MULTILINE))
-    assert headings == {each.noun for each in every_alarm()}
+    assert headings == {each.key for each in every_alarm()}
     for alarm in every_alarm():
-        assert alarm.description.endswith(f"What to do: docs/operating.md, {alarm.noun}.")
+        assert alarm.description.endswith(f"What to do: docs/operating.md, {alarm.key}.")
 
 
 def test_alarm(deploy: Deploy, recorder: Recorder) -> None:
@@ -131,6 +131,19 @@ def test_given_actions(deploy: Deploy, recorder: Recorder) -> None:
     assert [each.inputs["alarmActions"] for each in recorder.all("MetricAlarm")] == [ON_CALL] * 5
     assert recorder.all("Topic") + recorder.all("TopicPolicy") == []
     assert "alarm_topic_arn" not in outputs
+
+
+def test_what_opens_something_is_not_told_that_all_is_well(deploy: Deploy, recorder: Recorder) -> None:
+    """The end of an alarm is told to topics and functions; an OpsItem or an incident would be opened by it."""
+    opened = [
+        "arn:aws:ssm:eu-west-1:123456789012:opsitem:3",
+        "arn:aws:ssm-incidents::123456789012:response-plan/runs",
+    ]
+    deploy(alarms={"action_arns": [opened[0], *ON_CALL, opened[1]]})
+
+    for each in recorder.all("MetricAlarm"):
+        assert each.inputs["alarmActions"] == [opened[0], *ON_CALL, opened[1]]
+        assert each.inputs["okActions"] == ON_CALL
 
 
 @pytest.mark.parametrize("more", [{}, {"action_arns": ON_CALL}])

@@ -73,6 +73,14 @@ def test_no_row_for_no_alarms() -> None:
     assert widgets(REPORT)[0]["y"] == 0
 
 
+def test_many_alarms_are_in_several_widgets() -> None:
+    """CloudWatch takes a hundred alarms in one, and none is left out."""
+    arns = tuple(f"arn:{number}" for number in range(250))
+    shown = [each["properties"]["alarms"] for each in widgets(REPORT, alarms=arns) if each["type"] == "alarm"]
+    assert [len(each) for each in shown] == [100, 100, 50]
+    assert [arn for each in shown for arn in each] == list(arns)
+
+
 def test_graphs_of_a_function() -> None:
     """A function's graphs show what became of its runs, how old its records are, and how long runs waited and took."""
     shown = lines(widgets(REPORT))

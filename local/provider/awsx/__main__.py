@@ -5,7 +5,7 @@ from __future__ import annotations
 from pulumi.provider.server import ProviderServicer
 
 from local.provider.awsx.provider import AwsxProvider
-from local.provider.docker_build.serving import serve
+from local.provider.serving import serve
 
 if __name__ == "__main__":
     serve(lambda engine: ProviderServicer(AwsxProvider(), [], engine_address=engine))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pulumi.provider.experimental.server import ProviderServicer
 
 from local.provider.docker_build.provider import VERSION, ImageProvider
-from local.provider.docker_build.serving import serve
+from local.provider.serving import serve
 
 if __name__ == "__main__":
     serve(lambda engine: ProviderServicer([], VERSION, ImageProvider(), engine_address=engine))

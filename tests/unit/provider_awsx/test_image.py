@@ -9,7 +9,8 @@ from pulumi.provider.experimental.property_value import PropertyValue
 from pulumi.runtime.rpc import UNKNOWN
 
 from local.errors import LocalError
-from local.provider.docker_build import engine, inputs, provider, registry, serving
+from local.provider import serving
+from local.provider.docker_build import engine, inputs, provider, registry
 from local.provider.docker_build.context import context_hash
 from local.provider.docker_build.reference import InvalidTagError, Tag
 
