@@ -51,9 +51,6 @@ if TYPE_CHECKING:
     from overtime.ledger.slots import Slots
     from overtime.ledger.store import RunLedger
 
-_LONG_HISTORY = 100
-"""Steps after which further tries to launch leave the history as it is: an item holds 400 KB at most."""
-
 _FIRST_DELAY, _LONGEST_DELAY = 5, 300
 """Seconds that a record is held for: doubled each turn, and cut by up to a half, so that they do not come together."""
 
@@ -166,7 +163,7 @@ class Dispatcher:
         return moved.run
 
     def _begin(self, run: Run, record: SQSRecord) -> Done:
-        moved = self.ledger.launching(run.key, run.attempt, remember=len(run.history) < _LONG_HISTORY)
+        moved = self.ledger.launching(run.key, run.attempt, remember=run.remembers)
         if isinstance(moved, Moved):
             return self._launch(moved.run, record, began=True)
         now = moved.run
@@ -181,7 +178,7 @@ class Dispatcher:
     def _launch(self, run: Run, record: SQSRecord, *, began: bool) -> Done:
         match self._started(run):
             case Launched(task_arn):
-                written = self.ledger.launched(run.key, run.attempt, task_arn)
+                written = self.ledger.launched(run.key, run.attempt, task_arn, remember=run.remembers)
                 # Refused means that the task claimed the run first, or that another delivery wrote the same task down.
                 started = began or isinstance(written, Moved)
                 return Done(key=run.key, result=Result.STARTED if started else Result.DUPLICATE, task_arn=task_arn)
@@ -221,7 +218,7 @@ class Dispatcher:
         return Done(key=run.key, result=Result.HELD, reason=reason)
 
     def _release(self, run: Run, reason: str, *, parked: bool = False) -> None:
-        self.ledger.release(run.key, run.attempt, reason, remember=len(run.history) < _LONG_HISTORY, parked=parked)
+        self.ledger.release(run.key, run.attempt, reason, remember=run.remembers, parked=parked)
 
     def _park(self, record: SQSRecord) -> None:
         attributes: dict[str, MessageAttributeValueTypeDef] = {}

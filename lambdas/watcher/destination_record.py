@@ -35,7 +35,7 @@ def record(  # noqa: PLR0913 -- a record says all of this
     if not succeeded:
         response["functionError"] = _UNHANDLED
     counted = run.failure.invoke_count if run.failure.invoke_count is not None else lambda_attempts
-    tasks = 0 if run.state is RunState.SKIPPED else run.attempt
+    tasks = 0 if run.state is RunState.SKIPPED else run.counted_attempts
     members = {
         "version": json.dumps("1.0"),
         "timestamp": json.dumps(timestamp((run.finished_at or run.updated_at).timestamp())),

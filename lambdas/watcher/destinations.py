@@ -132,7 +132,7 @@ class Destinations:
         }
         answer = self._events.put_events(Entries=[entry])
         if answer.get("FailedEntryCount"):
-            told: PutEventsResultEntryTypeDef = next(iter(answer["Entries"]), {})
+            told: PutEventsResultEntryTypeDef = answer["Entries"][0] if answer["Entries"] else {}
             raise _EntryRefusedError(told.get("ErrorCode", "Unknown"), told.get("ErrorMessage", ""))
 
 

@@ -3,7 +3,7 @@
 | the run is | and | it is |
 |---|---|---|
 | queued, or launching with no task named | due since 15 min, not parked | pointed at once more |
-| likewise | waiting since 14 days | closed as `failed`: nobody moved the parked record, or no place was found |
+| likewise | waiting since 14 days | closed as `failed`: nobody moved the parked record, or there was no slot or capacity |
 | launching or running | its task has stopped | handled as the event would have been |
 | likewise | ECS does not know its task, for 5 min | handled as a task that was lost |
 | likewise | ECS cannot be asked about its task, for 14 days | likewise |
@@ -49,8 +49,8 @@ _LONGEST_TASK = (14 * 24 + 1) * 60 * _MINUTE
 _RESERVE_SECONDS = _MINUTE
 """No run is begun with less time left: its calls are repeated, and each may wait."""
 _WAITED = (
-    "waited 14 days for a task: either its record stayed on the parking queue, or ECS or the function's own limit had "
-    "no place for it"
+    "waited 14 days for a task: either its record stayed on the parking queue, or there was no slot in the "
+    "function's own limit, or no capacity in ECS"
 )
 
 

@@ -33,6 +33,7 @@ from overtime.ledger.model import RUN_KEY_VARIABLE, TASK_ATTEMPT_VARIABLE, Inval
 NEVER_CLAIMED = "overtime: it did not claim its run within an hour"
 RUN_ENDED = "overtime: its run has ended"
 """The reasons that the watcher itself gives to StopTask."""
+_LOST = "Lost"
 _SIGKILL = 137
 _SET_UP: dict[int, str] = {
     ExitCode.BAD_ENVIRONMENT: "the task's environment is incomplete",
@@ -78,6 +79,11 @@ class StoppedTask:
     exit_code: int | None
 
     @property
+    def is_lost(self) -> bool:
+        """Whether ECS forgot it, so that who stopped it cannot be told."""
+        return self.stop_code == _LOST
+
+    @property
     def lacks_exit_code(self) -> bool:
         """Whether a second look may tell more."""
         return self.exit_code is None and self.stop_code in _ENDS_WITH_CODE
@@ -110,7 +116,7 @@ def lost(arn: str, key: RunKey, attempt: int) -> StoppedTask:
     """Stand in for a task that ECS no longer knows, about an hour after it stopped."""
     reason = "ECS no longer knows the task, so why it stopped cannot be told"
     return StoppedTask(
-        arn=arn, key=key, attempt=attempt, stop_code="Lost", reason=reason, container_reason="", exit_code=None
+        arn=arn, key=key, attempt=attempt, stop_code=_LOST, reason=reason, container_reason="", exit_code=None
     )
 
 
@@ -120,7 +126,7 @@ def classify(task: StoppedTask) -> Cause:  # noqa: PLR0911 -- one line for each 
     words = said.lower()
     if task.stop_code == "SpotInterruption" or "spot task was interrupted" in words:
         return Cause(Fault.INFRASTRUCTURE, "Overtime.SpotInterruption", f"Spot took the host: {said}")
-    if task.stop_code == "Lost":
+    if task.is_lost:
         return Cause(Fault.INFRASTRUCTURE, "Overtime.TaskLost", said)
     if task.stop_code == "UserInitiated":  # first of those that go by words, for the reason is what a person wrote
         return _by_request(task, said)
@@ -129,7 +135,7 @@ def classify(task: StoppedTask) -> Cause:  # noqa: PLR0911 -- one line for each 
     if "cannotpull" in words:
         return Cause(Fault.INFRASTRUCTURE, "Overtime.ImagePull", f"the runner image could not be pulled: {said}")
     if "capacity is unavailable" in words or "resource:" in words:
-        return Cause(Fault.CAPACITY, "Overtime.NoCapacity", f"ECS has no place for the task: {said}")
+        return Cause(Fault.CAPACITY, "Overtime.NoCapacity", f"ECS has no capacity for the task: {said}")
     if task.stop_code in {"TerminationNotice", "ServiceSchedulerInitiated"} or any(w in words for w in _HOST_WORDS):
         return Cause(Fault.INFRASTRUCTURE, "Overtime.HostFailure", f"AWS took the host away: {said}")
     if task.stop_code == "TaskFailedToStart" or "resourceinitializationerror" in words:

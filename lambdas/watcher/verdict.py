@@ -8,8 +8,8 @@
 | the set-up | `failed` | `failed` |
 | a person | `cancelled` | `cancelled` |
 
-Relaunched means up to `max_task_attempts`; then `failed`, with the last reason. A task for which AWS had no place is no
-fault and no try: waiting for one goes on for 14 days, as it does where RunTask itself says that there is none.
+Relaunched means up to `max_task_attempts`; then `failed`, with the last reason. A task that AWS had no capacity for is
+no attempt: the run waits on, up to 14 days, as it does where RunTask itself says that there is none.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ class Relaunch:
     """The run goes back to the queue as its next task attempt."""
 
     reason: str
-    unplaced: bool = False
-    """Whether this one found no place, so that it does not count."""
+    without_capacity: bool = False
+    """Whether this one found no capacity, so that it does not count."""
 
 
 @dataclass(frozen=True)
@@ -50,22 +50,22 @@ def decide(  # noqa: PLR0913 -- what the table asks for
 ) -> Relaunch | Close:
     """Apply the table to a run in this state.
 
-    `counted` are its attempts that had a place, this one included; `waited` are the seconds since it began to wait.
+    `counted` are its attempts that had capacity, and this one; `waited` are the seconds since it began to wait.
     """
     if cause.fault is Fault.PERSON:
         return Close(RunState.CANCELLED, cause.text)
     claimed = state not in {RunState.QUEUED, RunState.LAUNCHING}
     if cause.fault is Fault.SETUP or (claimed and cause.fault not in {Fault.INFRASTRUCTURE, Fault.CAPACITY}):
         return Close(RunState.FAILED, cause.text)
-    unplaced = cause.fault is Fault.CAPACITY and not claimed
+    without_capacity = cause.fault is Fault.CAPACITY and not claimed
     if not can_relaunch:
         over = "Its function is no longer in the stack, so it was not relaunched"
-    elif unplaced and waited > LONGEST_WAIT:
+    elif without_capacity and waited > LONGEST_WAIT:
         over = "The run has waited for 14 days"
-    elif not unplaced and counted >= most_attempts:
+    elif not without_capacity and counted >= most_attempts:
         over = f"That was task attempt {counted} of {most_attempts}"
     else:
-        return Relaunch(cause.text, unplaced=unplaced)
+        return Relaunch(cause.text, without_capacity=without_capacity)
     return Close(RunState.FAILED, f"{cause.text}. {over}")
 
 

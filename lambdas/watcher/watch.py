@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from lambdas.watcher.stopped_task import Cause
     from lambdas.watcher.tasks import Tasks
     from lambdas.watcher.verdict import Relaunch
+    from overtime.ledger.answers import Refused
     from overtime.ledger.model import RunKey
     from overtime.ledger.run import Run
     from overtime.ledger.slots import Slots
@@ -141,13 +142,14 @@ class Watcher:
         return decide(
             cause,
             state=state,
-            counted=run.attempt,
+            counted=run.counted_attempts,
             waited=self.clock() - run.queued_at.timestamp(),
             most_attempts=function.max_task_attempts,
             can_relaunch=function.queue_url is not None,
         )
 
-    def _ended(self, run: Run, task: StoppedTask, cause: Cause) -> object:
+    def _ended(self, run: Run, task: StoppedTask, cause: Cause) -> Moved | Refused:
+        """Close or relaunch a run whose task ended without closing it."""
         verdict = self._verdict(run, cause, state=run.state)
         if isinstance(verdict, Close):
             return self.ledger.abandon(
@@ -160,13 +162,27 @@ class Watcher:
                 exit_code=task.exit_code,
             )
         return self.ledger.relaunch(
-            run.key, run.attempt, verdict.reason, held_by=run.task_arn, expires_at=run.expires_at
+            run.key,
+            run.attempt,
+            verdict.reason,
+            held_by=run.task_arn,
+            expires_at=run.expires_at,
+            without_capacity=run.without_capacity + 1 if verdict.without_capacity else None,
+            remember=run.remembers or not verdict.without_capacity,
         )
 
-    def _reopened(self, run: Run, task: StoppedTask, cause: Cause) -> object:
-        """Take back a runner's `cancelled` where it was AWS that stopped the task; None leaves the run as it ended."""
-        by_runner = run.state is RunState.CANCELLED and run.exit_code is not None and run.task_arn == task.arn
-        if not by_runner or cause.fault is not Fault.INFRASTRUCTURE or run.settled_at is not None:
+    def _reopened(self, run: Run, task: StoppedTask, cause: Cause) -> Moved | Refused | None:
+        """Take back a runner's `cancelled` where it was AWS that stopped the task; None leaves the run as it ended.
+
+        Where a person did, that is written down at once: should telling the owner fail until ECS forgets the task,
+        nobody could tell any more.
+        """
+        by_runner = run.state is RunState.CANCELLED and not run.cancelled_by_person and run.task_arn == task.arn
+        if not by_runner or task.is_lost or run.settled_at is not None:
+            return None
+        if cause.fault is Fault.PERSON:
+            return self.ledger.confirm(run.key, run.attempt, held_by=task.arn)
+        if cause.fault is not Fault.INFRASTRUCTURE:
             return None
         verdict = self._verdict(run, cause, state=RunState.RUNNING)
         if isinstance(verdict, Close):

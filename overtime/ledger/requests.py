@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from overtime.ledger.expressions import ImpossibleStateError, Update, bounded, entry
 from overtime.ledger.model import ENDS, FIRST_STATES, TERMINAL_STATES, RunKey, RunState, expiry, timestamp
-from overtime.ledger.run import ON_DEMAND
+from overtime.ledger.run import ON_DEMAND, PERSON
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,6 +37,7 @@ SOURCES: Mapping[str, frozenset[RunState]] = MappingProxyType(
         "abandon": frozenset({RunState.QUEUED, RunState.LAUNCHING, RunState.RUNNING}),
         "relaunch": frozenset({RunState.QUEUED, RunState.LAUNCHING, RunState.RUNNING}),
         "reopen": frozenset({RunState.CANCELLED}),
+        "confirm": frozenset({RunState.CANCELLED}),
         "settle": TERMINAL_STATES,
         "cancel": frozenset({RunState.QUEUED, RunState.LAUNCHING, RunState.RUNNING}),
     }
@@ -111,14 +112,17 @@ def launching(table: str, now: float, key: RunKey, attempt: int, *, remember: bo
     return update.request()
 
 
-def launched(table: str, now: float, key: RunKey, attempt: int, task_arn: str) -> UpdateItemInputTypeDef:
+def launched(
+    table: str, now: float, key: RunKey, attempt: int, task_arn: str, *, remember: bool = True
+) -> UpdateItemInputTypeDef:
     """Write down the task that RunTask named, once; the run is `launching` until the task claims it.
 
-    Also from `queued`: a second delivery of the same record may have given up while this one succeeded.
+    Also from `queued`: a second delivery of the same record may have given up while this one succeeded. `remember` is
+    as in `launching`.
     """
     update = Update(table, key, attempt, SOURCES["launched"])
     update.require_task(None)
-    update.enter(RunState.LAUNCHING, task_arn, None, now)
+    update.enter(RunState.LAUNCHING, task_arn, None, now, remember=remember)
     update.set("task_arn", {"S": task_arn})
     update.set_once("launching_at", {"S": timestamp(now)})
     update.remove("reason")
@@ -191,6 +195,8 @@ def abandon(
     update = _without_task(table, key, attempt, "abandon", held_by, reopened=reopened)
     update.enter(state, None, reason, now)
     update.set("finished_at", {"S": timestamp(now)})
+    if state is RunState.CANCELLED:
+        update.set("cancelled_by", {"S": PERSON})
     if error_type is not None:
         update.set("error_type", {"S": bounded(error_type)})
     if exit_code is not None:
@@ -208,16 +214,22 @@ def relaunch(
     held_by: str | None,
     expires_at: int,
     reopened: bool = False,
+    without_capacity: int | None = None,
+    remember: bool = True,
 ) -> UpdateItemInputTypeDef:
     """Give up on this attempt's task and go back to `queued` as the next attempt.
 
     From here on the older task can neither claim nor finish the run, should it still be alive. `held_by` is as in
-    `abandon`. The item is kept until `expires_at` at least, and while the next attempt may last.
+    `abandon`. The item is kept until `expires_at` at least, and while the next attempt may last. `without_capacity` is
+    how many attempts AWS had no capacity for, where this was one: then the run waits on, and has waited since before.
     """
     update = _without_task(table, key, attempt, "relaunch", held_by, reopened=reopened)
-    update.enter(RunState.QUEUED, None, reason, now, attempt=attempt + 1)
+    update.enter(RunState.QUEUED, None, reason, now, attempt=attempt + 1, remember=remember)
     update.set("attempt", {"N": str(attempt + 1)})
-    update.set("queued_at", {"S": timestamp(now)})
+    if without_capacity is None:
+        update.set("queued_at", {"S": timestamp(now)})
+    else:
+        update.set("without_capacity", {"N": str(without_capacity)})
     update.set("expires_at", {"N": str(max(expires_at, expiry(now, 1)))})
     update.remove("task_arn", "claim_id", "launching_at", "started_at", "turn", "due_at", "capacity", "parked_at")
     update.remove("finished_at", "exit_code", "error_type", "result_size")
@@ -228,15 +240,27 @@ def _without_task(table: str, key: RunKey, attempt: int, name: str, held_by: str
     """Begin a change that somebody other than the task makes; `reopened` makes it `reopen`.
 
     A task that AWS stops for its own ends, such as Spot, gets the same SIGTERM as one that somebody cancelled, and its
-    runner closes the run as `cancelled`. The runner's end has an exit code, a person's has none; and once the run is
-    settled its owner knows of it.
+    runner closes the run as `cancelled`. It may be reopened until it is known that a person cancelled it, or until it
+    is settled, for then its owner knows of it.
     """
     update = Update(table, key, attempt, SOURCES["reopen" if reopened else name])
     if reopened:
-        update.require("attribute_exists(#exit_code)", "exit_code")
+        update.require("attribute_not_exists(#cancelled_by)", "cancelled_by")
         update.require("attribute_not_exists(#settled_at)", "settled_at")
     update.require_task(held_by)
     return update
+
+
+def confirm(table: str, now: float, key: RunKey, attempt: int, *, held_by: str) -> UpdateItemInputTypeDef:  # noqa: ARG001 -- as all are
+    """Say that a person stopped the task of a run that its runner closed as `cancelled`: it is never reopened.
+
+    ECS forgets within the hour who stopped a task, and telling the owner may take longer.
+    """
+    update = Update(table, key, attempt, SOURCES["confirm"])
+    update.require("attribute_not_exists(#settled_at)", "settled_at")
+    update.require_task(held_by)
+    update.set("cancelled_by", {"S": PERSON})
+    return update.request()
 
 
 def settle(table: str, now: float, key: RunKey, attempt: int, notified: str) -> UpdateItemInputTypeDef:
@@ -254,4 +278,5 @@ def cancel(table: str, now: float, key: RunKey, attempt: int, reason: str) -> Up
     update = Update(table, key, attempt, SOURCES["cancel"])
     update.enter(RunState.CANCELLED, None, reason, now)
     update.set("finished_at", {"S": timestamp(now)})
+    update.set("cancelled_by", {"S": PERSON})
     return update.request()

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 ON_DEMAND = "on_demand"
 """What `capacity` says of an attempt for which Spot had no capacity."""
+PERSON = "person"
+"""What `cancelled_by` says where it is known."""
+_LONG_HISTORY = 100
 
 
 class UnreadableItemError(OvertimeError):
@@ -35,8 +38,7 @@ class Failure:
     form: str
     """`dead_letter` or `destination`: which kind of failure record told."""
     error_code: str | None = None
-    """HTTP status of a dead-letter message; of a destination record the type of error, or the condition, such as
-    RetriesExhausted."""
+    """HTTP status of a dead-letter message; the condition, such as RetriesExhausted, of a destination record."""
     error_message: str | None = None
     invoke_count: int | None = None
     """Lambda attempts, where the record counts them."""
@@ -98,7 +100,7 @@ class Run:
     expires_at: int
     """Seconds since the epoch, after which DynamoDB may delete the item."""
     queued_at: datetime
-    """When this attempt began to wait for a task."""
+    """When the run began to wait for a task; an attempt that AWS had no capacity for does not end the wait."""
     turn: int = 0
     """Of the pointer record that counts; 0 where only the failure record itself is on the queue."""
     due_at: datetime | None = None
@@ -107,6 +109,10 @@ class Run:
     """Whether Spot had no capacity for this attempt."""
     parked_at: datetime | None = None
     """When the queue gave up on the record, which a person has to move back."""
+    without_capacity: int = 0
+    """Attempts that AWS had no capacity for."""
+    cancelled_by_person: bool = False
+    """Whether it is known that a person cancelled it, so that it stays cancelled."""
     settled_at: datetime | None = None
     """When the owner of a finished run had been told and nothing was left to do."""
     notified: str | None = None
@@ -116,6 +122,16 @@ class Run:
     def finished(self) -> bool:
         """Whether no task has work to do; only `reopen` and `revive` go on from there."""
         return self.state in TERMINAL_STATES
+
+    @property
+    def counted_attempts(self) -> int:
+        """Task attempts as `max_task_attempts` counts them: those that AWS had capacity for."""
+        return self.attempt - self.without_capacity
+
+    @property
+    def remembers(self) -> bool:
+        """Whether changes that may come again and again still go into the history: an item holds 400 KB at most."""
+        return len(self.history) < _LONG_HISTORY
 
     @classmethod
     def from_item(cls, item: Item) -> Run:
@@ -154,6 +170,8 @@ def _run(item: Item) -> Run:
         due_at=_time(item, "due_at"),
         on_demand=_text(item, "capacity") == ON_DEMAND,
         parked_at=_time(item, "parked_at"),
+        without_capacity=_number(item, "without_capacity") or 0,
+        cancelled_by_person=_text(item, "cancelled_by") == PERSON,
         settled_at=_time(item, "settled_at"),
         notified=_text(item, "notified"),
     )

@@ -138,6 +138,7 @@ class RunLedger:
     hold = _sent(requests.hold)
     abandon = _sent(requests.abandon)
     relaunch = _sent(requests.relaunch)
+    confirm = _sent(requests.confirm)
     settle = _sent(requests.settle)
     cancel = _sent(requests.cancel)
 

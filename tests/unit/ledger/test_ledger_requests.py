@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 TABLE, KEY, NOW = "runs", RunKey("report", "r-1"), 1_700_000_000.0
 TASK, OTHER_TASK = "arn:aws:ecs:eu-west-1:1:task/c/a", "arn:aws:ecs:eu-west-1:1:task/c/b"
 Item = dict[str, "AttributeValueTypeDef"]
-QUIET = {"hold", "fall_back", "settle"}
+QUIET = {"hold", "fall_back", "confirm", "settle"}
 """Requests that add to what is known of a run and leave its state."""
 
 
@@ -60,6 +60,7 @@ def operations(attempt: int, task: str) -> dict[str, tuple[str, UpdateItemInputT
         "revive": ("revive", requests.revive(TABLE, NOW + 1, run, "r", runs_days=30), RunState.QUEUED),
         "hold": ("hold", requests.hold(*about, turn=1, delay=0, reason="r"), RunState.QUEUED),
         "fall_back": ("fall_back", requests.fall_back(*about, "r"), RunState.LAUNCHING),
+        "confirm": ("confirm", requests.confirm(*about, held_by=task), RunState.CANCELLED),
         "settle": ("settle", requests.settle(*about, "n"), RunState.SKIPPED),
         "reopen": (
             "reopen",
@@ -102,7 +103,7 @@ def test_each_operation_does_what_the_table_allows_in_each_state(dynamodb: Dynam
             before = put(dynamodb, state, task=task)
             after = sent(dynamodb, request)
             unassigned = name in {"launched", "release", "hold", "fall_back"}
-            assigned = name in {"finish", "abandon", "relaunch", "reopen"}
+            assigned = name in {"finish", "abandon", "relaunch", "reopen", "confirm"}
             fits = (task is None) if unassigned else (task == TASK or not assigned)
             assert (after is not None) == (state in SOURCES[name] and fits), (label, state, task)
             if after is None:
@@ -181,14 +182,47 @@ def test_a_relaunch_forgets_the_older_task(dynamodb: DynamoDBClient) -> None:
     assert not {"task_arn", "claim_id", "launching_at", "started_at"} & item.keys()
 
 
-def test_only_what_a_stopped_runner_closed_is_opened_again(dynamodb: DynamoDBClient) -> None:
-    """A run that a person cancelled has no exit code and stays; one that is settled has been told of."""
-    item = put(dynamodb, RunState.CANCELLED, task=TASK)
-    for change in ({"settled_at": {"S": "x"}}, {}):
-        kept = item | change if change else {name: value for name, value in item.items() if name != "exit_code"}
-        dynamodb.put_item(TableName=TABLE, Item=cast("Item", kept))
-        assert sent(dynamodb, operations(1, TASK)["reopen"][1]) is None
-        assert sent(dynamodb, operations(1, TASK)["reopen as failed"][1]) is None
+@pytest.mark.parametrize("by", ["cancel", "abandon", "confirm", "settle"])
+def test_a_cancel_is_opened_again_only_until_it_is_known_to_be_final(dynamodb: DynamoDBClient, by: str) -> None:
+    """What a person cancelled stays, whoever wrote it down, exit code or not; one that is settled has been told of."""
+    about = (TABLE, NOW + 1, KEY, 1)
+    final = {
+        "cancel": requests.cancel(*about, "r"),
+        "abandon": requests.abandon(*about, "r", held_by=TASK, state=RunState.CANCELLED, exit_code=137),
+        "confirm": requests.confirm(*about, held_by=TASK),
+        "settle": requests.settle(*about, "n"),
+    }
+    put(dynamodb, RunState.RUNNING if by in {"cancel", "abandon"} else RunState.CANCELLED, task=TASK)
+    assert sent(dynamodb, final[by]) is not None
+    assert sent(dynamodb, operations(1, TASK)["reopen"][1]) is None
+    assert sent(dynamodb, operations(1, TASK)["reopen as failed"][1]) is None
+    put(dynamodb, RunState.CANCELLED, task=TASK)
+    assert sent(dynamodb, operations(1, TASK)["reopen"][1]) is not None
+
+
+def test_a_settled_run_needs_no_confirmation(dynamodb: DynamoDBClient) -> None:
+    """Nothing of it changes any more."""
+    put(dynamodb, RunState.CANCELLED, task=TASK)
+    sent(dynamodb, operations(1, TASK)["settle"][1])
+    assert sent(dynamodb, operations(1, TASK)["confirm"][1]) is None
+
+
+def test_a_wait_for_capacity_goes_on_over_attempts(dynamodb: DynamoDBClient) -> None:
+    """`queued_at` stays where AWS had no capacity for the attempt, so that 14 days are 14 days in all."""
+    put(dynamodb, RunState.LAUNCHING, task=TASK)
+    request = requests.relaunch(
+        TABLE, NOW + 60, KEY, 1, "r", held_by=TASK, expires_at=0, without_capacity=1, remember=False
+    )
+    item = sent(dynamodb, request)
+    assert item is not None
+    run = Run.from_item(item)
+    assert (run.attempt, run.without_capacity, run.counted_attempts) == (2, 1, 1)
+    assert (run.queued_at.timestamp(), len(run.history)) == (NOW, 1)
+    again = sent(dynamodb, requests.relaunch(TABLE, NOW + 90, KEY, 2, "r", held_by=None, expires_at=0))
+    assert again is not None
+    run = Run.from_item(again)
+    assert (run.attempt, run.without_capacity, run.counted_attempts) == (3, 1, 2)
+    assert (run.queued_at.timestamp(), len(run.history)) == (NOW + 90, 2)
 
 
 def test_a_revived_run_is_open_again(dynamodb: DynamoDBClient) -> None:

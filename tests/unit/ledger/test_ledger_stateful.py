@@ -57,6 +57,7 @@ class Interleaved(RuleBasedStateMachine):
         before, self.run = self.run, self.read()
         if answer is True or isinstance(answer, Moved):
             assert self.run.state == before.state or self.run.state in TRANSITIONS[before.state]
+            assert self.run.state == before.state or not before.cancelled_by_person
             assert before.settled_at is None or before.state is RunState.SKIPPED
             if self.run.finished and self.run.state != before.state:
                 self.ends.append((self.run.attempt, self.run.state))
@@ -129,6 +130,11 @@ class Interleaved(RuleBasedStateMachine):
     @rule(off=OFF)
     def cancel(self, off: int) -> None:
         self.took(self.ledger.cancel(self.key, self.run.attempt + off, "by hand"))
+
+    @rule(off=OFF)
+    def confirm(self, off: int) -> None:
+        if self.took(self.ledger.confirm(self.key, self.run.attempt + off, held_by=self.run.task_arn or "none")):
+            assert (self.run.state, self.run.cancelled_by_person) == (RunState.CANCELLED, True)
 
     @rule(off=OFF)
     def settle(self, off: int) -> None:

@@ -125,12 +125,12 @@ def test_attempts_are_bounded_and_wait_longer_each_time() -> None:
     assert [backoff(attempt) for attempt in (1, 2, 3, 9)] == [15, 30, 60, 300]
 
 
-def test_a_task_without_a_place_is_waited_for_and_not_counted() -> None:
-    """Up to 14 days; one that had a place, for the handler had started, counts as any other."""
-    unplaced = stopped("TaskFailedToStart", "Capacity is unavailable at this time.")
-    assert verdict(unplaced, RunState.LAUNCHING, counted=2) == Relaunch(classify(unplaced).text, unplaced=True)
-    assert verdict(unplaced, RunState.RUNNING) == Relaunch(classify(unplaced).text)
-    assert isinstance(verdict(unplaced, RunState.RUNNING, counted=2), Close)
-    over = verdict(unplaced, RunState.LAUNCHING, waited=LONGEST_WAIT + 1)
+def test_a_task_without_capacity_is_waited_for_and_not_counted() -> None:
+    """Up to 14 days; one that had some, for the handler had started, counts as any other."""
+    starved = stopped("TaskFailedToStart", "Capacity is unavailable at this time.")
+    assert verdict(starved, RunState.LAUNCHING, counted=2) == Relaunch(classify(starved).text, without_capacity=True)
+    assert verdict(starved, RunState.RUNNING) == Relaunch(classify(starved).text)
+    assert isinstance(verdict(starved, RunState.RUNNING, counted=2), Close)
+    over = verdict(starved, RunState.LAUNCHING, waited=LONGEST_WAIT + 1)
     assert isinstance(over, Close)
     assert (over.state, over.reason.endswith("The run has waited for 14 days")) == (RunState.FAILED, True)

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
+from lambdas.watcher.destinations import LARGEST_RECORD, DeliveryError
+from lambdas.watcher.reconcile import ReconcileError
 from lambdas.watcher.watch import NO_DESTINATION, UNDELIVERABLE
 from overtime.ledger.model import RunState
 from tests.unit.watcher.world import EVENT, FAILURE, FUNCTION_ARN, QUEUE, STOPS, SUCCESS, Fuse
@@ -26,6 +30,7 @@ WAYS_TO_DIE = {
     "memory": (RELAUNCHED, FAILED),
     "killed": (RELAUNCHED, FAILED),
     "cancelled": (CANCELLED, CANCELLED),
+    "deaf": (CANCELLED, CANCELLED),
     "returned": (RELAUNCHED, FAILED),
     "duplicate": (RELAUNCHED, FAILED),
 }
@@ -98,6 +103,50 @@ def test_a_runner_that_spot_stopped_is_relaunched_though_it_said_cancelled(world
         assert world.run(key).state is end
     (sent,) = world.told(FAILURE)
     assert "r-2" in str(sent["requestContext"])
+
+
+@pytest.mark.parametrize("closed_by", ["the runner", "the watcher"])
+def test_a_person_s_cancel_stays_when_its_owner_cannot_be_told(world: World, closed_by: str) -> None:
+    """Settling fails until ECS has forgotten who stopped the task: still cancelled, and the handler ran once."""
+    world.function = replace(world.function, on_failure="arn:aws:s3:::gone")
+    key, task = world.start()
+    world.claim(task)
+    if closed_by == "the runner":
+        world.finish(task, CANCELLED)
+    world.stop(task, "cancelled" if closed_by == "the runner" else "deaf")
+    with pytest.raises(DeliveryError):
+        world.tell(task)
+    assert world.run(key).cancelled_by_person
+    del world.cluster.tasks[task]
+    for _ in range(2):
+        with contextlib.suppress(ReconcileError):
+            world.reconcile(after=3_600)
+    run = world.run(key)
+    assert (run.state, run.attempt, run.settled_at, world.waiting()) == (CANCELLED, 1, None, [])
+    assert world.executed == {(key, 1): 1}
+
+
+def test_a_task_that_ecs_forgot_opens_no_cancelled_run(world: World) -> None:
+    """Nobody looked for an hour: who stopped it cannot be told, and a handler is not run again on a guess."""
+    key, task = world.start()
+    world.claim(task)
+    world.finish(task, CANCELLED)
+    del world.cluster.tasks[task]
+    world.reconcile(after=3_600)
+    assert (world.run(key).state, world.run(key).attempt) == (CANCELLED, 1)
+    assert len(world.told(FAILURE)) == 1
+
+
+def test_a_task_that_the_watcher_ended_after_its_run_opens_nothing(world: World) -> None:
+    """The runner said cancelled, its container hung on, and the watcher stopped it: that was nobody's wish to go on."""
+    key, task = world.start()
+    world.claim(task)
+    world.finish(task, CANCELLED)
+    world.reconcile(after=3_600)
+    assert world.cluster.alive() == []
+    world.tell(task)
+    assert (world.run(key).state, world.run(key).attempt) == (CANCELLED, 1)
+    assert world.run(key).settled_at is not None
 
 
 def test_a_run_that_a_person_cancelled_stays_so_when_spot_takes_its_task(world: World) -> None:
@@ -255,3 +304,98 @@ def test_a_function_that_left_the_stack_ends_its_runs(world: World) -> None:
     assert (run.state, run.notified) == (FAILED, NO_DESTINATION)
     assert "no longer in the stack" in (run.reason or "")
     assert QUEUE in world.queues.sent
+
+
+def test_a_lack_of_capacity_is_waited_out(world: World) -> None:
+    """Five tasks find none, which spends none of the three attempts; the sixth runs, and a lost host still counts."""
+    key, task = world.start()
+    for attempt in range(1, 6):
+        world.stop(task, "capacity")
+        world.tell(task)
+        run = world.run(key)
+        assert (run.state, run.attempt, run.counted_attempts) == (RunState.QUEUED, attempt + 1, 1)
+        world.deliver()
+        (task,) = world.cluster.alive()
+    for _ in range(2):
+        world.stop(task, "host")
+        world.tell(task)
+        world.deliver()
+        (task,) = world.cluster.alive()
+    world.claim(task)
+    world.finish(task, RunState.SUCCEEDED)
+    world.stop(task, "returned")
+    world.tell(task)
+    run = world.run(key)
+    assert (run.state, run.attempt, run.counted_attempts) == (RunState.SUCCEEDED, 8, 3)
+    (sent,) = world.told(SUCCESS)
+    assert sent["requestContext"]["approximateInvokeCount"] == 3 + 3, "only what had capacity can have run the handler"  # type: ignore[index]
+
+
+def starve(world: World, task: str, times: int) -> str:
+    """Let so many tasks of a run find no capacity, an hour apart, and return the next."""
+    for _ in range(times):
+        world.now += 3_600
+        world.stop(task, "capacity")
+        world.tell(task)
+        world.deliver()
+        (task,) = world.cluster.alive()
+    return task
+
+
+@pytest.mark.parametrize("lost", [False, True], ids=["its task stops", "its record is lost"])
+def test_a_lack_of_capacity_ends_after_14_days(world: World, *, lost: bool) -> None:
+    """Counted from the first wait, whichever attempt it is by then."""
+    key, task = world.start()
+    task = starve(world, task, 4)
+    world.now += 13 * 86_400
+    task = starve(world, task, 1)
+    assert (world.run(key).state, world.run(key).attempt) == (RunState.LAUNCHING, 6)
+    if lost:
+        world.stop(task, "capacity")
+        world.tell(task)
+        world.waiting().clear()
+        world.reconcile(after=86_400)
+        world.reconcile()
+    else:
+        world.now += 86_400
+        world.stop(task, "capacity")
+        world.tell(task)
+    run = world.run(key)
+    assert (run.state, run.error_type) == (FAILED, "Overtime.NoCapacity")
+    assert "14 days" in (run.reason or "")
+    assert len(world.told(FAILURE)) == 1
+
+
+def test_a_run_that_waits_for_capacity_does_not_outgrow_its_item(world: World) -> None:
+    """4,000 tasks in 14 days would leave 12,000 steps: after a hundred only what ends the waiting is remembered."""
+    key, task = world.start()
+    item = world.dynamodb.get_item(TableName="runs", Key={"run_key": {"S": str(key)}})["Item"]
+    world.dynamodb.put_item(TableName="runs", Item=item | {"history": {"L": [*item["history"]["L"]] * 33}})
+    steps = len(world.run(key).history)
+    assert steps == 99
+    task = starve(world, task, 1)
+    grown = len(world.run(key).history)
+    task = starve(world, task, 3)
+    steps = len(world.run(key).history)
+    assert (steps, world.run(key).attempt) == (grown, 5)
+    world.claim(task)
+    world.stop(task, "host")
+    world.tell(task)
+    assert [step.state for step in world.run(key).history[steps:]] == [RunState.RUNNING, RunState.QUEUED]
+
+
+def test_payloads_that_no_destination_takes_are_not_read(world: World) -> None:
+    """Event and result are over the largest record by their sizes alone."""
+    key, task = world.start()
+    world.claim(task)
+    world.finish(task, RunState.SUCCEEDED)
+    world.dynamodb.update_item(
+        TableName="runs",
+        Key={"run_key": {"S": str(key)}},
+        UpdateExpression="SET event_size = :size",
+        ExpressionAttributeValues={":size": {"N": str(LARGEST_RECORD - 5)}},
+    )
+    world.stop(task, "returned")
+    world.tell(task)
+    (sent,) = world.told(SUCCESS)
+    assert not {"requestPayload", "responsePayload"} & set(sent)

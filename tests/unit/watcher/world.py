@@ -53,6 +53,7 @@ STOPS: Mapping[str, tuple[str, str, str, int | None]] = {
     "memory": ("EssentialContainerExited", "Essential container in task exited", "OutOfMemoryError: killed", 137),
     "killed": ("EssentialContainerExited", "Essential container in task exited", "", 137),
     "cancelled": ("UserInitiated", "Task stopped by a person", "", 143),
+    "deaf": ("UserInitiated", "Task stopped by a person", "", 137),
     "returned": ("EssentialContainerExited", "Essential container in task exited", "", 0),
     "duplicate": ("EssentialContainerExited", "Essential container in task exited", "", 2),
 }
