@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import boto3
 import pytest
 
-from tests.faults.failure_flood import Dispatchers, LedgerProcess, Queue, RunTask, Server, histogram
+from tests.faults.failure_flood import Dispatchers, histogram
+from tests.faults.flood_servers import LedgerProcess, Queue, RunTask, Server
 from tests.unit.conftest import BUCKET, REGION, TABLE
 
 if TYPE_CHECKING:
