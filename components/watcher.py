@@ -10,13 +10,14 @@ import pulumi_aws as aws
 
 from components import metrics, policies
 from components.failure_queue import LARGEST_MESSAGE_BYTES, LONGEST_RETENTION_SECONDS
+from components.functions_table import FUNCTIONS_FILE, functions_table
 from components.own_function import OwnFunctionArgs, own_function
 from components.run_ledger import OPEN_INDEX
 from components.watcher_grants import shared_out
 from components.watcher_rules import WatcherRules, WatcherRulesArgs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from components.fargate_fallback import FargateFallback
     from components.platform import Platform
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     from overtime import settings
 
 TIMEOUT_SECONDS = 300
-_FUNCTIONS_FILE = "functions.json"
-"""In the archive: as a variable the table of a dozen functions would not fit."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +64,7 @@ class Watcher(pulumi.ComponentResource):
             more_permissions=[policies.rendered(policies.sending, grants=grants) for grants in others],
             timeout_seconds=TIMEOUT_SECONDS,
             variables=self._environment(args),
-            file=(_FUNCTIONS_FILE, pulumi.Output.json_dumps(functions_table(args.functions.values()), sort_keys=True)),
+            file=(FUNCTIONS_FILE, pulumi.Output.json_dumps(functions_table(args.functions.values()), sort_keys=True)),
             dead_letters_arn=dead_letters.arn,
         )
         function, role, logs = own_function(name, own, self)
@@ -124,21 +123,5 @@ class Watcher(pulumi.ComponentResource):
             "OVERTIME_LEDGER_BUCKET": ledger.bucket_name,
             "OVERTIME_OPEN_INDEX": OPEN_INDEX,
             "OVERTIME_CLUSTER_ARN": args.platform.cluster_arn,
-            "OVERTIME_FUNCTIONS_FILE": _FUNCTIONS_FILE,
+            "OVERTIME_FUNCTIONS_FILE": FUNCTIONS_FILE,
         }
-
-
-def functions_table(functions: Iterable[FargateFallback]) -> dict[str, dict[str, pulumi.Input[str] | int]]:
-    """Tell what the watcher has to know of each function, by its name in AWS; `lambdas/watcher/config.py` reads it."""
-    table: dict[str, dict[str, pulumi.Input[str] | int]] = {}
-    for each in functions:
-        options, told = each.options, each.options.destinations
-        table[each.function.name] = {
-            "function_arn": each.function.arn,
-            "queue_url": each.failures.url,
-            "lambda_attempts": options.attempts,
-            "max_task_attempts": options.max_task_attempts,
-            **({"on_success": told.on_success} if told.on_success else {}),
-            **({"on_failure": told.on_failure} if told.on_failure else {}),
-        }
-    return table

@@ -1,0 +1,31 @@
+"""What the watcher is told of the functions, as a file beside its code."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import pulumi
+
+    from components.fargate_fallback import FargateFallback
+
+FUNCTIONS_FILE = "functions.json"
+"""In the archive: as a variable the table of a dozen functions would not fit."""
+
+
+def functions_table(functions: Iterable[FargateFallback]) -> dict[str, dict[str, pulumi.Input[str] | int]]:
+    """Tell what the watcher has to know of each function, by its name in AWS; `lambdas/watcher/config.py` reads it."""
+    table: dict[str, dict[str, pulumi.Input[str] | int]] = {}
+    for each in functions:
+        options, told = each.options, each.options.destinations
+        table[each.function.name] = {
+            "function_arn": each.function.arn,
+            "queue_url": each.failures.url,
+            "lambda_attempts": options.attempts,
+            "max_task_attempts": options.max_task_attempts,
+            **({"on_success": told.on_success} if told.on_success else {}),
+            **({"on_failure": told.on_failure} if told.on_failure else {}),
+        }
+    return table
