@@ -26,8 +26,11 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.e2e
 
 PLACES, RECORDS = 3, 50
+TASK_ATTEMPTS = 2
 OUTAGE_SECONDS = 30
 LONG_SECONDS = 300
+HIDDEN_SECONDS = 20
+"""How long a record is hidden whose delivery the restarted emulator forgot; the program's queues: six time-outs."""
 
 
 class Owner:
@@ -62,7 +65,7 @@ def watched(here: Machine) -> Iterator[Chain]:
     arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     told = {"destinations": {"on_success": arn, "on_failure": arn}}
     functions = {
-        "naps": function("behaviours.naps", here.runtime, max_task_attempts=2, **told),
+        "naps": function("behaviours.naps", here.runtime, max_task_attempts=TASK_ATTEMPTS, **told),
         "limited": function("behaviours.naps", here.runtime, max_concurrent_runs=PLACES, **told),
         "hungry": function("behaviours.hungry", here.runtime, **told),
         "raises": function("behaviours.raises", here.runtime, **told),
@@ -90,6 +93,8 @@ def owner(watched: Chain) -> Owner:
 @pytest.fixture(scope="module", autouse=True)
 def crowd(watched: Chain) -> list[RunKey]:
     """Send fifty events at once to a function that takes three; they run while the other tests do."""
+    sqs, url = watched.session.client("sqs"), watched.output("limited", "queue_url")
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": str(HIDDEN_SECONDS)})
     invocation = watched.invocation("limited")
     return [invocation.send(b'{"seconds": 0.5}') for _ in range(RECORDS)]
 
@@ -212,19 +217,32 @@ def test_a_run_that_takes_longer_than_it_may(watched: Chain, owner: Owner) -> No
     assert run.state == RunState.TIMED_OUT
 
 
-def test_a_task_that_never_starts_is_launched_again_and_then_given_up(watched: Chain, owner: Owner) -> None:
-    invocation = watched.invocation("naps")
-    reason = "Capacity is unavailable at this time. Please try again later or in a different availability zone"
+def run_with_failing_starts(watched: Chain, reason: str, times: int) -> Run:
+    """Send a nap whose first tasks ECS does not start, for this reason; wait for its end."""
+    fails: Stop = {"code": "TaskFailedToStart", "reason": reason}
     watched.here.emulator.set_faults(
-        [{"contains": watched.function("naps").name, "fail_to_start": {"code": "TaskFailedToStart", "reason": reason}}]
+        [{"contains": watched.function("naps").name, "times": times, "fail_to_start": fails}]
     )
     try:
-        run = watched.finished("naps", invocation.send(b'{"seconds": 0}'))
+        return watched.finished("naps", watched.invocation("naps").send(b'{"seconds": 0}'))
     finally:
         watched.here.emulator.set_faults([])
-    check(owner.told_of(run.key), run, error_type="Overtime.NoCapacity")
-    assert (run.state, run.attempt) == (RunState.FAILED, 2)
-    assert "Capacity is unavailable" in (run.reason or "")
+
+
+def test_a_task_that_never_starts_is_launched_again_and_then_given_up(watched: Chain, owner: Owner) -> None:
+    reason = "CannotPullContainerError: pull image manifest has been retried 7 time(s)"
+    run = run_with_failing_starts(watched, reason, TASK_ATTEMPTS)
+    check(owner.told_of(run.key), run, error_type="Overtime.ImagePull")
+    assert (run.state, run.attempt) == (RunState.FAILED, TASK_ATTEMPTS)
+    assert "CannotPullContainerError" in (run.reason or "")
+
+
+def test_a_task_that_aws_has_no_capacity_for_is_no_attempt(watched: Chain, owner: Owner) -> None:
+    """As many tasks as the run may have find no capacity; the next one does, and runs."""
+    reason = "Capacity is unavailable at this time. Please try again later or in a different availability zone"
+    run = run_with_failing_starts(watched, reason, TASK_ATTEMPTS)
+    check(owner.told_of(run.key), run, error_type=None)
+    assert (run.state, run.attempt) == (RunState.SUCCEEDED, TASK_ATTEMPTS + 1)
 
 
 def test_a_spot_task_that_aws_takes_away_is_launched_again_on_demand(watched: Chain, owner: Owner) -> None:
