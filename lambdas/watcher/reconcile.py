@@ -3,7 +3,7 @@
 | the run is | and | it is |
 |---|---|---|
 | queued, or launching with no task named | due since 15 min, not parked | pointed at once more |
-| likewise | waiting since 14 days | closed as `failed`: nobody moved the parked record, or there was no slot or capacity |
+| likewise | waiting since 14 days | closed as `failed`: its parked record stayed so, or it found no slot or capacity |
 | launching or running | its task has stopped | handled as the event would have been |
 | likewise | ECS does not know its task, for 5 min | handled as a task that was lost |
 | likewise | ECS cannot be asked about its task, for 14 days | likewise |

@@ -173,11 +173,11 @@ def _died(place: Place, how: str, *, claimed: bool = True, attempts: int = 3, ex
     return _event(place, arn) if exit_code else _event(place, arn, containers=[{"name": "runner"}])
 
 
-def _cancelled_by_spot(place: Place) -> Act:
+def _ended_as_cancelled(place: Place, how: str) -> Act:
     arn = _start(place)
     place.claim(arn)
     place.finish(arn, RunState.CANCELLED)
-    place.stop(arn, "spot")
+    place.stop(arn, how)
     return _event(place, arn)
 
 
@@ -196,9 +196,11 @@ def _unheard(place: Place, begin: Callable[[Place], Act]) -> Act:
     return _schedule(place)
 
 
-def _forgotten(place: Place) -> Act:
+def _forgotten(place: Place, *, cancelled: bool = False) -> Act:
     arn = _start(place)
     place.claim(arn)
+    if cancelled:
+        place.finish(arn, RunState.CANCELLED)
     place.cluster.unknown.add(arn)
     return _schedule(place)
 
@@ -349,7 +351,29 @@ WATCHER = (
         state=RunState.CANCELLED,
     ),
     _of("watcher", "Spot took a task", "dynamodb sqs", partial(_died, how="spot"), most=1, executed=_AGAIN),
-    _of("watcher", "Spot took a task that ended as cancelled", "dynamodb sqs", _cancelled_by_spot, executed=_AGAIN),
+    _of(
+        "watcher",
+        "a person stopped a task that ended as cancelled",
+        "dynamodb s3 sqs",
+        partial(_ended_as_cancelled, how="cancelled"),
+        state=RunState.CANCELLED,
+        most=1,
+    ),
+    _of(
+        "watcher",
+        "Spot took a task that ended as cancelled",
+        "dynamodb sqs",
+        partial(_ended_as_cancelled, how="spot"),
+        executed=_AGAIN,
+    ),
+    _of(
+        "watcher",
+        "a task found no capacity at the last attempt",
+        "dynamodb sqs",
+        partial(_died, how="capacity", claimed=False, attempts=1),
+        most=1,
+        executed=_UNSTARTED,
+    ),
     _of(
         "watcher",
         "an image was not pulled",
@@ -383,6 +407,13 @@ WATCHER = (
         executed=_AGAIN,
     ),
     _of("watcher", "schedule: ECS does not know a task that goes on", "dynamodb ecs sqs", _forgotten, executed=_AGAIN),
+    _of(
+        "watcher",
+        "schedule: ECS does not know a task that ended as cancelled",
+        "dynamodb ecs s3 sqs",
+        partial(_forgotten, cancelled=True),
+        state=RunState.CANCELLED,
+    ),
     _of(
         "watcher", "schedule: a task never claims", "dynamodb ecs", partial(_hangs, finished=False), executed=_UNSTARTED
     ),
