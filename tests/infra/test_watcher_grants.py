@@ -81,7 +81,7 @@ def test_what_does_not_fit_is_attached_before_the_function(
         f"overtime-watcher-permissions-{number}": [[f"arn:aws:sqs:eu-west-1:123456789012:{key}-queue-0a1b2c3"]]
         for number, key in ((1, "sums"), (2, "third"))
     }
-    attached = [each.name for each in recorder.all("RolePolicyAttachment")]
-    assert attached == ["overtime-watcher-attachment-1", "overtime-watcher-attachment-2"]
+    attached = {each.name for each in recorder.all("RolePolicyAttachment")}
+    assert attached == {"overtime-watcher-attachment-1", "overtime-watcher-attachment-2"}
     before = {urn.rpartition("::")[2] for urn in recorder.one("Function", "overtime-watcher-function").after}
-    assert {*attached} <= before
+    assert attached <= before
