@@ -42,13 +42,17 @@ def function_trust() -> Document:
     return _document([_trust("TrustLambda", "lambda")])
 
 
-def task_trust(*, ecs_arn_prefix: str) -> Document:
-    """Let ECS take the role, for tasks of this account and region (`arn:<partition>:ecs:<region>:<account>`) alone."""
-    return _document([_trust_tasks(ecs_arn_prefix)])
+def execution_trust() -> Document:
+    """Let ECS take the role to prepare containers.
+
+    Without a condition: AWS documents `aws:SourceArn` and `aws:SourceAccount` for task roles only, and an execution
+    role that ECS cannot take starts no task at all.
+    """
+    return _document([_trust("TrustTasks", "ecs-tasks")])
 
 
 def function_and_task_trust(*, ecs_arn_prefix: str) -> Document:
-    """Let both take the role."""
+    """Let both take the role, ECS for tasks of this account and region (`arn:<partition>:ecs:<region>:<account>`)."""
     return _document([_trust("TrustLambda", "lambda"), _trust_tasks(ecs_arn_prefix)])
 
 

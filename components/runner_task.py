@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -57,7 +58,7 @@ class RunnerTask(pulumi.ComponentResource):
         role = aws.iam.Role(
             f"{name}-execution-role",
             description=f"ECS itself, for tasks of {args.function.name}: image and log",
-            assume_role_policy=policies.rendered(policies.task_trust, ecs_arn_prefix=args.platform.ecs_arn_prefix),
+            assume_role_policy=json.dumps(policies.execution_trust()),
             opts=child,
         )
         document = policies.rendered(

@@ -248,13 +248,13 @@ TASKS = trusted(
     ("role", "statements"),
     [
         ("report-role", [LAMBDA, TASKS]),
-        ("report-task-execution-role", [TASKS]),
+        ("report-task-execution-role", [trusted("ecs-tasks")]),
         ("report-dispatcher-role", [LAMBDA]),
         ("overtime-watcher-role", [LAMBDA]),
     ],
 )
 def test_trust(role: str, statements: list[dict[str, Any]], deploy: Deploy, recorder: Recorder) -> None:
-    """Only the services that work as a role may take it, ECS for this account's and region's tasks alone."""
+    """Only the services that work as a role may take it, ECS a task's for this account and region alone."""
     deploy()
 
     assert statements_of_trust(recorder, role) == statements
