@@ -145,13 +145,13 @@ def test_an_invocation_goes_on(own: Aws) -> None:
 
 def test_services_are_out_of_order_for_a_while(own: Aws) -> None:
     """A rule with a time limit: 503 for everybody, then all is well by itself."""
-    own.emulator.set_faults(
-        [{"service": "sqs", "for_seconds": 2, "respond": {"status": 503, "body": {"__type": "ServiceUnavailable"}}}]
-    )
     once = Config(retries={"total_max_attempts": 1})
     session = boto3.Session("test", "test", region_name="eu-west-1")
     client = session.client("sqs", endpoint_url=own.emulator.endpoint, config=once)
     began = time.monotonic()
+    own.emulator.set_faults(
+        [{"service": "sqs", "for_seconds": 2, "respond": {"status": 503, "body": {"__type": "ServiceUnavailable"}}}]
+    )
     refused: list[int] = []
     while time.monotonic() - began < 20:
         try:
