@@ -70,14 +70,13 @@ def name_of(arn: str) -> str:
 
 
 def started(invocation: Invocation, key: RunKey) -> str:
-    """Wait for a run's task."""
-    run = until(
-        lambda: invocation.ledger.get(key),
-        lambda run: run is not None and run.task_arn is not None,
-        f"a task for the run {key}",
-    )
-    assert run is not None
-    return run.task_arn or ""
+    """Wait for a run's first task; the run itself may wait for its next one already."""
+
+    def first() -> str | None:
+        run = invocation.ledger.get(key)
+        return next((step.task_arn for step in run.history if step.task_arn), None) if run else None
+
+    return until(first, bool, f"a task for the run {key}") or ""
 
 
 @pytest.fixture(scope="module")
@@ -120,7 +119,7 @@ def test_the_dispatcher_may_not_write_to_the_ledger(chain: Chain, roles: Roles, 
 
 @pytest.mark.parametrize("action", ["ecr:BatchGetImage", "logs:CreateLogStream"])
 def test_the_execution_role_may_not_prepare_the_container(chain: Chain, roles: Roles, action: str) -> None:
-    """ECS stops the task before it runs, and its reason names the permission."""
+    """ECS stops the task before it runs, and its reason names the permission; given back, the next task runs."""
     invocation = chain.invocation(KEY)
     with roles.without(roles.execution, action):
         key = invocation.send(b"1")
@@ -128,13 +127,14 @@ def test_the_execution_role_may_not_prepare_the_container(chain: Chain, roles: R
         task = chain.stopped(task_arn)
     assert action in f"{task['stoppedReason']} {[each.get('reason') for each in task['containers']]}"
     assert "exitCode" not in task["containers"][0]
+    assert chain.finished(KEY, key).state == RunState.SUCCEEDED
 
 
 @pytest.mark.parametrize(
     ("action", "exit_code"), [("dynamodb:UpdateItem", 66), ("lambda:GetFunction", 66), ("s3:GetObject", 66)]
 )
 def test_the_functions_role_may_not_fetch_the_run(chain: Chain, roles: Roles, action: str, exit_code: int) -> None:
-    """The container ends with the code for a missing permission, and its one line names it."""
+    """The container ends with the code for a missing permission, its one line names it, and no other task follows."""
     invocation = chain.invocation(KEY)
     with roles.without(roles.function, action):
         key = invocation.send(b"1")
@@ -143,6 +143,7 @@ def test_the_functions_role_may_not_fetch_the_run(chain: Chain, roles: Roles, ac
     assert task["containers"][0]["exitCode"] == exit_code
     lines = chain.logged(KEY, lambda line: line.startswith("overtime: "), task_arn=task_arn)
     assert action in lines[-1]
+    assert chain.finished(KEY, key).state == RunState.FAILED
 
 
 def test_the_function_may_not_leave_its_failed_events(chain: Chain, roles: Roles) -> None:

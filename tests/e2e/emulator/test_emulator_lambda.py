@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import subprocess
 import urllib.request
 import zipfile
@@ -17,13 +18,15 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.e2e
 
-FUNCTION = """
+NAP = f"4321.{os.getpid()}"
+"""Seconds that tell this run's processes from any other's on this machine."""
+FUNCTION = f"""
 import json, os, subprocess, time
 
 def handler(event, context):
     match event.get("do"):
         case "sleep":
-            subprocess.Popen(["sleep", "4321"])
+            subprocess.Popen(["sleep", "{NAP}"])
             time.sleep(60)
         case "raise":
             raise KeyError(event["what"])
@@ -50,7 +53,7 @@ def test_dead_letter_message(aws: Aws) -> None:
     events = aws.logs.filter_log_events(logGroupName="/aws/lambda/slow")["events"]
     starts = [event["message"] for event in events if event["message"].startswith("START")]
     assert starts == [f"START RequestId: {attributes['RequestID']} Version: $LATEST"] * 2
-    left = subprocess.run(["pgrep", "-f", "^sleep 4321$"], capture_output=True, check=False, text=True).stdout
+    left = subprocess.run(["pgrep", "-f", f"^sleep {NAP}$"], capture_output=True, check=False, text=True).stdout
     assert not left
 
 
