@@ -110,21 +110,36 @@ def _forward(container: Any, config: Record, account: str, region: str, since: f
 
     logs = module("services.cloudwatch_logs")
     with module("core.responses").request_scope(account, region):
-        batch: list[Record] = []
         try:
-            for line in lines(container.logs(stream=True, follow=True, stdout=True, stderr=True, since=since)):
-                batch.append({"timestamp": int(time.time() * 1000), "message": line})
-                _put(logs, config, batch)
+            for line in lines(output(container, since)):
+                _put(logs, config, line)
         except DockerException as error:
-            batch.append({"timestamp": int(time.time() * 1000), "message": f"overtime: log lost: {error}"})
-            _put(logs, config, batch)
+            _put(logs, config, f"overtime: log lost: {error}")
 
 
-def _put(logs: Any, config: Record, batch: list[Record]) -> None:  # noqa: ANN401
+def output(container: Any, since: float | None) -> Iterator[bytes]:  # noqa: ANN401
+    """Read what a container prints until it has ended, and then what following it left out.
+
+    The engine ends a stream that it follows once the container has stopped, also where the reader is far behind.
+    """
+    from docker.errors import NotFound  # noqa: PLC0415 - only where an engine is
+
+    followed = 0
+    for chunk in container.logs(stream=True, follow=True, stdout=True, stderr=True, since=since):
+        followed += len(chunk)
+        yield chunk
+    with contextlib.suppress(NotFound):  # who removes a container does not want the rest
+        container.wait(timeout=None)
+        for chunk in container.logs(stream=True, stdout=True, stderr=True, since=since):
+            yield chunk[followed:]
+            followed = max(0, followed - len(chunk))
+
+
+def _put(logs: Any, config: Record, line: str) -> None:  # noqa: ANN401
+    event = {"timestamp": int(time.time() * 1000), "message": line}
     logs._put_log_events(  # noqa: SLF001
-        {"logGroupName": config["group"], "logStreamName": config["stream"], "logEvents": list(batch)}
+        {"logGroupName": config["group"], "logStreamName": config["stream"], "logEvents": [event]}
     )
-    batch.clear()
 
 
 def _check_the_execution_role(ecs: Any, config: Record, task_arn: str) -> None:  # noqa: ANN401

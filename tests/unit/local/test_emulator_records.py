@@ -16,7 +16,7 @@ from local.emulator.patches.failure_records import (
     error_document,
     first_bytes,
 )
-from local.emulator.patches.task_logs import lines
+from local.emulator.patches.task_logs import lines, output
 from local.emulator.patches.workers import environment, exit_text
 
 TIMEOUT = {
@@ -171,6 +171,22 @@ def test_volumes_without_a_host_are_empty_ones() -> None:
         {"sourceVolume": "tmp", "containerPath": "/also", "readOnly": True},
     ]
     assert empty_volumes({"mountPoints": points}, definition) == [("/tmp", False), ("/also", True)]
+
+
+class Stopped:
+    """A container that has stopped; whoever follows its output is told half of it."""
+
+    def logs(self, *, follow: bool = False, **_options: object) -> list[bytes]:
+        """Give the output as the engine does."""
+        return [b"one\n", b"tw"] if follow else [b"one\n", b"two\nthr", b"ee\n"]
+
+    def wait(self, **_options: object) -> None:
+        """Has ended."""
+
+
+def test_what_following_left_out_is_read_afterwards() -> None:
+    """A stream that ends early loses no line, and no line comes twice."""
+    assert list(lines(output(Stopped(), None))) == ["one", "two", "three"]
 
 
 def test_lines_are_put_together() -> None:
