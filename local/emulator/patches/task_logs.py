@@ -130,7 +130,8 @@ def output(container: Any, since: float | None) -> Iterator[bytes]:  # noqa: ANN
         yield chunk
     with contextlib.suppress(NotFound):  # who removes a container does not want the rest
         container.wait(timeout=None)
-        for chunk in container.logs(stream=True, stdout=True, stderr=True, since=since):
+        # The client follows a stream unless it is told not to, and this one would be cut short as well.
+        for chunk in container.logs(stream=True, follow=False, stdout=True, stderr=True, since=since):
             yield chunk[followed:]
             followed = max(0, followed - len(chunk))
 

@@ -176,9 +176,10 @@ def test_volumes_without_a_host_are_empty_ones() -> None:
 class Stopped:
     """A container that has stopped; whoever follows its output is told half of it."""
 
-    def logs(self, *, follow: bool = False, **_options: object) -> list[bytes]:
-        """Give the output as the engine does."""
-        return [b"one\n", b"tw"] if follow else [b"one\n", b"two\nthr", b"ee\n"]
+    def logs(self, *, stream: bool, follow: bool | None = None, **_options: object) -> list[bytes]:
+        """Give the output as the engine does; its client follows a stream where nothing is said."""
+        followed = stream if follow is None else follow
+        return [b"one\n", b"tw"] if followed else [b"one\n", b"two\nthr", b"ee\n"]
 
     def wait(self, **_options: object) -> None:
         """Has ended."""
