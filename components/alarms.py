@@ -98,5 +98,5 @@ def _of(fallback: FargateFallback) -> list[Alarm]:
         fallback.function.name,
         queue_name=fallback.failures.name,
         parking_name=fallback.failures.parking_name,
-        longest_run=fallback.options.alarms.longest_run,
+        longest_run=fallback.options.longest_run,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from overtime.settings import code, fargate_sizes, names
+from overtime.settings.model import FunctionAlarms
 from overtime.settings.problems import Problem
 from overtime.settings.rules import DAY_SECONDS
 from overtime.settings.values import SHORTEST_RUN_SECONDS, Rescue
@@ -84,7 +85,7 @@ def _times(function: Function, at: SettingPath, runs_days: int) -> Iterator[Prob
             path=path, value=f"{function.max_runtime}s", rule=rule, fix=fix, reads=((*at, "timeout_seconds"),)
         )
     longest = function.alarms.longest_run
-    if longest is not None and longest >= function.max_runtime:
+    if longest not in {function.longest_run, FunctionAlarms().longest_run}:
         rule = f"A run ends after its max_runtime ({function.max_runtime} seconds), so none would raise this alarm."
         half = function.max_runtime // 2
         shorter = f"{half}s" if half >= SHORTEST_RUN_SECONDS else None

@@ -11,6 +11,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from overtime.settings import arn_types, values
+from overtime.settings.rules import DAY_SECONDS
 from overtime.settings.values import Rescue
 
 __all__ = [
@@ -80,8 +81,8 @@ class Destinations(Section):
 class FunctionAlarms(Section):
     """Alarms that only make sense with a function's own numbers."""
 
-    longest_run: values.LongestRun | None = None
-    """An alarm is raised by a run that took longer, such as `6h`; in seconds once read. Without, there is none."""
+    longest_run: values.LongestRun = 12 * 3600
+    """An alarm is raised by a run that took longer, such as `6h`; in seconds once read. With null, there is none."""
 
 
 class Function(Section):
@@ -113,20 +114,26 @@ class Function(Section):
     """What the handler may do beside writing its log."""
     policy_arns: tuple[arn_types.PolicyArn, ...] = ()
     """Managed policies for the function's role."""
-    max_runtime: values.MaxRuntime = values.LONGEST_RUN_SECONDS
+    max_runtime: values.MaxRuntime = 7 * DAY_SECONDS
     """How long a run may take on Fargate, such as `6h`; in seconds once read."""
     max_receive_count: values.Receives = 5
     """Deliveries to the dispatcher before a failure record is parked."""
     max_task_attempts: values.TaskAttempts = 3
     """Tasks that a run may have, one after another, where AWS took the one before away; a handler's error is final."""
-    max_concurrent_runs: values.ConcurrentRuns | None = None
-    """Runs of the function that may be alive at once; the others wait in the queue. Without, nobody counts them."""
+    max_concurrent_runs: values.ConcurrentRuns = 20
+    """Runs of the function that may be alive at once; the others wait in the queue. With null, nobody counts them."""
     task: Task = Task()
     """The Fargate task."""
     destinations: Destinations = Destinations()
     """Who is told how a run ended."""
     alarms: FunctionAlarms = FunctionAlarms()
     """Alarms with the function's own numbers."""
+
+    @property
+    def longest_run(self) -> int | None:
+        """After how many seconds a run raises an alarm; `None` where it ends before, or nobody wants to know."""
+        longest = self.alarms.longest_run
+        return longest if longest is not None and longest < self.max_runtime else None
 
 
 class Network(Section):

@@ -63,6 +63,11 @@ def text(value: object) -> object:
     return str(value) if isinstance(value, (int, float)) else value
 
 
+def nothing(value: object) -> object:
+    """Read the text `null` as no value: all that `pulumi config set` stores of it."""
+    return None if value == "null" else value
+
+
 def as_list(value: object) -> object:
     """Read one text as a list of one."""
     return [value] if isinstance(value, str) else value

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, StringConstraints
 
 from overtime.settings.fargate_sizes import MEMORY_MIB
-from overtime.settings.rules import DAY_SECONDS, Int, Seconds, as_list, broken, number, ruled, text
+from overtime.settings.rules import DAY_SECONDS, Int, Seconds, as_list, broken, nothing, number, ruled, text
 
 SHORTEST_RUN_SECONDS = 60
 LONGEST_RUN_SECONDS = 14 * DAY_SECONDS
@@ -136,7 +136,7 @@ Rescues = Annotated[
 MaxRuntime = Annotated[
     Seconds,
     Field(ge=SHORTEST_RUN_SECONDS, le=LONGEST_RUN_SECONDS),
-    ruled("A run takes 60s to 14d, written like 90m, 6h or 1d12h; AWS retires the hosts of longer tasks.", "14d"),
+    ruled("A run takes 60s to 14d, written like 90m, 6h or 1d12h; AWS retires the hosts of longer tasks.", "7d"),
 ]
 Receives = Annotated[
     Int,
@@ -190,14 +190,16 @@ TaskAttempts = Annotated[
     ruled("A run has 1 to 10 task attempts; each further one follows only where AWS took the one before away.", 3),
 ]
 ConcurrentRuns = Annotated[
-    Int, Field(ge=1, le=1000), ruled("1 to 1000 runs of the function at once; leave the key out for no limit.")
+    Annotated[Int, Field(ge=1, le=1000)] | None,
+    BeforeValidator(nothing),
+    ruled("1 to 1000 runs of the function at once; null takes the limit away.", 20),
 ]
 Capacity = Annotated[
     Literal["on_demand", "spot"],
     ruled("Tasks run on on_demand or spot capacity; spot is cheaper, and AWS may take a task away.", "on_demand"),
 ]
 LongestRun = Annotated[
-    Seconds,
-    Field(ge=SHORTEST_RUN_SECONDS, le=LONGEST_RUN_SECONDS),
-    ruled("A run takes 60s to 14d, written like 90m, 6h or 1d12h; leave the key out for no alarm.", "6h"),
+    Annotated[Seconds, Field(ge=SHORTEST_RUN_SECONDS, le=LONGEST_RUN_SECONDS)] | None,
+    BeforeValidator(nothing),
+    ruled("A run takes 60s to 14d, written like 90m, 6h or 1d12h; null takes the alarm away.", "12h"),
 ]

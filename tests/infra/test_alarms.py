@@ -102,8 +102,8 @@ def names_of(recorder: Recorder) -> set[str]:
 
 
 def test_alarms_of_a_stack(deploy: Deploy, recorder: Recorder) -> None:
-    """Three alarms a function, one more where a longest run is given, two for the watcher; on their own queues."""
-    deploy({"report": {"alarms": {"longest_run": "6h"}}, "sums": {}})
+    """Four alarms a function, one less where no run is too long, two for the watcher; on their own queues."""
+    deploy({"report": {}, "sums": {"alarms": {"longest_run": None}}})
 
     assert names_of(recorder) == {
         *(f"overtime-test-report-{noun}" for noun in ("parked", "waiting", "lost", "long-run")),
@@ -128,7 +128,7 @@ def test_given_actions(deploy: Deploy, recorder: Recorder) -> None:
     """Who is given is told, and no topic is made."""
     outputs = deploy(alarms={"action_arns": ON_CALL})
 
-    assert [each.inputs["alarmActions"] for each in recorder.all("MetricAlarm")] == [ON_CALL] * 5
+    assert [each.inputs["alarmActions"] for each in recorder.all("MetricAlarm")] == [ON_CALL] * 6
     assert recorder.all("Topic") + recorder.all("TopicPolicy") == []
     assert "alarm_topic_arn" not in outputs
 

@@ -57,6 +57,7 @@ def test_environment(deploy: Deploy, recorder: Recorder) -> None:
         "OVERTIME_RESCUE": "timeout",
         "OVERTIME_ATTEMPTS": "2",
         "OVERTIME_CAPACITY": "on_demand",
+        "OVERTIME_MAX_CONCURRENT_RUNS": "20",
         "OVERTIME_QUEUE_URL": outputs["functions"]["report"]["queue_url"],
         "OVERTIME_PARKING_QUEUE_URL": outputs["functions"]["report"]["parking_queue_url"],
         "OVERTIME_MAX_RECEIVE_COUNT": "5",
@@ -79,9 +80,9 @@ def test_the_handler_understands_it(deploy: Deploy, recorder: Recorder) -> None:
 @pytest.mark.parametrize(
     ("settings", "most", "capacity"),
     [
-        ({}, None, Capacity.ON_DEMAND),
+        ({}, 20, Capacity.ON_DEMAND),
         ({"max_concurrent_runs": 3}, 3, Capacity.ON_DEMAND),
-        ({"task": {"capacity": "spot"}}, None, Capacity.SPOT),
+        ({"max_concurrent_runs": None, "task": {"capacity": "spot"}}, None, Capacity.SPOT),
     ],
 )
 def test_limits(

@@ -10,7 +10,7 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
-from overtime.settings import Settings
+from overtime.settings import Function, Settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,6 +51,27 @@ def test_the_configuration_table_gives_the_defaults_of_the_dev_stack() -> None:
         for part in key.replace("<key>", "report").split("."):
             value = value[part]
         assert yaml.safe_load(shown.strip("`")) == value, key
+
+
+def test_the_worst_case_follows_from_the_defaults_and_the_prices() -> None:
+    defaults = Function(code=".", handler="handler.handler")
+    vcpu_price, gb_price = map(float, re.findall(r"\$(0\.\d+) a (?:vCPU|GB)-hour", README))
+    address_price = 0.005
+    an_hour = defaults.task.cpu / 1024 * vcpu_price + defaults.task.memory_mib / 1024 * gb_price + address_price
+    hours, most, longest = defaults.max_runtime / 3600, defaults.max_concurrent_runs, defaults.longest_run
+    assert most
+    assert longest
+    for said in (
+        f"{hours:.0f} h \u00d7 {100 * an_hour:.1f} cents = ${hours * an_hour:.2f}",
+        f"after {longest / 3600:.0f} hours and {100 * longest / 3600 * an_hour:.0f} cents",
+        f"`max_runtime` ({hours / 24:.0f} days)",
+        (
+            f"`max_concurrent_runs` ({most}) allows | ${most * an_hour:.2f} an hour, ${24 * most * an_hour:.0f} a day,"
+            f" ${hours * most * an_hour:.0f} in {hours / 24:.0f} days"
+        ),
+        f"a thousand runs are ${1000 * an_hour:.0f} an hour, ${1000 * 14 * 24 * an_hour:,.0f} in 14 days",
+    ):
+        assert said in README
 
 
 @pytest.mark.parametrize(

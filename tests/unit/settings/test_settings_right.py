@@ -54,7 +54,8 @@ def test_defaults(context: StackContext) -> None:
     """Code and handler are all that a function needs."""
     report = parse(one(), context).functions["report"]
     assert (report.runtime, report.architecture) == ("python3.13", "x86_64")
-    assert (report.attempts, report.max_runtime, report.max_event_age) == (3, 14 * 86400, 6 * 3600)
+    assert (report.max_concurrent_runs, report.longest_run) == (20, 12 * 3600)
+    assert (report.attempts, report.max_runtime, report.max_event_age) == (3, 7 * 86400, 6 * 3600)
     assert report.rescue == (Rescue.TIMEOUT, Rescue.OUT_OF_MEMORY)
 
 
@@ -172,12 +173,23 @@ def test_alarm_actions(arn: str, context: StackContext) -> None:
 
 
 def test_limits(context: StackContext) -> None:
-    """A duration is read as one; what has no limit by default has none with null either."""
+    """A duration is read as one; null takes a limit or an alarm away, also as the text that the engine stores."""
     limited = parse(one(alarms={"longest_run": "6h"}, max_concurrent_runs=3, max_task_attempts=10), context)
     report = limited.functions["report"]
     assert (report.alarms.longest_run, report.max_concurrent_runs, report.max_task_attempts) == (21600, 3, 10)
-    unlimited = parse(one(alarms={"longest_run": None}, max_concurrent_runs=None), context)
-    assert unlimited == parse(one(), context)
+    for null in (None, "null"):
+        unlimited = parse(one(alarms={"longest_run": null}, max_concurrent_runs=null), context).functions["report"]
+        assert (unlimited.longest_run, unlimited.max_concurrent_runs) == (None, None)
+
+
+@pytest.mark.parametrize(("max_runtime", "longest"), [("7d", 43_200), ("43201s", 43_200), ("12h", None), ("6h", None)])
+def test_an_alarm_that_nobody_asked_for_is_left_out(
+    max_runtime: str, longest: int | None, context: StackContext
+) -> None:
+    """The default alarm gives way to a shorter `max_runtime`, also where it is written down."""
+    for alarms in ({}, {"longest_run": "12h"}):
+        report = parse(one(max_runtime=max_runtime, alarms=alarms), context).functions["report"]
+        assert report.longest_run == longest
 
 
 def test_names_of_the_stack(context: StackContext) -> None:
