@@ -4,17 +4,28 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
+from io import BufferedReader
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from io import BufferedReader
+    from collections.abc import Callable, Iterator, Mapping
     from ssl import SSLContext
+
+    from _typeshed import WriteableBuffer
 
 CONNECT_SECONDS = 5
 READ_SECONDS = 60
+EXCHANGE_SECONDS = 600
+"""How long an answer may take as a whole: one that trickles would never end by the bound on a single read."""
+_IDLE_SECONDS = 20
+"""How long a kept connection is trusted: what lies between may have forgotten an older one without telling."""
 _PIECE = 1 << 20
 _LONGEST_LINE = 65_536
+_MOST_LINES, _MOST_DIGITS = 256, 16
+_LARGEST_BODY = 1 << 29
+"""Bytes; more than any archive that Lambda takes (250 MB unpacked), and less than what a garbled length asks for."""
+_STATUSES, _INTERIM = range(100, 600), range(100, 200)
 
 _tls_lock = threading.Lock()
 _tls_contexts: dict[str, SSLContext] = {}
@@ -51,7 +62,7 @@ class Client:
 
     def __init__(self, ca_bundle: str | None = None) -> None:
         self._ca_bundle = ca_bundle
-        self._open: dict[tuple[str, str], _Connection] = {}
+        self._open: dict[tuple[str, str], tuple[_Connection, float]] = {}
 
     def send(  # noqa: PLR0913 -- the parts of a request, by keyword
         self,
@@ -68,9 +79,8 @@ class Client:
         Raises TransportError.
         """
         key = (url.scheme, url.host)
-        kept = self._open.pop(key, None)
         try:
-            connection = kept or _Connection(url, self._ca_bundle)
+            connection = self._kept(key) or _Connection(url, self._ca_bundle)
             try:
                 response = connection.exchange(method, target or url.target, headers or {}, body, observe)
             except BaseException:
@@ -83,13 +93,20 @@ class Client:
         if response.headers.get("connection", "").lower() == "close":
             connection.close()
         else:
-            self._open[key] = connection
+            self._open[key] = connection, time.monotonic()
         return response
 
     def close(self) -> None:
         """Let go of every connection."""
         while self._open:
-            self._open.popitem()[1].close()
+            self._open.popitem()[1][0].close()
+
+    def _kept(self, key: tuple[str, str]) -> _Connection | None:
+        connection, since = self._open.pop(key, (None, 0.0))
+        if connection is not None and time.monotonic() - since > _IDLE_SECONDS:
+            connection.close()
+            return None
+        return connection
 
 
 class _Connection:
@@ -100,7 +117,8 @@ class _Connection:
         if url.scheme == "https":
             self._socket = _tls(ca_bundle).wrap_socket(self._socket, server_hostname=url.name)
         self._socket.settimeout(READ_SECONDS)
-        self._reader: BufferedReader = self._socket.makefile("rb")
+        self._incoming = _Incoming(self._socket)
+        self._reader = BufferedReader(self._incoming)
 
     def close(self) -> None:
         self._reader.close()
@@ -118,50 +136,74 @@ class _Connection:
         if "host" not in headers:
             lines.append(f"host: {self._host}")
         lines += [f"content-length: {len(body)}", "", ""]
+        self._incoming.end = time.monotonic() + EXCHANGE_SECONDS
+        self._socket.settimeout(READ_SECONDS)
         self._socket.sendall("\r\n".join(lines).encode("latin-1") + body)
-        status = 100
-        while status == 100:  # noqa: PLR2004 -- "100 Continue" precedes the real answer
+        status = _INTERIM.start
+        while status in _INTERIM:  # "100 Continue" and the like precede the real answer
             status, answer_headers = self._head()
         if method == "HEAD" or status in (204, 304):
             return Response(status, answer_headers, bytearray())
         return Response(status, answer_headers, self._body(answer_headers, observe))
 
+    def _line(self) -> bytes:
+        """Return a line without its end. Raises for one that breaks off: the rest may have changed its sense."""
+        line = self._reader.readline(_LONGEST_LINE)
+        if line.endswith(b"\n"):
+            return line.rstrip(b"\r\n")
+        if len(line) == _LONGEST_LINE:
+            raise ValueError(f"a line began with {line[:40]!r} and did not end")
+        raise ConnectionResetError("the connection was closed before the answer's end")
+
     def _head(self) -> tuple[int, dict[str, str]]:
-        first = self._reader.readline(_LONGEST_LINE)
-        if not first:
+        if not self._reader.peek(1):
             raise ConnectionResetError("the connection was closed before an answer came")
-        status = int(first.split(None, 2)[1]) if first.startswith(b"HTTP/1.") else 0
-        if not status:
-            raise ValueError(f"it began with {first[:40]!r}")
-        headers = {}
-        while (line := self._reader.readline(_LONGEST_LINE).decode("latin-1").rstrip("\r\n")) != "":
-            name, _, value = line.partition(":")
+        version, _, rest = self._line().partition(b" ")
+        if not version.startswith(b"HTTP/1.") or (status := int(rest[:3])) not in _STATUSES:
+            raise ValueError(f"it began with {version[:40]!r}")
+        headers: dict[str, str] = {}
+        for line in self._lines():
+            name, _, value = line.decode("latin-1").partition(":")
             headers[name.strip().lower()] = value.strip()
         return status, headers
+
+    def _lines(self) -> Iterator[bytes]:
+        """Give the lines before the next empty one."""
+        for _ in range(_MOST_LINES):
+            line = self._line()
+            if not line:
+                return
+            yield line
+        raise ValueError(f"it has over {_MOST_LINES} header lines")
 
     def _body(self, headers: dict[str, str], observe: Callable[[memoryview], object] | None) -> bytearray:
         if headers.get("transfer-encoding", "").lower() == "chunked":
             body = bytearray()
-            while size := int(self._reader.readline(_LONGEST_LINE).split(b";")[0], 16):
+            while size := _size(self._line().partition(b";")[0].strip(), 16, len(body)):
                 body += self._exactly(size, observe)
-                self._reader.readline(_LONGEST_LINE)
-            while self._reader.readline(_LONGEST_LINE).strip():
-                pass
+                if self._line():
+                    raise ValueError("a chunk is longer than it says")
+            for _ in self._lines():
+                pass  # trailers say nothing that is needed here
             return body
-        if "content-length" not in headers:  # then the end of the connection is the end of the body
-            headers["connection"] = "close"
-            body = bytearray(self._reader.read())
-            if observe:
-                observe(memoryview(body))
-            return body
-        return self._exactly(int(headers["content-length"]), observe)
+        if "content-length" in headers:
+            return self._exactly(_size(headers["content-length"].encode("latin-1"), 10), observe)
+        # The end of the connection is the end of the body, and may have come too early: whoever reads it has to check.
+        headers["connection"] = "close"
+        body = bytearray()
+        while piece := self._reader.read1(_PIECE):
+            body += piece
+            _checked(len(body))
+        if observe:
+            observe(memoryview(body))
+        return body
 
     def _exactly(self, size: int, observe: Callable[[memoryview], object] | None) -> bytearray:
         body = bytearray(size)
         view = memoryview(body)
         done = 0
         while done < size:
-            count = self._reader.readinto(view[done : done + _PIECE])
+            count = self._reader.readinto1(view[done : done + _PIECE])
             if not count:
                 raise ConnectionResetError(f"the connection was closed after {done} of {size} bytes")
             if observe:
@@ -169,6 +211,35 @@ class _Connection:
             done += count
         view.release()
         return body
+
+
+class _Incoming(socket.SocketIO):
+    """What arrives, until `end` (by the monotonic clock): one read may take so long, all of them so much."""
+
+    def __init__(self, connected: socket.socket) -> None:
+        super().__init__(connected, "r")
+        self._connected = connected
+        self.end = 0.0
+
+    def readinto(self, into: WriteableBuffer) -> int | None:
+        left = self.end - time.monotonic()
+        if left <= 0:
+            raise TimeoutError(f"the answer was not whole after {EXCHANGE_SECONDS} s")
+        self._connected.settimeout(min(left, READ_SECONDS))
+        return super().readinto(into)
+
+
+def _size(digits: bytes, base: int, before: int = 0) -> int:
+    """Read a number of bytes strictly: `int` would take signs, spaces and underscores, too."""
+    if not 0 < len(digits) <= _MOST_DIGITS or digits.lower().strip(b"0123456789abcdef"[:base]):
+        raise ValueError(f"it gives {digits[:40]!r} as a size")
+    return _checked(before + int(digits, base)) - before
+
+
+def _checked(size: int) -> int:
+    if size > _LARGEST_BODY:
+        raise ValueError(f"it is {size} bytes long, and {_LARGEST_BODY} are the most that is taken")
+    return size
 
 
 def _tls(ca_bundle: str | None) -> SSLContext:

@@ -80,6 +80,90 @@ def test_an_answer_that_breaks_off_is_an_error(answer: bytes, text: str) -> None
         Client().send(url)
 
 
+WHOLE = (
+    b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n\r\nhello",
+    b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhe\r\n3;x=y\r\nllo\r\n0\r\nT: 1\r\n\r\n",
+    b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
+    b"HTTP/1.1 404 Not Found\r\nx-amzn-errortype: X\r\ncontent-length: 0\r\n\r\n",
+    b"HTTP/1.1 204 No Content\r\nServer: x\r\n\r\n",
+)
+
+
+@pytest.mark.parametrize("whole", WHOLE)
+def test_an_answer_cut_off_anywhere_is_a_broken_connection(whole: bytes) -> None:
+    """In its first line, a header, a chunk's size, a chunk, a trailer: never is it an answer with an empty body."""
+    parts = [whole[:length] for length in range(len(whole))]
+    with answering(*([part] for part in parts)) as url:
+        for part in parts:
+            with pytest.raises(TransportError, match=r"the connection was closed|reset by peer"):
+                pytest.fail(f"{part!r} passed for {Client().send(url).status}")
+
+
+def test_a_body_that_ends_with_its_connection_needs_a_whole_head() -> None:
+    head = b"HTTP/1.0 200 OK\r\nServer: x\r\n\r\n"
+    parts = [head[:length] for length in range(len(head))]
+    with answering(*([part] for part in parts)) as url:
+        for _ in parts:
+            with pytest.raises(TransportError, match="the connection was closed"):
+                Client().send(url)
+
+
+@pytest.mark.parametrize("length", ["-1", "+5", "5 5", "1_0", "0x5", "", "five", "5, 5", str(1 << 40), "9" * 400])
+@pytest.mark.parametrize("form", ["Content-Length: {}\r\n\r\nhello", "Transfer-Encoding: chunked\r\n\r\n{}\r\nhello"])
+def test_a_garbled_length_is_no_answer(length: str, form: str) -> None:
+    """Nor does it take all the memory that there is."""
+    expected = r"did not answer in HTTP: it (gives|is \d+ bytes long)"
+    answer = b"HTTP/1.1 200 OK\r\n" + form.format(length).encode()
+    with answering([answer]) as url, pytest.raises(TransportError, match=expected):
+        Client().send(url)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1\r\n\r\n",
+        b"HTTP/1.1 OK\r\n\r\n",
+        b"HTTP/1.1 20\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\n" + b"A: b\r\n" * 300 + b"\r\n",
+        b"HTTP/1.1 200 OK\r\nA: " + b"b" * 70_000,
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhello\r\n0\r\n\r\n",
+    ],
+)
+def test_what_is_no_http_is_an_error(answer: bytes) -> None:
+    with answering([answer]) as url, pytest.raises(TransportError, match=r"did not answer in HTTP|reset by peer"):
+        Client().send(url)
+
+
+def test_an_answer_that_trickles_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each read has its bound, and so have all of them together."""
+    monkeypatch.setattr("runner.transport.EXCHANGE_SECONDS", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        given_up = threading.Event()
+
+        def trickle() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n")
+                while not given_up.wait(0.01):
+                    connection.sendall(b"x")
+
+        thread = threading.Thread(target=trickle, daemon=True)
+        thread.start()
+        with pytest.raises(TransportError, match=r"the answer was not whole after 0.2 s|timed out"):
+            Client().send(Url(f"http://127.0.0.1:{server.getsockname()[1]}"))
+        given_up.set()
+        thread.join()
+
+
+def test_a_connection_that_was_idle_for_long_is_not_used_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After days of the handler's work, what lies between may have forgotten it without telling."""
+    monkeypatch.setattr("runner.transport._IDLE_SECONDS", -1)
+    one = b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n"
+    with answering([one + b"1", one + b"old"], [one + b"2"]) as url:
+        client = Client()
+        assert [bytes(client.send(url).body) for _ in range(2)] == [b"1", b"2"]
+
+
 def test_a_port_where_nobody_listens_is_an_error_that_names_it() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
