@@ -125,7 +125,7 @@ class Watcher:
         notified = NO_DESTINATION
         if arn is not None:
             notified = self._notified(run, arn, function)
-        if isinstance(self.ledger.settle(run.key, run.attempt, notified), Moved):
+        if isinstance(self.ledger.settle(run.key, run.attempt, notified, told=run.state), Moved):
             self._measure(run)
 
     def point(self, run: Run, *, turn: int, delay: float) -> bool:

@@ -263,9 +263,19 @@ def confirm(table: str, now: float, key: RunKey, attempt: int, *, held_by: str) 
     return update.request()
 
 
-def settle(table: str, now: float, key: RunKey, attempt: int, notified: str) -> UpdateItemInputTypeDef:
-    """Say that a finished run's owner has been told (`notified` says how), and that nothing is left to do; once."""
-    update = Update(table, key, attempt, SOURCES["settle"])
+def settle(
+    table: str, now: float, key: RunKey, attempt: int, notified: str, *, told: RunState
+) -> UpdateItemInputTypeDef:
+    """Say that a finished run's owner has been told (`notified` says how), and that nothing is left to do; once.
+
+    `told` is the end that the owner was told of. A run that was revived or reopened in the meantime may have another by
+    now, in the same attempt, of which the owner still has to hear.
+    """
+    if told not in TERMINAL_STATES:
+        raise ImpossibleStateError(
+            f"a run that is {told!r} has no end to tell of: settle one of {sorted(TERMINAL_STATES)}."
+        )
+    update = Update(table, key, attempt, {told})
     update.require("attribute_not_exists(#settled_at)", "settled_at")
     update.set("settled_at", {"S": timestamp(now)})
     update.set("notified", {"S": notified})

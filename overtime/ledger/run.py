@@ -1,14 +1,20 @@
-"""One run as its ledger item tells it, read into a frozen value."""
+"""One run as its ledger item tells it, read into a frozen value.
+
+An item is untrusted input, because the role of the run's function may write some of its attributes. So whose run it is
+comes from the key that was asked for and from nothing in the item, and what the ledger would not have written is an
+error of this one item.
+"""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from overtime.errors import OvertimeError
 from overtime.ledger.expressions import bounded
-from overtime.ledger.model import TERMINAL_STATES, RunKey, RunState, timestamp
+from overtime.ledger.model import TERMINAL_STATES, RunState, timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,6 +23,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
 
     from overtime.ledger.expressions import Value
+    from overtime.ledger.model import RunKey
 
     Item: TypeAlias = Mapping[str, AttributeValueTypeDef]
 
@@ -25,6 +32,12 @@ ON_DEMAND = "on_demand"
 PERSON = "person"
 """What `cancelled_by` says where it is known."""
 _LONG_HISTORY = 100
+_LARGEST_NUMBER = 10**12
+"""Above every count, size and time that the ledger writes."""
+_LONGEST_TEXT = 2048
+"""Characters; above every text that the ledger writes, the longest ARN included."""
+_TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", re.ASCII)
+"""What `timestamp` writes."""
 
 
 class UnreadableItemError(OvertimeError):
@@ -134,38 +147,38 @@ class Run:
         return len(self.history) < _LONG_HISTORY
 
     @classmethod
-    def from_item(cls, item: Item) -> Run:
-        """Read an item; raises UnreadableItemError where a part is missing or makes no sense."""
+    def from_item(cls, key: RunKey, item: Item) -> Run:
+        """Read the item that has this key; raises UnreadableItemError where a part is missing or makes no sense."""
         try:
-            return _run(item)
-        except (KeyError, ValueError, OvertimeError) as error:
+            return _run(key, item)
+        except (KeyError, TypeError, ValueError, OvertimeError) as error:
             raise UnreadableItemError(
-                f"the ledger's item {item.get('run_key', {}).get('S')!r} cannot be read ({error!r}), so what happened "
-                "to the run cannot be told. Look at the item in DynamoDB: something other than overtime wrote it."
+                f"the ledger's item {str(key)!r} cannot be read ({repr(error)[:_LONGEST_TEXT]}), so what happened to "
+                "the run cannot be told. Look at the item in DynamoDB: something other than overtime wrote it."
             ) from error
 
 
-def _run(item: Item) -> Run:
+def _run(key: RunKey, item: Item) -> Run:
     return Run(
-        key=RunKey(item["function_name"]["S"], item["request_id"]["S"]),
+        key=key,
         state=RunState(item["state"]["S"]),
-        attempt=int(item["attempt"]["N"]),
-        created_at=datetime.fromisoformat(item["created_at"]["S"]),
-        updated_at=datetime.fromisoformat(item["updated_at"]["S"]),
+        attempt=_integer(item["attempt"], lowest=1),
+        created_at=_moment(item["created_at"]),
+        updated_at=_moment(item["updated_at"]),
         launching_at=_time(item, "launching_at"),
         started_at=_time(item, "started_at"),
         finished_at=_time(item, "finished_at"),
         task_arn=_text(item, "task_arn"),
         reason=_text(item, "reason"),
         error_type=_text(item, "error_type"),
-        exit_code=_number(item, "exit_code"),
-        event_size=int(item["event_size"]["N"]),
+        exit_code=_number(item, "exit_code", lowest=-_LARGEST_NUMBER),
+        event_size=_integer(item["event_size"]),
         event_sha256=item["event_sha256"]["S"],
         result_size=_number(item, "result_size"),
         failure=_failure(item["failure"]["M"]),
         history=tuple(_step(step["M"]) for step in item["history"]["L"]),
-        expires_at=int(item["expires_at"]["N"]),
-        queued_at=_time(item, "queued_at") or datetime.fromisoformat(item["created_at"]["S"]),
+        expires_at=_integer(item["expires_at"]),
+        queued_at=_time(item, "queued_at") or _moment(item["created_at"]),
         turn=_number(item, "turn") or 0,
         due_at=_time(item, "due_at"),
         on_demand=_text(item, "capacity") == ON_DEMAND,
@@ -190,20 +203,38 @@ def _failure(item: Item) -> Failure:
 def _step(item: Item) -> Step:
     return Step(
         state=RunState(item["state"]["S"]),
-        at=datetime.fromisoformat(item["at"]["S"]),
-        attempt=int(item["attempt"]["N"]),
+        at=_moment(item["at"]),
+        attempt=_integer(item["attempt"], lowest=1),
         task_arn=_text(item, "task_arn"),
         reason=_text(item, "reason"),
     )
 
 
 def _text(item: Item, name: str) -> str | None:
-    return item[name]["S"] if name in item else None
+    if name not in item:
+        return None
+    text = item[name]["S"]
+    if len(text) > _LONGEST_TEXT:
+        raise ValueError(f"{name} has {len(text)} characters")
+    return text
 
 
-def _number(item: Item, name: str) -> int | None:
-    return int(item[name]["N"]) if name in item else None
+def _number(item: Item, name: str, *, lowest: int = 0) -> int | None:
+    return _integer(item[name], lowest=lowest) if name in item else None
 
 
 def _time(item: Item, name: str) -> datetime | None:
-    return datetime.fromisoformat(item[name]["S"]) if name in item else None
+    return _moment(item[name]) if name in item else None
+
+
+def _integer(value: AttributeValueTypeDef, *, lowest: int = 0) -> int:
+    number = int(value["N"])
+    if not lowest <= number <= _LARGEST_NUMBER:
+        raise ValueError(f"{number} is not from {lowest} to {_LARGEST_NUMBER}")
+    return number
+
+
+def _moment(value: AttributeValueTypeDef) -> datetime:
+    if not _TIMESTAMP.fullmatch(value["S"]):
+        raise ValueError(f"{value['S'][:80]!r} is no time of the ledger's")
+    return datetime.fromisoformat(value["S"])

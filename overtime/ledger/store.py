@@ -101,7 +101,7 @@ class RunLedger:
             item = self._dynamodb.get_item(**reads.get(self._table, key)).get("Item")
         except (ClientError, BotoCoreError) as error:
             raise self._unavailable("read", key, error) from error
-        return None if item is None else Run.from_item(item)
+        return None if item is None else Run.from_item(key, item)
 
     def open_keys(self, index: str | None = None) -> Iterator[str]:
         """Read the keys of the runs that are not settled, and of functions whose tasks are counted.
@@ -167,10 +167,10 @@ class RunLedger:
             item = _standing(error)
             if item is None:
                 raise self._unavailable("record", key, error) from error
-            return AlreadyRecorded(Run.from_item(item))
+            return AlreadyRecorded(Run.from_item(key, item))
         except BotoCoreError as error:
             raise self._unavailable("record", key, error) from error
-        return Recorded(Run.from_item(cast("dict[str, AttributeValueTypeDef]", request["Item"])))
+        return Recorded(Run.from_item(key, cast("dict[str, AttributeValueTypeDef]", request["Item"])))
 
     def _update(self, key: RunKey, request: UpdateItemInputTypeDef) -> Moved | Refused:
         try:
@@ -179,10 +179,10 @@ class RunLedger:
             if error_code(error) != CONDITION_FAILED:
                 raise self._unavailable("update", key, error) from error
             item = _standing(error)
-            return Refused(None if item is None else Run.from_item(item))
+            return Refused(None if item is None else Run.from_item(key, item))
         except BotoCoreError as error:
             raise self._unavailable("update", key, error) from error
-        return Moved(Run.from_item(answer["Attributes"]))
+        return Moved(Run.from_item(key, answer["Attributes"]))
 
     def _object(self, key: RunKey, name: str) -> bytes:
         try:

@@ -10,6 +10,7 @@ import pytest
 from lambdas.dispatcher.config import RescueRule
 from lambdas.dispatcher.dispatch import Dispatcher, NotDispatchedError, Result
 from lambdas.dispatcher.failure_record import parse
+from lambdas.watcher.destinations import Destinations
 from overtime.ledger.answers import Moved
 from overtime.ledger.model import RunKey, RunState
 from tests.unit.watcher.world import FAILURE, PARKING, SUCCESS, Crash, Fuse, World, record
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_s3 import S3Client
+
+    from lambdas.watcher.destinations import Delivery
 
 KEY = RunKey("report", "r-1")
 
@@ -148,3 +151,23 @@ def test_a_run_that_expires_while_it_is_revived_is_left_to_the_queue(world: Worl
     with pytest.raises(NotDispatchedError, match="changed while it was to be revived"):
         widened(world)._revived(run, parse(moved_back, "report"))
     assert widened(world).dispatch(moved_back).result is Result.STARTED
+
+
+def test_a_success_is_told_though_the_skip_was_being_told_meanwhile(world: World) -> None:
+    """The watcher tells of the skip, and before it writes that down the run is revived and succeeds."""
+    moved_back = skipped(world)
+    watcher = world.watcher()
+
+    class Slow(Destinations):
+        def send(self, arn: str, delivery: Delivery) -> None:
+            watcher.destinations.send(arn, delivery)
+            task = widened(world).dispatch(moved_back).task_arn or ""
+            assert world.claim(task)
+            assert world.finish(task, RunState.SUCCEEDED)
+            world.stop(task, "returned")
+
+    replace(watcher, destinations=Slow.__new__(Slow)).settle(world.run(KEY))
+    assert (world.run(KEY).state, world.run(KEY).settled_at) == (RunState.SUCCEEDED, None)
+    world.reconcile()
+    assert world.run(KEY).notified == SUCCESS
+    assert (len(world.told(FAILURE)), len(world.told(SUCCESS))) == (1, 1)

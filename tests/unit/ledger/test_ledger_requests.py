@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import json
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from overtime.ledger import reads, requests, task_requests
 from overtime.ledger.expressions import ImpossibleStateError, bounded
-from overtime.ledger.model import ENDS, TRANSITIONS, RunKey, RunState
+from overtime.ledger.model import ENDS, TERMINAL_STATES, TRANSITIONS, RunKey, RunState
 from overtime.ledger.run import Failure, Run
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def first(state: RunState = RunState.QUEUED) -> PutItemInputTypeDef:
 def operations(attempt: int, task: str) -> dict[str, tuple[str, UpdateItemInputTypeDef, RunState]]:
     """Every update there is, as (name in SOURCES, request, the state it ends in); a run has `task` or none."""
     about = (TABLE, NOW + 1, KEY, attempt)
-    run = replace(Run.from_item(cast("Item", first(RunState.SKIPPED)["Item"])), attempt=attempt)
+    run = replace(Run.from_item(KEY, cast("Item", first(RunState.SKIPPED)["Item"])), attempt=attempt)
     table: dict[str, tuple[str, UpdateItemInputTypeDef, RunState]] = {
         "launching": ("launching", requests.launching(*about), RunState.LAUNCHING),
         "launched": ("launched", requests.launched(*about, task), RunState.LAUNCHING),
@@ -61,7 +62,6 @@ def operations(attempt: int, task: str) -> dict[str, tuple[str, UpdateItemInputT
         "hold": ("hold", requests.hold(*about, turn=1, delay=0, reason="r"), RunState.QUEUED),
         "fall_back": ("fall_back", requests.fall_back(*about, "r"), RunState.LAUNCHING),
         "confirm": ("confirm", requests.confirm(*about, held_by=task), RunState.CANCELLED),
-        "settle": ("settle", requests.settle(*about, "n"), RunState.SKIPPED),
         "reopen": (
             "reopen",
             requests.relaunch(*about, "r", held_by=task, expires_at=0, reopened=True),
@@ -73,6 +73,8 @@ def operations(attempt: int, task: str) -> dict[str, tuple[str, UpdateItemInputT
     for end in ENDS:
         finish = task_requests.finish(*about, task_arn=task, state=end, exit_code=0, result_size=1)
         table[f"finish as {end}"] = ("finish", finish, end)
+    for end in TERMINAL_STATES:
+        table[f"settle as {end}"] = ("settle", requests.settle(*about, "n", told=end), end)
     return table
 
 
@@ -105,6 +107,7 @@ def test_each_operation_does_what_the_table_allows_in_each_state(dynamodb: Dynam
             unassigned = name in {"launched", "release", "hold", "fall_back"}
             assigned = name in {"finish", "abandon", "relaunch", "reopen", "confirm"}
             fits = (task is None) if unassigned else (task == TASK or not assigned)
+            fits &= name != "settle" or state is end
             assert (after is not None) == (state in SOURCES[name] and fits), (label, state, task)
             if after is None:
                 assert dynamodb.get_item(**reads.get(TABLE, KEY))["Item"] == before
@@ -190,7 +193,7 @@ def test_a_cancel_is_opened_again_only_until_it_is_known_to_be_final(dynamodb: D
         "cancel": requests.cancel(*about, "r"),
         "abandon": requests.abandon(*about, "r", held_by=TASK, state=RunState.CANCELLED, exit_code=137),
         "confirm": requests.confirm(*about, held_by=TASK),
-        "settle": requests.settle(*about, "n"),
+        "settle": requests.settle(*about, "n", told=RunState.CANCELLED),
     }
     put(dynamodb, RunState.RUNNING if by in {"cancel", "abandon"} else RunState.CANCELLED, task=TASK)
     assert sent(dynamodb, final[by]) is not None
@@ -203,7 +206,7 @@ def test_a_cancel_is_opened_again_only_until_it_is_known_to_be_final(dynamodb: D
 def test_a_settled_run_needs_no_confirmation(dynamodb: DynamoDBClient) -> None:
     """Nothing of it changes any more."""
     put(dynamodb, RunState.CANCELLED, task=TASK)
-    sent(dynamodb, operations(1, TASK)["settle"][1])
+    assert sent(dynamodb, operations(1, TASK)["settle as cancelled"][1]) is not None
     assert sent(dynamodb, operations(1, TASK)["confirm"][1]) is None
 
 
@@ -215,12 +218,12 @@ def test_a_wait_for_capacity_goes_on_over_attempts(dynamodb: DynamoDBClient) -> 
     )
     item = sent(dynamodb, request)
     assert item is not None
-    run = Run.from_item(item)
+    run = Run.from_item(KEY, item)
     assert (run.attempt, run.without_capacity, run.counted_attempts) == (2, 1, 1)
     assert (run.queued_at.timestamp(), len(run.history)) == (NOW, 1)
     again = sent(dynamodb, requests.relaunch(TABLE, NOW + 90, KEY, 2, "r", held_by=None, expires_at=0))
     assert again is not None
-    run = Run.from_item(again)
+    run = Run.from_item(KEY, again)
     assert (run.attempt, run.without_capacity, run.counted_attempts) == (3, 1, 2)
     assert (run.queued_at.timestamp(), len(run.history)) == (NOW + 90, 2)
 
@@ -228,7 +231,7 @@ def test_a_wait_for_capacity_goes_on_over_attempts(dynamodb: DynamoDBClient) -> 
 def test_a_revived_run_is_open_again(dynamodb: DynamoDBClient) -> None:
     """Whatever its owner was told of the skip, it is found by the sparse index until its end is told."""
     put(dynamodb, RunState.SKIPPED, task=None)
-    assert sent(dynamodb, operations(1, TASK)["settle"][1]) is not None
+    assert sent(dynamodb, operations(1, TASK)["settle as skipped"][1]) is not None
     item = sent(dynamodb, operations(1, TASK)["revive"][1])
     assert item is not None
     assert item["open"] == {"S": "report"}
@@ -270,10 +273,18 @@ def test_a_run_is_settled_once_and_leaves_the_sparse_index(dynamodb: DynamoDBCli
     """`open` is there from the first write to the last."""
     assert first()["Item"]["open"] == {"S": "report"}
     put(dynamodb, RunState.FAILED, task=TASK)
-    item = sent(dynamodb, operations(1, TASK)["settle"][1])
+    item = sent(dynamodb, operations(1, TASK)["settle as failed"][1])
     assert item is not None
     assert "open" not in item
-    assert sent(dynamodb, operations(1, TASK)["settle"][1]) is None
+    assert sent(dynamodb, operations(1, TASK)["settle as failed"][1]) is None
+
+
+def test_a_run_is_settled_only_with_the_end_that_was_told(dynamodb: DynamoDBClient) -> None:
+    """While an owner is told, a skipped run may be revived, and a cancelled one closed as failed: same attempt."""
+    for told, now in itertools.permutations(sorted(TERMINAL_STATES), 2):
+        put(dynamodb, now, task=TASK)
+        assert sent(dynamodb, operations(1, TASK)[f"settle as {told}"][1]) is None, (told, now)
+        assert sent(dynamodb, operations(1, TASK)[f"settle as {now}"][1]) is not None
 
 
 def test_launching_keeps_the_time_of_the_first_call(dynamodb: DynamoDBClient) -> None:
@@ -302,6 +313,7 @@ def test_a_run_that_is_tried_for_ever_does_not_outgrow_its_item(dynamodb: Dynamo
         lambda: task_requests.finish(TABLE, NOW, KEY, 1, task_arn=TASK, state=RunState.QUEUED),
         lambda: requests.abandon(TABLE, NOW, KEY, 1, "r", held_by=None, state=RunState.SKIPPED),
         lambda: requests.hold(TABLE, NOW, KEY, 1, turn=0, delay=0, reason="r"),
+        lambda: requests.settle(TABLE, NOW, KEY, 1, "n", told=RunState.RUNNING),
     ],
 )
 def test_a_request_for_an_impossible_state_is_not_written(ask: Callable[[], object]) -> None:

@@ -44,6 +44,7 @@ class Interleaved(RuleBasedStateMachine):
         self.key = RunKey("report", f"r-{next(_names)}")
         self.claims: dict[int, str] = {}
         self.ends: list[tuple[int, RunState]] = []
+        self.being_told: list[Run] = []
         self.ledger.record(self.key, b"{}", failure=Failure(form="dead_letter"), runs_days=30, state=state)
         self.run = self.read()
 
@@ -136,10 +137,22 @@ class Interleaved(RuleBasedStateMachine):
         if self.took(self.ledger.confirm(self.key, self.run.attempt + off, held_by=self.run.task_arn or "none")):
             assert (self.run.state, self.run.cancelled_by_person) == (RunState.CANCELLED, True)
 
-    @rule(off=OFF)
-    def settle(self, off: int) -> None:
-        if self.took(self.ledger.settle(self.key, self.run.attempt + off, "told")):
+    @precondition(lambda self: self.run.finished)
+    @rule()
+    def begin_to_tell(self) -> None:
+        self.being_told.append(self.run)
+
+    @rule(off=OFF, pick=PICK, late=st.booleans())
+    def settle(self, off: int, pick: int, *, late: bool) -> None:
+        """Write down that the owner was told: of the run as it is, or as it was when somebody began to tell."""
+        run = self.being_told[pick % len(self.being_told)] if late and self.being_told else self.run
+        if run.finished and self.took(self.ledger.settle(self.key, run.attempt + off, run.state, told=run.state)):
             assert self.run.finished
+
+    @invariant()
+    def the_owner_was_told_of_the_end_that_is_settled(self) -> None:
+        if self.run.settled_at is not None:
+            assert self.run.notified == self.run.state
 
     @invariant()
     def ends_once_an_attempt(self) -> None:

@@ -21,6 +21,7 @@ from overtime.ledger.store import RunLedger
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef, UpdateItemInputTypeDef
     from mypy_boto3_s3 import S3Client
 
     from tests.unit.task_ledger import TaskLedger
@@ -103,7 +104,7 @@ def test_a_run_goes_all_the_way(ledger: RunLedger, task_ledger: TaskLedger) -> N
 def test_a_refusal_shows_the_run(ledger: RunLedger) -> None:
     """Who was too late learns what happened instead, and of a run that is not there, nothing."""
     run = recorded(ledger)
-    assert ledger.settle(KEY, 1, "told") == Refused(run)
+    assert ledger.settle(KEY, 1, "told", told=RunState.FAILED) == Refused(run)
     assert ledger.abandon(RunKey("report", "r-2"), 1, "gone", held_by=None) == Refused(None)
 
 
@@ -175,7 +176,7 @@ def test_what_is_open_is_found_with_and_without_the_sparse_index(dynamodb: Dynam
         recorded(ledger, key)
     moved(ledger.cancel(done, 1, "by hand"))
     assert set(ledger.open_keys("open")) == {str(done), str(waiting)}
-    moved(ledger.settle(done, 1, "told"))
+    moved(ledger.settle(done, 1, "told", told=RunState.CANCELLED))
     assert list(ledger.open_keys("open")) == list(ledger.open_keys()) == [str(waiting)]
 
 
@@ -192,3 +193,64 @@ def test_a_relaunch_never_shortens_the_life_of_an_item(ledger: RunLedger) -> Non
     assert kept.expires_at == run.expires_at
     longer = moved(ledger.relaunch(KEY, 2, "Spot", held_by=None, expires_at=0))
     assert longer.expires_at > int(longer.queued_at.timestamp()) + 27 * 86_400
+
+
+def test_whose_run_it_is_comes_from_the_key_and_nothing_else(dynamodb: DynamoDBClient, ledger: RunLedger) -> None:
+    """A function's role may write attributes of its own items: none of them makes an item another function's run."""
+    recorded(ledger)
+    other = RunKey("bills", "r-9")
+    for attribute, lie in (("function_name", other.function_name), ("request_id", other.request_id)):
+        written(dynamodb, attribute, {"S": lie})
+    run = ledger.get(KEY)
+    assert run is not None
+    assert run.key == KEY
+    for answer in (
+        ledger.record(KEY, EVENT, failure=FAILURE, runs_days=30),
+        ledger.settle(KEY, 1, "told", told=RunState.FAILED),
+        ledger.launching(KEY, 1),
+    ):
+        assert answer.run is not None
+        assert answer.run.key == KEY
+
+
+def written(dynamodb: DynamoDBClient, attribute: str, value: AttributeValueTypeDef | None) -> None:
+    """Write one attribute of the run's item as its function's role might, or remove it."""
+    request: UpdateItemInputTypeDef = {
+        "TableName": "runs",
+        "Key": {"run_key": {"S": str(KEY)}},
+        "UpdateExpression": "REMOVE #a" if value is None else "SET #a = :a",
+        "ExpressionAttributeNames": {"#a": attribute},
+    }
+    if value is not None:
+        request["ExpressionAttributeValues"] = {":a": value}
+    dynamodb.update_item(**request)
+
+
+TIMES = ("created_at", "updated_at", "queued_at", "started_at", "finished_at", "settled_at", "due_at", "parked_at")
+COUNTS = ("attempt", "event_size", "result_size", "expires_at", "turn", "without_capacity", "exit_code")
+NEEDED = ("state", "attempt", "created_at", "updated_at", "event_size", "event_sha256", "failure", "history")
+STEP = {"M": {"state": {"S": "lost"}, "at": {"S": "x"}, "attempt": {"N": "0"}}}
+GARBAGE: list[tuple[str, object]] = [
+    *((name, None) for name in (*NEEDED, "expires_at")),
+    *((name, {"L": []}) for name in (*TIMES, *COUNTS, "state", "task_arn", "reason", "failure", "cancelled_by")),
+    *((name, {"S": text}) for name in TIMES for text in ("", "2026-01-02T03:04:05", "99999-01-02T03:04:05.000Z")),
+    *((name, {"N": number}) for name in COUNTS for number in ("1" + 37 * "0", "-1" + 37 * "0", "1.5")),
+    *((name, {"S": 100_000 * "x"}) for name in ("task_arn", "reason", "error_type", "notified")),
+    ("attempt", {"N": "0"}),
+    ("state", {"S": "done"}),
+    ("history", {"L": [STEP]}),
+    ("history", {"L": [{"S": "x"}]}),
+    ("failure", {"M": {}}),
+]
+
+
+@pytest.mark.parametrize(("attribute", "value"), GARBAGE, ids=lambda part: str(part)[:40])
+def test_what_the_ledger_would_not_have_written_is_one_error_of_one_item(
+    dynamodb: DynamoDBClient, ledger: RunLedger, attribute: str, value: AttributeValueTypeDef | None
+) -> None:
+    """Wrong types, missing parts, absurd numbers, times and texts are told by the item's key, and by no other error."""
+    recorded(ledger)
+    written(dynamodb, attribute, value)
+    with pytest.raises(UnreadableItemError, match="'report/r-1' cannot be read") as told:
+        ledger.get(KEY)
+    assert len(str(told.value)) < 3_000
