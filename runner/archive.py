@@ -26,6 +26,8 @@ _ZIP64_FIELD = 1
 _NAME_FIELD = 0x7075
 _NAME_FIELD_BEGIN = struct.Struct("<BL")  # 4.6.9
 _PIECE = 1 << 18
+_LARGEST_PIECE = 1 << 20
+"""Bytes that one piece may inflate to: packed zeros become a thousand times as many."""
 _FILE_TYPE, _LINK, _FOLDER = 0o170000, 0o120000, 0o040000
 
 
@@ -72,10 +74,14 @@ def _entries(data: memoryview) -> Iterator[Member]:
     count, size, offset, start = _directory(data)
     if not 0 <= start <= start + size <= len(data):
         raise ArchiveError("it is cut off: its directory lies outside of it")
+    if start and not size:
+        raise ArchiveError(f"its directory is damaged: it is empty, but there are {start} bytes before it")
     # Bytes put before the archive move everything that its directory points to.
     moved = start - offset
-    position = start
-    for _ in range(count):
+    position, end = start, start + size
+    # The size decides, because the number has only 16 bits, and some writers leave out the wider record.
+    while position < end:
+        count -= 1
         fields = _ENTRY.unpack_from(data, position)
         signature, _, made_by, _, flags, method, _, _, crc, compressed, size = fields[:11]
         name_size, extra_size, comment_size, _, _, attributes, offset = fields[11:]
@@ -85,50 +91,60 @@ def _entries(data: memoryview) -> Iterator[Member]:
         raw_name = bytes(data[position : position + name_size])
         extra = bytes(data[position + name_size : position + name_size + extra_size])
         position += name_size + extra_size + comment_size
-        name = raw_name.decode() if flags & _UTF8 else _unmarked(raw_name, extra)
+        name = _name(raw_name, extra, marked=bool(flags & _UTF8), of_unix=made_by == _MADE_BY_UNIX)
         if flags & _ENCRYPTED:
             raise ArchiveError(f"member {name!r} is encrypted, which Lambda does not take either")
         size, compressed, offset = _wide(extra, (size, compressed, offset), name)
-        kind = attributes >> 16 if made_by == _MADE_BY_UNIX or attributes >> 16 else 0
-        yield Member(name, kind, (method, crc, compressed, size, offset + moved))
+        yield Member(name, attributes >> 16, (method, crc, compressed, size, offset + moved))
+    if position != end or count > 0:
+        raise ArchiveError("its directory is damaged: it ends elsewhere than it says")
 
 
 def _directory(data: memoryview) -> tuple[int, int, int, int]:
     """Return the directory's number of members, its size, the offset it claims, and where it begins."""
-    tail = bytes(data[-(_END.size + _FULL_16) :])
-    found = tail.rfind(b"PK\5\6")
-    if found < 0:
-        raise ArchiveError(f"these {len(data)} bytes are no zip archive, or one that is cut off")
-    end = len(data) - len(tail) + found
+    end = _end_record(data)
     _, _, _, _, count, size, offset, _ = _END.unpack_from(data, end)
+    # A writer that streams adds the wider record although the numbers fit; the directory ends before it all the same.
     locator = end - _END64_LOCATOR.size
-    if (count == _FULL_16 or _FULL_32 in (size, offset)) and locator >= 0:
-        signature, _, position, _ = _END64_LOCATOR.unpack_from(data, locator)
-        if signature == b"PK\6\7":
-            # Where bytes were put before the archive, its own position lies just before the locator.
-            if position + _END64.size > len(data) or bytes(data[position : position + 4]) != b"PK\6\6":
-                position = locator - _END64.size
-            fields = _END64.unpack_from(data, position)
-            count, size, offset = fields[7:]
-            end = position
+    if locator >= 0 and data[locator : locator + 4] == b"PK\6\7":
+        position = _END64_LOCATOR.unpack_from(data, locator)[2]
+        # Where bytes were put before the archive, its own position lies just before the locator.
+        for end64 in (position, locator - _END64.size):
+            if 0 <= end64 <= locator - _END64.size and data[end64 : end64 + 4] == b"PK\6\6":
+                count, size, offset = _END64.unpack_from(data, end64)[7:]
+                end = end64
+                break
     return count, size, offset, end - size
 
 
-def _unmarked(raw: bytes, extra: bytes) -> str:
-    """Read a name of which the archive does not say that it is UTF-8.
+def _end_record(data: memoryview) -> int:
+    """Return where the end record begins: the last one whose comment ends with the archive, else the last one."""
+    tail = bytes(data[-(_END.size + _FULL_16) :])
+    last = found = tail.rfind(b"PK\5\6")
+    while found >= 0:
+        if found + _END.size <= len(tail) and found + _END.size + _END.unpack_from(tail, found)[7] == len(tail):
+            return len(data) - len(tail) + found
+        found = tail.rfind(b"PK\5\6", 0, found)
+    if last < 0:
+        raise ArchiveError(f"these {len(data)} bytes are no zip archive, or one that is cut off")
+    return len(data) - len(tail) + last
 
-    The extra field for Unicode names counts where it is about this name. Otherwise the bytes are most likely those of a
-    Unix file system, which Lambda keeps as they are; code page 437 is what the format says.
+
+def _name(raw: bytes, extra: bytes, *, marked: bool, of_unix: bool) -> str:
+    """Read a member's name. Where it is not marked as UTF-8, a Unicode name field counts if it is about this name.
+
+    Bytes that are no UTF-8, whatever the mark says, stay as they are if they come from a Unix file system, because
+    Info-ZIP leaves them so; other writers use code page 437, as the format says.
     """
-    for field, value in _fields(extra):
+    for field, value in () if marked else _fields(extra):
         if field == _NAME_FIELD and len(value) > _NAME_FIELD_BEGIN.size:
             version, crc = _NAME_FIELD_BEGIN.unpack_from(value)
             if version == 1 and crc == zlib.crc32(raw):
-                return value[_NAME_FIELD_BEGIN.size :].decode()
+                return value[_NAME_FIELD_BEGIN.size :].decode(errors="surrogateescape")
     try:
         return raw.decode()
     except UnicodeDecodeError:
-        return raw.decode("cp437")
+        return raw.decode(errors="surrogateescape") if of_unix else raw.decode("cp437")
 
 
 def _fields(extra: bytes) -> Iterator[tuple[int, bytes]]:
@@ -154,10 +170,9 @@ def _wide(extra: bytes, numbers: tuple[int, int, int], name: str) -> tuple[int, 
 
 def _raw(data: memoryview, member: Member) -> memoryview:
     # The sizes come from the directory: the local header may leave them to a descriptor behind the bytes (4.4.4).
-    try:
-        signature, *_, name_size, extra_size = _LOCAL.unpack_from(data, member.offset)
-    except struct.error as error:
-        raise ArchiveError(f"member {member.name!r} lies outside of the archive") from error
+    if not 0 <= member.offset <= len(data) - _LOCAL.size:
+        raise ArchiveError(f"member {member.name!r} lies outside of the archive")
+    signature, *_, name_size, extra_size = _LOCAL.unpack_from(data, member.offset)
     start = member.offset + _LOCAL.size + name_size + extra_size
     if signature != b"PK\3\4" or start + member.compressed > len(data):
         raise ArchiveError(f"member {member.name!r} is damaged, or the archive is cut off")
@@ -168,14 +183,22 @@ def _raw(data: memoryview, member: Member) -> memoryview:
 
 def _inflated(raw: memoryview, member: Member) -> Iterator[bytes]:
     inflater = zlib.decompressobj(-zlib.MAX_WBITS)
-    left = member.size
+    left, position = member.size, 0
+    packed: memoryview | bytes = b""
     try:
-        for start in range(0, len(raw), _PIECE):
+        while not inflater.eof:
+            if not packed:
+                packed = raw[position : position + _PIECE]
+                position += len(packed)
+            last = not packed
             # One byte more than promised is enough to notice an archive that unpacks to more than it says.
-            piece = inflater.decompress(raw[start : start + _PIECE], left + 1)
+            piece = inflater.decompress(packed, min(left + 1, _LARGEST_PIECE))
+            packed = inflater.unconsumed_tail
             left -= len(piece)
             if left < 0:
                 raise ArchiveError(f"member {member.name!r} holds more than the {member.size} bytes that it says")
+            if last and not piece:
+                break
             yield piece
     except zlib.error as error:
         raise ArchiveError(f"member {member.name!r} is damaged: {error}") from error

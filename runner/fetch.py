@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import binascii
+import errno
 import hashlib
 import threading
 from functools import partial
@@ -90,10 +91,8 @@ def _place(client: Client, archive: Archive, root: str, budget: RetryBudget) -> 
     except ArchiveError as error:
         raise CodeError(f"{archive.what} cannot be unpacked: {error}.") from error
     except OSError as error:
-        raise CodeError(
-            f"{archive.what} cannot be unpacked into {root}: {error}. "
-            "Give the task more ephemeral storage if the disk is full."
-        ) from error
+        full = " Give the task more ephemeral storage." if error.errno in (errno.ENOSPC, errno.EDQUOT) else ""
+        raise CodeError(f"{archive.what} cannot be unpacked into {root}: {error}.{full}") from error
 
 
 def _downloaded(client: Client, archive: Archive, budget: RetryBudget) -> bytearray:

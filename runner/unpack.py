@@ -1,6 +1,6 @@
 """Unpacking a function's code or a layer into its folder, as Lambda does, and never outside of it."""
 
-# ruff: noqa: PTH101, PTH102, PTH108, PTH211 -- pathlib costs 5 ms before the handler can start
+# ruff: noqa: PTH101, PTH102, PTH106, PTH108, PTH112, PTH208, PTH211 -- pathlib costs 5 ms before the handler can start
 
 from __future__ import annotations
 
@@ -24,34 +24,60 @@ _SHARE = 64
 def unpack(data: memoryview, root: str) -> int:
     """Write every member below `root`, over what is there (a later layer shadows an earlier one); return the count.
 
+    What is there gives way, whatever it is: a folder with all that is in it to a file or a link, either of them to a
+    folder. Only a link to a folder stays where a folder is to be, because it is one already.
+
     A link is written as it stands, wherever it points, because Lambda does so; but nothing is ever written through one
     that leads out of `root`. Raises ArchiveError for a bad archive, OSError where the file system refuses.
     """
     found = members(data)
+    folders, others = _planned(found)
     umask = os.umask(0)
     os.umask(umask)
     target = _Target(os.path.realpath(root), umask)
-    # By path, because of two members of one name the later one counts.
-    files: dict[str, Member] = {}
-    links: list[tuple[str, Member]] = []
+    for path, mode in folders.items():
+        target.folder(path, mode)
+    files = [(path, member) for path, member in others.items() if not member.is_link]
+    _shared_out(lambda part: target.files(data, part), files)
+    # Links come last, so that no file of the same archive can be led astray by one.
+    for path, member in others.items():
+        if member.is_link:
+            target.link(data, path, member)
+    return len(found)
+
+
+def _planned(found: list[Member]) -> tuple[dict[str, int | None], dict[str, Member]]:
+    """Return the folders with their modes, parents first, and the other members, all by path.
+
+    A later member takes the place of an earlier one, whatever the two are: a file that of a folder with all that is in
+    it, a folder that of a file or a link.
+    """
+    folders: dict[str, int | None] = {}
+    others: dict[str, Member] = {}
     for member in found:
         path = relative(member.name)
-        if member.is_folder:
-            target.folder(path, member.mode)
-        else:
-            if not path:
-                raise ArchiveError(f"member {member.name!r} names no file")
-            target.folder(path.rpartition("/")[0], None)
-            if member.is_link:
-                links.append((path, member))
-            else:
-                files[path] = member
-    _shared_out(lambda part: target.files(data, part), list(files.items()))
-    # Links come last, so that no file of the same archive can be led astray by one.
-    for path, member in links:
-        target.link(data, path, member)
-    target.close()
-    return len(found)
+        if not path and not member.is_folder:
+            raise ArchiveError(f"member {member.name!r} names no file")
+        for folder in _above(path if member.is_folder else path.rpartition("/")[0], folders):
+            folders[folder] = None
+            others.pop(folder, None)
+        if not member.is_folder:
+            if path in folders:
+                folders = {each: mode for each, mode in folders.items() if not f"{each}/".startswith(f"{path}/")}
+                others = {each: other for each, other in others.items() if not each.startswith(f"{path}/")}
+            others[path] = member
+        elif path:
+            folders[path] = member.mode
+    return folders, others
+
+
+def _above(folder: str, known: dict[str, int | None]) -> list[str]:
+    """Return the folder and those above it that are not known yet, the uppermost first."""
+    missing = []
+    while folder and folder not in known:
+        missing.append(folder)
+        folder = folder.rpartition("/")[0]
+    return missing[::-1]
 
 
 def _shared_out(act: Callable[[list[tuple[str, Member]]], None], items: list[tuple[str, Member]]) -> None:
@@ -76,10 +102,10 @@ def _shared_out(act: Callable[[list[tuple[str, Member]]], None], items: list[tup
 
 
 def relative(name: str) -> str:
-    """Return a member's path below the root; raises ArchiveError where it leads elsewhere."""
+    """Return a member's path below the root, which is `/` as well. Raises ArchiveError where it leads elsewhere."""
     parts = [part for part in name.split("/") if part not in ("", ".")]
     drive = name[1:2] == ":" and name[0].isalpha() and name[2:3] in ("", "/", "\\")
-    if name.startswith(("/", "\\")) or drive or "\0" in name or ".." in name.replace("\\", "/").split("/"):
+    if name.startswith("\\") or drive or "\0" in name or ".." in name.replace("\\", "/").split("/"):
         raise ArchiveError(f"member {name!r} would be written outside of its folder; nothing of it is run")
     return "/".join(parts)
 
@@ -87,14 +113,22 @@ def relative(name: str) -> str:
 class _Target:
     def __init__(self, root: str, umask: int) -> None:
         self._root, self._umask = root, umask
-        self._sound: set[str] = {""}
-        self._late_modes: list[tuple[str, int]] = []
 
     def folder(self, path: str, mode: int | None) -> None:
-        self._ensure(path)
-        if path and mode is not None and mode != _FOLDER_MODE & ~self._umask:
-            # Only at the end: a folder that its owner may not write could not be filled.
-            self._late_modes.append((path, mode | _OWNER_ALL))
+        """Make the folder, those above it being there, in the place of whatever is no folder."""
+        full, found = f"{self._root}/{path}", _FOLDER_MODE & ~self._umask
+        try:
+            os.mkdir(full, _FOLDER_MODE)
+        except FileExistsError:
+            if os.path.isdir(full):
+                self._inside(path)
+                found = -1
+            else:
+                _remove(full)
+                os.mkdir(full, _FOLDER_MODE)
+        if mode is not None and mode != found:
+            # A folder that its owner may not write could not be filled.
+            os.chmod(full, mode | _OWNER_ALL)
 
     def files(self, data: memoryview, found: list[tuple[str, Member]]) -> None:
         for path, member in found:
@@ -102,7 +136,7 @@ class _Target:
 
     def _file(self, data: memoryview, path: str, member: Member) -> None:
         mode = _FILE_MODE if member.mode is None else member.mode
-        descriptor = self._replace(path, lambda: os.open(path, _WRITE_NEW, mode))
+        descriptor = _replace(path, lambda: os.open(path, _WRITE_NEW, mode))
         try:
             if mode & self._umask:
                 os.fchmod(descriptor, mode)
@@ -119,32 +153,35 @@ class _Target:
         aim = b"".join(bytes(piece) for piece in content(data, member))
         if not aim or b"\0" in aim:
             raise ArchiveError(f"member {member.name!r} is a link to nowhere: {aim!r}")
+        # Another link of this archive may have taken a folder's place since that was looked at.
+        self._inside(path.rpartition("/")[0])
         full = f"{self._root}/{path}"
-        self._replace(full, lambda: os.symlink(aim, os.fsencode(full)))
+        _replace(full, lambda: os.symlink(aim, os.fsencode(full)))
 
-    def close(self) -> None:
-        for path, mode in self._late_modes:
-            os.chmod(f"{self._root}/{path}", mode)
+    def _inside(self, path: str) -> None:
+        real = os.path.realpath(f"{self._root}/{path}")
+        if real != self._root and not real.startswith(f"{self._root}/"):
+            raise ArchiveError(f"{path!r} is a link to {real!r}, outside of the folder; nothing is written through it")
 
-    def _replace(self, path: str, make: Callable[[], int | None]) -> int:
+
+def _replace(path: str, make: Callable[[], int | None]) -> int:
+    try:
+        return make() or 0
+    except FileExistsError:
+        _remove(path)
+        return make() or 0
+
+
+def _remove(path: str) -> None:
+    """Remove a file, a link, or a folder with all that is in it; no link is followed."""
+    left = [path]
+    while left:
         try:
-            return make() or 0
-        except FileExistsError:
-            os.unlink(path)
-            return make() or 0
-
-    def _ensure(self, path: str) -> None:
-        """Make the folder and those above it; each is looked at once, unless a link may have taken its place."""
-        if path in self._sound:
-            return
-        self._ensure(path.rpartition("/")[0])
-        full = f"{self._root}/{path}"
-        try:
-            os.mkdir(full, _FOLDER_MODE)
-        except FileExistsError:
-            real = os.path.realpath(full)
-            if real != self._root and not real.startswith(f"{self._root}/"):
-                raise ArchiveError(
-                    f"{path!r} is a link to {real!r}, outside of the folder; nothing is written through it"
-                ) from None
-        self._sound.add(path)
+            os.unlink(left[-1])
+        except IsADirectoryError:
+            inside = [f"{left[-1]}/{name}" for name in os.listdir(left[-1])]
+            if inside:
+                left += inside
+                continue
+            os.rmdir(left[-1])
+        left.pop()

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import socket
 from typing import TYPE_CHECKING
+from unittest.mock import Mock
 
 import pytest
 
 from bench.runner.standin import BUCKET, FUNCTION, FUNCTION_ARN, REQUEST_ID, TASK_ARN
 from runner.aws import Aws
 from runner.credentials import CredentialSource
-from runner.errors import UnavailableError
+from runner.errors import CodeError, UnavailableError
 from runner.fetch import fetch
 from runner.retrying import RetryBudget
 from runner.settings import read
@@ -58,6 +61,24 @@ def test_code_that_is_no_zip(task: Task) -> None:
     ended = task.run()
     assert (ended.code, ended.state) == (65, "failed")
     assert "cannot be unpacked: these 13 bytes are no zip archive" in only_line(ended)
+
+
+@pytest.mark.parametrize(
+    ("number", "advised"),
+    [(errno.ENOSPC, True), (errno.EDQUOT, True), (errno.ENAMETOOLONG, False), (errno.EACCES, False)],
+)
+def test_more_storage_is_only_advised_for_a_full_disk(
+    task: Task, monkeypatch: pytest.MonkeyPatch, number: int, *, advised: bool
+) -> None:
+    task.deploy("app.handler")
+    settings = read(task.standin.task_environment())
+    assert settings.function is not None
+    monkeypatch.setattr("runner.fetch.unpack", Mock(side_effect=OSError(number, os.strerror(number))))
+    credentials = CredentialSource(settings.environ, RetryBudget(0))
+    aws = Aws(region=settings.region, endpoint=settings.endpoint, credentials=credentials)
+    with pytest.raises(CodeError, match=os.strerror(number)) as caught:
+        fetch(aws, settings, settings.function)
+    assert ("more ephemeral storage" in str(caught.value)) is advised
 
 
 def test_a_function_that_is_gone(task: Task) -> None:

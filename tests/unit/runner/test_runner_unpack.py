@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
 import os
-import shutil
 import stat
-import struct
-import subprocess
 import tempfile
 import zipfile
-import zlib
 from pathlib import Path
 
 import pytest
@@ -20,6 +15,7 @@ from hypothesis import strategies as st
 
 from runner.archive import ArchiveError
 from runner.unpack import relative, unpack
+from tests.unit.runner.zips import FILE, FOLDER, LINK, packed, tree
 
 PART = st.text("abcdeäŁ漢-_. ", min_size=1, max_size=6).filter(lambda part: part.strip(".") != "")
 FILES = st.dictionaries(
@@ -29,40 +25,7 @@ FILES = st.dictionaries(
     ),
     max_size=6,
 ).filter(lambda files: not any(other.startswith(f"{path}/") for path in files for other in files))
-LINK, FILE, DOS_ARCHIVE = stat.S_IFLNK << 16, stat.S_IFREG << 16, 0x20
-UTF8_NAMES = 1 << 11
-EXTRA_OF_UNIX = struct.pack("<HH", 0x7855, 4) + bytes(4)
-
-
-def packed(*members: tuple[str, bytes, int], method: int = zipfile.ZIP_DEFLATED) -> bytes:
-    """Make an archive of (name, content, external attributes)."""
-    data = io.BytesIO()
-    with zipfile.ZipFile(data, "w", method) as opened:
-        for name, content, attributes in members:
-            member = zipfile.ZipInfo(name)
-            member.filename = name  # ZipInfo would fix some names
-            member.external_attr, member.compress_type, member.create_system = attributes, method, 3
-            opened.writestr(member, content)
-    return data.getvalue()
-
-
-def one_member(raw: bytes, content: bytes, *, flags: int = 0, method: int = 0, extra: bytes = b"") -> bytes:
-    """Make the bytes of an archive by hand: what zipfile would not write. The content stays as it is."""
-    numbers = 20, flags, method, 0, 0, zlib.crc32(content), len(content), len(content), len(raw), len(extra)
-    local = struct.pack("<4s5H3L2H", b"PK\3\4", *numbers) + raw + extra + content
-    entry = struct.pack("<4s2B5H3L5H2L", b"PK\1\2", 30, 3, *numbers, 0, 0, 0, FILE | 0o644 << 16, 0) + raw + extra
-    return local + entry + struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, 1, 1, len(entry), len(local), 0)
-
-
-def unicode_name(raw: bytes, name: str) -> bytes:
-    """Make the extra field for Unicode names, as Info-ZIP does."""
-    value = struct.pack("<BL", 1, zlib.crc32(raw)) + name.encode()
-    return struct.pack("<HH", 0x7075, len(value)) + value
-
-
-def tree(root: Path) -> dict[str, bytes]:
-    """Return every file below a folder."""
-    return {str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*") if path.is_file()}
+DOS_ARCHIVE = 0x20
 
 
 @given(FILES)
@@ -84,14 +47,14 @@ def test_what_was_packed_is_what_is_unpacked(files: dict[str, tuple[bytes, int, 
 
 @given(
     st.lists(PART, max_size=2),
-    st.sampled_from(["..", "/", "\\", "C:", "..\\", "\0", "a\\..\\.."]),
+    st.sampled_from(["..", "\\", "C:", "..\\", "\0", "a\\..\\.."]),
     st.lists(PART, max_size=2),
 )
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_a_name_that_leads_outside_is_refused_and_nothing_is_written(
     before: list[str], bad: str, after: list[str]
 ) -> None:
-    name = "/".join([*([] if bad in ("/", "\\", "C:") else before), bad, *after])
+    name = "/".join([*([] if bad in ("\\", "C:") else before), bad, *after])
     with pytest.raises(ArchiveError, match="would be written outside of its folder"):
         relative(name)
     if "\0" in name:
@@ -138,15 +101,16 @@ def test_nothing_is_written_through_an_earlier_archives_link_to_the_outside(tmp_
     assert list(outside.iterdir()) == []
 
 
-def test_nothing_is_written_through_the_same_archives_link(tmp_path: Path) -> None:
+@pytest.mark.parametrize("reverse", [False, True])
+def test_nothing_is_written_through_the_same_archives_link(tmp_path: Path, reverse: bool) -> None:  # noqa: FBT001
+    """Of a link and what was to lie behind it, the later one counts."""
     outside, root = tmp_path / "outside", tmp_path / "root"
     outside.mkdir()
     root.mkdir()
     members = ("door", str(outside).encode(), LINK), ("door/bad", b"bad", FILE)
-    for order in (members, members[::-1]):
-        with pytest.raises((ArchiveError, OSError), match="door"):
-            unpack(memoryview(packed(*order)), str(root))
+    unpack(memoryview(packed(*(members[::-1] if reverse else members))), str(root))
     assert list(outside.iterdir()) == []
+    assert (root / "door").is_symlink() is reverse
 
 
 def test_a_link_inside_the_folder_is_followed(tmp_path: Path) -> None:
@@ -177,9 +141,114 @@ def test_of_two_members_of_one_name_the_later_counts(tmp_path: Path) -> None:
     assert tree(tmp_path) == {"a": b"second"}
 
 
+def entries(root: Path) -> dict[str, str]:
+    """Return what is below a folder, by path: a folder, a link with its aim, or a file with its content."""
+    return {
+        str(path.relative_to(root)): f"-> {path.readlink()}"
+        if path.is_symlink()
+        else "folder"
+        if path.is_dir()
+        else path.read_text()
+        for path in root.rglob("*")
+    }
+
+
+A_FILE = ("lib", b"file", FILE)
+A_LINK = ("lib", b"elsewhere", LINK)
+A_LISTED_FOLDER = ("lib/", b"", FOLDER | 0o755 << 16)
+IN_A_FOLDER = ("lib/a/b.py", b"1", FILE)
+LINK_IN_A_FOLDER = ("lib/a/c", b"elsewhere", LINK)
+KINDS = {
+    "file": A_FILE,
+    "link": A_LINK,
+    "listed folder": A_LISTED_FOLDER,
+    "folder": IN_A_FOLDER,
+    "folder of a link": LINK_IN_A_FOLDER,
+}
+LEFT = {
+    "file": {"lib": "file"},
+    "link": {"lib": "-> elsewhere"},
+    "listed folder": {"lib": "folder"},
+    "folder": {"lib": "folder", "lib/a": "folder", "lib/a/b.py": "1"},
+    "folder of a link": {"lib": "folder", "lib/a": "folder", "lib/a/c": "-> elsewhere"},
+}
+
+
+@pytest.mark.parametrize("apart", [True, False], ids=["in two archives", "in one archive"])
+@pytest.mark.parametrize("later", KINDS)
+@pytest.mark.parametrize("earlier", KINDS)
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_of_two_entries_of_one_name_the_later_counts_whatever_their_kinds(
+    tmp_path: Path, earlier: str, later: str, *, apart: bool
+) -> None:
+    """A later layer shadows an earlier one also where one brings as a link or a file what the other has as a folder."""
+    both = KINDS[earlier], KINDS[later]
+    for archive in [both[:1], both[1:]] if apart else [both]:
+        unpack(memoryview(packed(*archive, ("kept.py", b"2", FILE))), str(tmp_path))
+    merged = LEFT[earlier] if "folder" in earlier and "folder" in later else {}
+    assert entries(tmp_path) == {"kept.py": "2", **merged, **LEFT[later]}
+
+
+def test_a_folder_that_gives_way_takes_all_that_is_in_it_and_nothing_behind_its_links(tmp_path: Path) -> None:
+    outside, root = tmp_path / "outside", tmp_path / "root"
+    (outside / "folder").mkdir(parents=True)
+    (outside / "file").write_text("precious")
+    deep = "/".join(["d"] * 1050)
+    below = ("lib/door", str(outside).encode(), LINK), ("lib/in/file", str(outside / "file").encode(), LINK)
+    root.mkdir()
+    unpack(memoryview(packed(*below, (f"lib/{deep}/a.py", b"1", FILE))), str(root))
+    unpack(memoryview(packed(("lib", b"now", FILE))), str(root))
+    assert entries(root) == {"lib": "now"}
+    assert entries(outside) == {"folder": "folder", "file": "precious"}
+
+
+def test_a_folder_takes_the_place_of_a_link_to_no_folder_and_not_of_what_that_points_to(tmp_path: Path) -> None:
+    outside, root = tmp_path / "outside", tmp_path / "root"
+    root.mkdir()
+    outside.write_text("precious")
+    for aim in (str(outside), "nowhere", "lib"):
+        unpack(memoryview(packed(("lib", aim.encode(), LINK))), str(root))
+        unpack(memoryview(packed(IN_A_FOLDER)), str(root))
+        assert (entries(root), outside.read_text()) == (LEFT["folder"], "precious")
+
+
+def test_a_link_in_a_folders_place_leads_no_other_link_of_its_archive_outside(tmp_path: Path) -> None:
+    """By another link that folder has a second name, under which the members' paths do not tell that it has gone."""
+    outside, root = tmp_path / "outside", tmp_path / "root"
+    outside.mkdir()
+    (root / "real" / "sub").mkdir(parents=True)
+    (root / "alias").symlink_to("real")
+    gate, through = ("real/sub", str(outside).encode(), LINK), ("alias/sub/bad", b"x", LINK)
+    with pytest.raises(ArchiveError, match=r"'alias/sub' is a link to '.*outside', outside of the folder"):
+        unpack(memoryview(packed(gate, through)), str(root))
+    assert list(outside.iterdir()) == []
+
+
+def test_a_mode_reaches_nothing_behind_a_link(tmp_path: Path) -> None:
+    outside, root = tmp_path / "outside", tmp_path / "root"
+    outside.mkdir(mode=0o700)
+    root.mkdir()
+    members = ("lib/", b"", FOLDER | 0o777 << 16), ("lib", str(outside).encode(), LINK)
+    unpack(memoryview(packed(*members)), str(root))
+    assert stat.S_IMODE(outside.stat().st_mode) == 0o700
+
+
+def test_a_folder_of_an_earlier_archive_gets_the_later_ones_mode(tmp_path: Path) -> None:
+    for mode in (0o700, 0o755):
+        unpack(memoryview(packed(("lib/", b"", FOLDER | mode << 16))), str(tmp_path))
+        assert stat.S_IMODE((tmp_path / "lib").stat().st_mode) == mode
+
+
+@pytest.mark.parametrize("name", ["/app.py", "./app.py", "//./app.py", "/./app.py"])
+def test_a_name_that_begins_at_the_root_begins_at_the_folders(tmp_path: Path, name: str) -> None:
+    """Info-ZIP strips the slash with a warning; Go's and Java's writers let it through."""
+    unpack(memoryview(packed((name, b"1", FILE))), str(tmp_path))
+    assert tree(tmp_path) == {"app.py": b"1"}
+
+
 @pytest.mark.parametrize("umask", [0o000, 0o022, 0o077])
 def test_modes_do_not_depend_on_the_umask(tmp_path: Path, umask: int) -> None:
-    members = ("run.sh", b"#", FILE | 0o755 << 16), ("folder/", b"", (stat.S_IFDIR | 0o775) << 16)
+    members = ("run.sh", b"#", FILE | 0o755 << 16), ("folder/", b"", FOLDER | 0o775 << 16)
     before = os.umask(umask)
     try:
         unpack(memoryview(packed(*members)), str(tmp_path))
@@ -196,9 +265,7 @@ def test_a_file_without_a_mode_can_be_read(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_its_owner_may_not_write_is_filled_all_the_same(tmp_path: Path) -> None:
-    unpack(
-        memoryview(packed(("locked/", b"", (stat.S_IFDIR | 0o555) << 16), ("locked/file", b"1", FILE))), str(tmp_path)
-    )
+    unpack(memoryview(packed(("locked/", b"", FOLDER | 0o555 << 16), ("locked/file", b"1", FILE))), str(tmp_path))
     assert tree(tmp_path) == {"locked/file": b"1"}
 
 
@@ -219,142 +286,3 @@ def test_an_error_in_any_thread_is_the_error(tmp_path: Path) -> None:
     data[data.index(b"file199") + 20] ^= 1
     with pytest.raises(ArchiveError, match="'file199' is damaged"):
         unpack(memoryview(data), str(tmp_path))
-
-
-def test_an_archive_that_was_streamed(tmp_path: Path) -> None:
-    """Its members' sizes stand behind their bytes."""
-
-    class Pipe(io.BytesIO):
-        def seekable(self) -> bool:
-            return False
-
-        def seek(self, *_: object) -> int:
-            raise io.UnsupportedOperation
-
-        def tell(self) -> int:
-            raise io.UnsupportedOperation
-
-    data = Pipe()
-    with zipfile.ZipFile(data, "w", zipfile.ZIP_DEFLATED) as opened:
-        opened.writestr("app.py", b"streamed" * 100)
-    unpack(memoryview(data.getvalue()), str(tmp_path))
-    assert tree(tmp_path) == {"app.py": b"streamed" * 100}
-
-
-@pytest.mark.parametrize(
-    ("raw", "flags", "field", "expected"),
-    [
-        ("modèle.json".encode(), 0, None, "modèle.json"),
-        ("modèle.json".encode(), UTF8_NAMES, None, "modèle.json"),
-        ("modèle.json".encode("cp437"), 0, None, "modèle.json"),
-        (b"mod#U00e8le.json", 0, "modèle.json", "modèle.json"),
-        ("modèle.json".encode("cp437"), 0, "modèle.json", "modèle.json"),
-        ("modèle.json".encode(), UTF8_NAMES, "other.json", "modèle.json"),
-        (b"plain.json", 0, None, "plain.json"),
-    ],
-    ids=["unmarked", "marked", "code page 437", "escaped", "code page and field", "marked and field", "ascii"],
-)
-def test_a_name_is_read_as_its_writer_meant_it(
-    tmp_path: Path, raw: bytes, flags: int, field: str | None, expected: str
-) -> None:
-    """Info-ZIP leaves UTF-8 unmarked where the locale has it, and otherwise adds a field; Windows writes code pages."""
-    extra = b"" if field is None else unicode_name(raw, field)
-    unpack(memoryview(one_member(raw, b"1", flags=flags, extra=extra)), str(tmp_path))
-    assert tree(tmp_path) == {expected: b"1"}
-
-
-@pytest.mark.parametrize("damage", [b"\x02", b"\x01\0\0\0\0"], ids=["another version", "of another name"])
-def test_a_name_in_a_field_that_is_about_something_else_does_not_count(tmp_path: Path, damage: bytes) -> None:
-    """A tool that renames members without knowing the field leaves the former name's in it."""
-    field = unicode_name(b"app.py", "former.py")
-    extra = field[:4] + damage + field[4 + len(damage) :]
-    unpack(memoryview(one_member(b"app.py", b"1", extra=EXTRA_OF_UNIX + extra)), str(tmp_path))
-    assert tree(tmp_path) == {"app.py": b"1"}
-
-
-def test_a_name_in_a_field_cannot_lead_outside(tmp_path: Path) -> None:
-    with pytest.raises(ArchiveError, match="outside"):
-        unpack(memoryview(one_member(b"app.py", b"1", extra=unicode_name(b"app.py", "../app.py"))), str(tmp_path))
-
-
-@pytest.mark.skipif(shutil.which("zip") is None, reason="without Info-ZIP its archives above are made by hand")
-@pytest.mark.parametrize("options", [[], ["-UN=UTF8"], ["-UN=escape"]], ids=["default", "marked", "escaped"])
-@pytest.mark.parametrize("locale", ["C", "C.UTF-8"])
-def test_what_info_zip_packs(tmp_path: Path, options: list[str], locale: str) -> None:
-    source, root = tmp_path / "source", tmp_path / "root"
-    source.mkdir()
-    root.mkdir()
-    (source / "modèle.json").write_bytes(b"{}")
-    (source / "empty.py").touch()
-    command = ["zip", "-q", *options, str(tmp_path / "code.zip"), "modèle.json", "empty.py"]
-    subprocess.run(command, cwd=source, env={"PATH": os.environ["PATH"], "LC_ALL": locale}, check=True)
-    unpack(memoryview((tmp_path / "code.zip").read_bytes()), str(root))
-    assert tree(root) == tree(source)
-
-
-def test_an_empty_file_may_be_deflated_into_no_bytes(tmp_path: Path) -> None:
-    unpack(memoryview(one_member(b"__init__.py", b"", method=zipfile.ZIP_DEFLATED)), str(tmp_path))
-    assert tree(tmp_path) == {"__init__.py": b""}
-
-
-def test_no_bytes_are_no_file_of_some(tmp_path: Path) -> None:
-    data = bytearray(one_member(b"app.py", b"", method=zipfile.ZIP_DEFLATED))
-    entry = data.index(b"PK\1\2")
-    data[entry + 24 : entry + 28] = (10).to_bytes(4, "little")
-    with pytest.raises(ArchiveError, match=r"'app\.py' is damaged: its bytes are not the 10 that were packed"):
-        unpack(memoryview(data), str(tmp_path))
-
-
-def test_an_archive_of_64_bit_sizes(tmp_path: Path) -> None:
-    data = io.BytesIO()
-    with zipfile.ZipFile(data, "w") as opened, opened.open("app.py", "w", force_zip64=True) as file:
-        file.write(b"wide")
-    unpack(memoryview(data.getvalue()), str(tmp_path))
-    assert tree(tmp_path) == {"app.py": b"wide"}
-
-
-def test_an_archive_behind_other_bytes(tmp_path: Path) -> None:
-    unpack(memoryview(b"#!/usr/bin/python\n" + packed(("app.py", b"1", FILE))), str(tmp_path))
-    assert tree(tmp_path) == {"app.py": b"1"}
-
-
-@given(st.integers(0, 10_000))
-@settings(max_examples=60, deadline=None)
-def test_an_archive_that_is_cut_off_is_refused(length: int) -> None:
-    data = packed(("app.py", os.urandom(300) * 2, FILE), ("other.py", b"2", FILE))
-    with tempfile.TemporaryDirectory() as folder, pytest.raises(ArchiveError):
-        unpack(memoryview(data[: length % len(data)]), folder)
-
-
-@given(st.integers(0), st.integers(1, 255))
-@settings(max_examples=150, deadline=None)
-def test_a_changed_byte_is_noticed_or_does_no_harm(at: int, change: int) -> None:
-    """It ends in an ArchiveError or a refusal of the file system, or below the root: never in another error."""
-    data = bytearray(packed(("app.py", b"print(1)\n" * 50, FILE), ("a/b.py", b"2", FILE)))
-    data[at % len(data)] ^= change
-    with tempfile.TemporaryDirectory() as folder:
-        root = Path(folder, "root")
-        root.mkdir()
-        with contextlib.suppress(ArchiveError, OSError):
-            unpack(memoryview(data), str(root))
-        assert list(Path(folder).iterdir()) == [root]
-
-
-def test_a_member_that_unpacks_to_more_than_it_says_is_refused(tmp_path: Path) -> None:
-    data = bytearray(packed(("bomb", b"\0" * 1_000_000, FILE)))
-    entry = data.index(b"PK\1\2")
-    data[entry + 24 : entry + 28] = (10).to_bytes(4, "little")
-    with pytest.raises(ArchiveError, match="'bomb' holds more than the 10 bytes that it says"):
-        unpack(memoryview(data), str(tmp_path))
-
-
-def test_an_encrypted_member_is_refused(tmp_path: Path) -> None:
-    data = bytearray(packed(("secret", b"1", FILE)))
-    data[data.index(b"PK\1\2") + 8] |= 1
-    with pytest.raises(ArchiveError, match="'secret' is encrypted"):
-        unpack(memoryview(data), str(tmp_path))
-
-
-def test_a_way_of_packing_that_lambda_does_not_take_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ArchiveError, match=r"'app\.py' is packed by method 12: Lambda takes stored, deflated"):
-        unpack(memoryview(packed(("app.py", b"1" * 100, FILE), method=zipfile.ZIP_BZIP2)), str(tmp_path))
