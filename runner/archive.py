@@ -106,11 +106,11 @@ def _directory(data: memoryview) -> tuple[int, int, int, int]:
     _, _, _, _, count, size, offset, _ = _END.unpack_from(data, end)
     # A writer that streams adds the wider record although the numbers fit; the directory ends before it all the same.
     locator = end - _END64_LOCATOR.size
-    if locator >= 0 and data[locator : locator + 4] == b"PK\6\7":
+    if locator >= 0 and bytes(data[locator : locator + 4]) == b"PK\6\7":
         position = _END64_LOCATOR.unpack_from(data, locator)[2]
         # Where bytes were put before the archive, its own position lies just before the locator.
         for end64 in (position, locator - _END64.size):
-            if 0 <= end64 <= locator - _END64.size and data[end64 : end64 + 4] == b"PK\6\6":
+            if 0 <= end64 <= locator - _END64.size and bytes(data[end64 : end64 + 4]) == b"PK\6\6":
                 count, size, offset = _END64.unpack_from(data, end64)[7:]
                 end = end64
                 break
