@@ -98,7 +98,7 @@ class Dispatcher(pulumi.ComponentResource):
             "OVERTIME_SUBNET_IDS": platform.network.subnet_ids.apply(",".join),
             "OVERTIME_SECURITY_GROUP_IDS": platform.network.security_group_ids.apply(",".join),
             "OVERTIME_ASSIGN_PUBLIC_IP": "ENABLED" if platform.network.public_ip else "DISABLED",
-            "OVERTIME_RESCUE": ",".join(options.rescue),
+            "OVERTIME_RESCUE": ",".join(options.rescue) if options.enabled else "nothing",
             "OVERTIME_ATTEMPTS": str(options.attempts),
             "OVERTIME_CAPACITY": options.task.capacity,
             **({} if most is None else {"OVERTIME_MAX_CONCURRENT_RUNS": str(most)}),

@@ -25,6 +25,8 @@ class FailureQueueArgs:
     """Timeout of the dispatcher; a record it took stays hidden six times as long, as AWS advises."""
     max_receive_count: int
     """Deliveries before a record is parked."""
+    protect: bool = True
+    """Whether Pulumi refuses to delete the queues; AWS deletes a queue with all its messages."""
 
 
 class FailureQueue(pulumi.ComponentResource):
@@ -40,9 +42,10 @@ class FailureQueue(pulumi.ComponentResource):
     def __init__(self, name: str, args: FailureQueueArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("overtime:index:FailureQueue", name, {}, opts)
 
-        parking = self._queue(f"{name}-parking")
+        parking = self._queue(f"{name}-parking", protect=args.protect)
         queue = self._queue(
             f"{name}-queue",
+            protect=args.protect,
             visibility_timeout_seconds=_VISIBILITY_FACTOR * args.consumer_timeout_seconds,
             redrive_policy=parking.arn.apply(
                 lambda arn: json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": args.max_receive_count})
@@ -69,6 +72,7 @@ class FailureQueue(pulumi.ComponentResource):
         self,
         name: str,
         *,
+        protect: bool,
         visibility_timeout_seconds: int | None = None,
         redrive_policy: pulumi.Input[str] | None = None,
     ) -> aws.sqs.Queue:
@@ -79,7 +83,7 @@ class FailureQueue(pulumi.ComponentResource):
             sqs_managed_sse_enabled=True,
             visibility_timeout_seconds=visibility_timeout_seconds,
             redrive_policy=redrive_policy,
-            opts=pulumi.ResourceOptions(parent=self),
+            opts=pulumi.ResourceOptions(parent=self, protect=protect),
         )
 
     def _encrypted_transport_only(self, name: str, queue: aws.sqs.Queue) -> None:

@@ -23,6 +23,7 @@ def functions_table(functions: Iterable[FargateFallback]) -> dict[str, dict[str,
         table[each.function.name] = {
             "function_arn": each.function.arn,
             "queue_url": each.failures.url,
+            "parking_queue_url": each.failures.parking_url,
             "lambda_attempts": options.attempts,
             "max_task_attempts": options.max_task_attempts,
             **({"on_success": told.on_success} if told.on_success else {}),

@@ -149,6 +149,8 @@ def watcher(  # noqa: PLR0913 - each is one resource that the watcher touches
             _allow("FindOpenRuns", ["dynamodb:Scan"], [open_index_arn]),
             _allow("SettleRuns", ["dynamodb:GetItem", "dynamodb:UpdateItem"], [table_arn]),
             _allow("LookAtTasks", ["ecs:DescribeTasks", "ecs:StopTask"], [_tasks(cluster_arn)], in_cluster),
+            # The action has no resource: settings are the account's.
+            _allow("ReadTaskRetirement", ["ecs:ListAccountSettings"], ["*"]),
             *(_payloads(bucket_arn) if reads_payloads else []),
             *_grant_statements(grants),
         ]

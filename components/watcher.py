@@ -92,6 +92,7 @@ class Watcher(pulumi.ComponentResource):
         queues = [each.failures.arn for each in args.functions.values()]
         return shared_out(
             queues,
+            parking_arns=[each.failures.parking_arn for each in args.functions.values()],
             destination_arns=sorted({arn for each in told for arn in each.arns}),
             key_arns=sorted({arn for each in told for arn in each.kms_key_arns}),
         )

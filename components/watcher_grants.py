@@ -16,7 +16,8 @@ _ROOM = 5_300
 """Characters of ARNs in one policy; the statements around them take 700 at most."""
 _LONGEST_QUEUE_ARN = len("arn:aws-us-gov:sqs:us-gov-west-1:123456789012:") + 80
 GRANTED = {
-    "LaunchAgain": ["sqs:SendMessage"],
+    "LaunchAgain": ["sqs:GetQueueAttributes", "sqs:SendMessage"],
+    "CountParked": ["sqs:GetQueueAttributes"],
     "TellQueues": ["sqs:GetQueueUrl", "sqs:SendMessage"],
     "TellTopics": ["sns:Publish"],
     "TellBuses": ["events:PutEvents"],
@@ -30,7 +31,11 @@ _DESTINATIONS = {"sqs": "TellQueues", "sns": "TellTopics", "events": "TellBuses"
 
 
 def shared_out(
-    queue_arns: Sequence[pulumi.Input[str]], *, destination_arns: Sequence[str], key_arns: Sequence[str]
+    queue_arns: Sequence[pulumi.Input[str]],
+    *,
+    parking_arns: Sequence[pulumi.Input[str]],
+    destination_arns: Sequence[str],
+    key_arns: Sequence[str],
 ) -> list[list[WiredGrant]]:
     """Give Sid and ARN of each grant, in the shares that fit into a policy; there is one at least.
 
@@ -39,6 +44,7 @@ def shared_out(
     """
     grants: list[tuple[str, pulumi.Input[str], int]] = [
         *(("LaunchAgain", arn, _LONGEST_QUEUE_ARN) for arn in queue_arns),
+        *(("CountParked", arn, _LONGEST_QUEUE_ARN) for arn in parking_arns),
         *((_DESTINATIONS[arn.split(":")[2]], arn, len(arn)) for arn in destination_arns),
         *(("UseDestinationKeys", arn, len(arn)) for arn in key_arns),
     ]

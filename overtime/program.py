@@ -16,11 +16,14 @@ from components.fargate_fallback import FargateFallback, FargateFallbackArgs
 from components.platform import Platform, PlatformArgs
 from components.primary_function import PrimaryFunction, PrimaryFunctionArgs
 from components.watcher import Watcher, WatcherArgs
+from overtime.deployed import deployed
+from overtime.notices import notices, protected
 from overtime.settings import verify
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from overtime.deployed import Deployed
     from overtime.settings import Settings, StackContext
 
 Outputs = dict[str, object]
@@ -32,13 +35,16 @@ def build(settings: Settings, context: StackContext) -> Outputs:
     if settings.tags:
         pulumi.runtime.register_stack_transformation(_tagged(settings.tags))
 
+    there = deployed(context)
+    _tell(settings, there)
     platform = _platform(settings)
-    functions = {key: _function(key, settings, context, platform) for key in settings.functions}
+    functions = {key: _function(key, settings, context, platform, there) for key in settings.functions}
     watcher = _watcher(settings, context, platform, functions)
     alarms = _alarms(settings, platform, functions, watcher) if settings.alarms.enabled else None
     dashboard = _dashboard(context, platform, functions, watcher, alarms) if settings.dashboard.enabled else None
     return {
         "functions": {key: _function_outputs(function) for key, function in functions.items()},
+        "network": settings.network.model_dump(mode="json"),
         "cluster_arn": platform.cluster_arn,
         "ledger_table": platform.ledger.table_name,
         "ledger_bucket": platform.ledger.bucket_name,
@@ -54,6 +60,11 @@ def _verify_region(settings: Settings, context: StackContext) -> None:
     """Check what has to be in the stack's region, where a profile or a variable says which that is."""
     if context.region is None and any(each.destinations.arns for each in settings.functions.values()):
         verify(settings, replace(context, region=aws.get_region().region))
+
+
+def _tell(settings: Settings, there: Deployed) -> None:
+    for each in notices(settings, there):
+        (pulumi.log.warn if each.severity == "warning" else pulumi.log.info)(each.text)
 
 
 def _platform(settings: Settings) -> Platform:
@@ -74,10 +85,17 @@ def _platform(settings: Settings) -> Platform:
     )
 
 
-def _function(key: str, settings: Settings, context: StackContext, platform: Platform) -> FargateFallback:
+def _function(
+    key: str, settings: Settings, context: StackContext, platform: Platform, there: Deployed
+) -> FargateFallback:
     options = settings.functions[key]
     failures = FailureQueue(
-        key, FailureQueueArgs(consumer_timeout_seconds=TIMEOUT_SECONDS, max_receive_count=options.max_receive_count)
+        key,
+        FailureQueueArgs(
+            consumer_timeout_seconds=TIMEOUT_SECONDS,
+            max_receive_count=options.max_receive_count,
+            protect=protected(key, settings, there),
+        ),
     )
     function = PrimaryFunction(
         key,

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _MOST_ATTEMPTS = 3
+_NOTHING = "nothing"
 _MOST_RUNS = 1000
 """Each task's name is in one item of the ledger, which every start and end writes."""
 
@@ -53,6 +54,7 @@ class Config:
     security_group_ids: tuple[str, ...]
     assign_public_ip: Literal["ENABLED", "DISABLED"]
     rescue: frozenset[RescueRule]
+    """Which failures it hands over; without any, none: the function is being drained."""
     lambda_attempts: int
     """Lambda attempts before the failure record; 0 means that Lambda never tries and every event is rescued."""
     queue_url: str
@@ -138,9 +140,11 @@ class _Reader:
 
     def rescue(self, name: str) -> frozenset[RescueRule]:
         words = self.words(name)
+        if words == (_NOTHING,):
+            return frozenset()
         allowed = {rule.value for rule in RescueRule}
         if not allowed.issuperset(words):
-            raise self.refusal(name, f"each part must be one of {', '.join(sorted(allowed))}")
+            raise self.refusal(name, f"each part must be one of {', '.join(sorted(allowed))}, or all of it {_NOTHING}")
         return frozenset(map(RescueRule, words))
 
     def refusal(self, name: str, rule: str) -> ConfigError:

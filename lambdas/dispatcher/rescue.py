@@ -73,8 +73,13 @@ def classify(*, error_type: str | None, error_message: str | None) -> FailureKin
 
 
 def decide(record: FailureRecord, *, rules: AbstractSet[RescueRule], lambda_attempts: int) -> HandOver | Skip:
-    """Apply a function's rule; with 0 Lambda attempts the function never ran, so everything is handed over."""
+    """Apply a function's rule.
+
+    With 0 Lambda attempts the function never ran, so everything is handed over. Without any rule nothing is.
+    """
     kind = classify(error_type=record.error_type, error_message=record.error_message)
+    if not rules:
+        return Skip(kind, "not rescued: the function is being drained (its setting `enabled` is false)")
     if lambda_attempts == 0 or RescueRule.ANY in rules or kind.value in {rule.value for rule in rules}:
         return HandOver(kind)
     return Skip(kind, f"not rescued: the failure is {kind.value!r} and the rule is {', '.join(sorted(rules))}")

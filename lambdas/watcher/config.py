@@ -2,8 +2,8 @@
 
 The table is JSON, by function name:
 
-    {"report": {"function_arn": "arn:…", "queue_url": "https://…", "lambda_attempts": 3, "max_task_attempts": 3,
-                "on_success": "arn:…", "on_failure": "arn:…"}}
+    {"report": {"function_arn": "arn:…", "queue_url": "https://…", "parking_queue_url": "https://…",
+                "lambda_attempts": 3, "max_task_attempts": 3, "on_success": "arn:…", "on_failure": "arn:…"}}
 
 Lambda holds 4 KB of variables, which is about ten functions. So the table is a file of the watcher's own archive, and
 OVERTIME_FUNCTIONS_FILE names it.
@@ -36,6 +36,7 @@ class FunctionSettings:
     function_arn: str | None = None
     queue_url: str | None = None
     """Its failure queue, where runs that are relaunched go; without, none is."""
+    parking_queue_url: str | None = None
     lambda_attempts: int = _LAMBDA_ATTEMPTS
     """For records that do not count them."""
     max_task_attempts: int = _TASK_ATTEMPTS
@@ -90,7 +91,8 @@ def _functions(environ: Mapping[str, str]) -> Mapping[str, FunctionSettings]:
 
 
 def _settings(values: Mapping[str, object]) -> FunctionSettings:
-    texts = {name: _optional(values, name, str) for name in ("function_arn", "queue_url", "on_success", "on_failure")}
+    names = ("function_arn", "queue_url", "parking_queue_url", "on_success", "on_failure")
+    texts = {name: _optional(values, name, str) for name in names}
     lambda_attempts = _optional(values, "lambda_attempts", int)
     task_attempts = _optional(values, "max_task_attempts", int)
     return FunctionSettings(

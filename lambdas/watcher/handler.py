@@ -1,5 +1,7 @@
 """What EventBridge calls: with each ECS Task State Change of the cluster, and on a schedule to reconcile.
 
+The program calls it too, at a preview: see `backlog`.
+
 What is raised makes Lambda try the event again, and then put it on the watcher's dead-letter queue. Logs and metrics
 name runs and tasks; never an event or a result.
 """
@@ -15,6 +17,7 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 from botocore.config import Config as ClientConfig
 
+from lambdas.watcher import backlog
 from lambdas.watcher.config import Config
 from lambdas.watcher.destinations import Destinations
 from lambdas.watcher.reconcile import reconcile
@@ -98,9 +101,11 @@ def watcher() -> Watcher:
 
 
 @logger.inject_lambda_context(log_event=False, clear_state=True)
-def handler(event: dict[str, object], context: LambdaContext) -> None:
-    """Handle one event; anything but a task's state change means that it is time to reconcile."""
+def handler(event: dict[str, object], context: LambdaContext) -> dict[str, object] | None:
+    """Handle one event; what is neither a task's state change nor the program's means that it is time to reconcile."""
     try:
+        if event == backlog.EVENT:
+            return _backlog()
         if event.get("detail-type") == "ECS Task State Change":
             detail = event.get("detail")
             key = watcher().on_event(detail if isinstance(detail, dict) else {})
@@ -114,6 +119,17 @@ def handler(event: dict[str, object], context: LambdaContext) -> None:
         raise
     finally:
         meter.flush()
+    return None
+
+
+def _backlog() -> dict[str, object]:
+    return backlog.backlog(
+        config().functions,
+        watcher().ledger.open_keys(config().open_index),
+        sqs=watcher().sqs,
+        ecs=boto3.client("ecs", config=_CLIENTS),
+        failed=_failed,
+    )
 
 
 def _seconds_left(context: LambdaContext) -> float:

@@ -90,6 +90,8 @@ class Function(Section):
 
     code: values.Code
     """Folder or `.zip`, relative to the project."""
+    enabled: values.Switch = True
+    """Whether failures are handed over. With `false` the function drains: what runs goes on, nothing new begins."""
     handler: values.Handler
     """`module.function`, as Lambda takes it."""
     runtime: values.Runtime = "python3.13"

@@ -24,7 +24,7 @@ def recorder() -> Recorder:
     """Resources that one program registers."""
     found = Recorder()
     ROOT.set(None)  # the stack of another test keeps that one's transformations
-    mocks.set_mocks(Answers(), project="overtime", stack="test", preview=False, monitor=Monitor(found))
+    mocks.set_mocks(Answers(found), project="overtime", stack="test", preview=False, monitor=Monitor(found))
     return found
 
 

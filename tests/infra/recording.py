@@ -49,6 +49,8 @@ class Registered:
     type: str
     name: str
     urn: str
+    protected: bool
+    """Whether Pulumi refuses to delete it."""
     parent: str
     """URN of the parent."""
     after: tuple[str, ...]
@@ -58,8 +60,12 @@ class Registered:
 
 @dataclass
 class Recorder:
-    """What one program registered."""
+    """What one program registered, and what is deployed already."""
 
+    before: dict[str, Any] = field(default_factory=dict)
+    """The last deployment's outputs."""
+    backlog: dict[str, Any] | None = None
+    """What the deployed watcher tells; None where it cannot be asked."""
     resources: list[Registered] = field(default_factory=list)
     outputs: dict[str, dict[str, Any]] = field(default_factory=dict)
     """What each component registered as its outputs, by URN."""
@@ -98,6 +104,9 @@ class Recorder:
 class Answers(mocks.Mocks):
     """Answers like AWS would."""
 
+    def __init__(self, recorder: Recorder) -> None:
+        self._recorder = recorder
+
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
         """Make up what AWS says of a new resource."""
         name = args.inputs.get("name") or args.inputs.get("family") or f"{args.name}-0a1b2c3"
@@ -129,7 +138,18 @@ class Answers(mocks.Mocks):
                 "names": [name for name, kind in ZONES.items() if _asked_for(args.args, kind)],
             },
         }
+        if args.token == "pulumi:pulumi:readStackOutputs":
+            return {"name": args.args["name"], "outputs": self._recorder.before}, []
+        if args.token == "aws:lambda/getInvocation:getInvocation":
+            return self._asked(args.args), []
         return answers[args.token], []
+
+    def _asked(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        assert arguments["functionName"] == self._recorder.before["watcher"]["name"]
+        assert json.loads(arguments["input"]) == {"overtime": "backlog"}
+        if self._recorder.backlog is None:
+            raise RuntimeError("AccessDeniedException: not authorized to perform lambda:InvokeFunction")
+        return {"result": json.dumps(self._recorder.backlog)}
 
 
 def _asked_for(arguments: Mapping[str, Any], opt_in_status: str) -> bool:
@@ -141,7 +161,7 @@ class Monitor(mocks.MockMonitor):
     """Takes registrations as the engine would, and writes down what `mocks.Mocks` is not told: parents and order."""
 
     def __init__(self, recorder: Recorder) -> None:
-        super().__init__(Answers())
+        super().__init__(Answers(recorder))
         self.recorder = recorder
 
     def RegisterResource(  # noqa: N802 - the engine's name for it
@@ -157,6 +177,7 @@ class Monitor(mocks.MockMonitor):
                     name=request.name,
                     urn=response.urn,
                     parent=request.parent,
+                    protected=request.protect,
                     after=tuple(request.dependencies),
                     inputs=_unwrapped(rpc.deserialize_properties(request.object)),
                 )

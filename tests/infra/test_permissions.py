@@ -18,7 +18,7 @@ FUNCTION = "arn:aws:lambda:eu-west-1:123456789012:function:overtime-test-report"
 TABLE = "arn:aws:dynamodb:eu-west-1:123456789012:table/overtime-ledger-runs-0a1b2c3"
 BUCKET = "arn:aws:s3:::overtime-ledger-objects-0a1b2c3"
 RUNS_OF_ONE = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["overtime-test-report/*"]}}
-NO_RESOURCE = {"ecr:GetAuthorizationToken"}
+NO_RESOURCE = {"ecr:GetAuthorizationToken", "ecs:ListAccountSettings"}
 """Actions for which AWS knows no resource."""
 
 
@@ -111,7 +111,14 @@ def test_watcher(deploy: Deploy, recorder: Recorder) -> None:
             [f"{ecs}:task/overtime-cluster-0a1b2c3/*"],
             {"ArnEquals": {"ecs:cluster": f"{ecs}:cluster/overtime-cluster-0a1b2c3"}},
         ),
-        "LaunchAgain": allow(["sqs:SendMessage"], [f"{sqs}:report-queue-0a1b2c3", f"{sqs}:sums-queue-0a1b2c3"]),
+        "ReadTaskRetirement": allow(["ecs:ListAccountSettings"], ["*"]),
+        "LaunchAgain": allow(
+            ["sqs:GetQueueAttributes", "sqs:SendMessage"],
+            [f"{sqs}:report-queue-0a1b2c3", f"{sqs}:sums-queue-0a1b2c3"],
+        ),
+        "CountParked": allow(
+            ["sqs:GetQueueAttributes"], [f"{sqs}:report-parking-0a1b2c3", f"{sqs}:sums-parking-0a1b2c3"]
+        ),
     }
 
 
@@ -129,7 +136,8 @@ def test_destinations(deploy: Deploy, recorder: Recorder) -> None:
     )
 
     statements = recorder.policy("overtime-watcher-permissions")
-    of_all = {"WriteLog", "LeaveFailedEvents", "FindOpenRuns", "SettleRuns", "LookAtTasks", "LaunchAgain"}
+    of_all = {"WriteLog", "LeaveFailedEvents", "FindOpenRuns", "SettleRuns", "LookAtTasks", "ReadTaskRetirement"}
+    of_all |= {"LaunchAgain", "CountParked"}
     assert {sid: statement for sid, statement in statements.items() if sid not in of_all} == {
         "ReadPayloads": allow(["s3:GetObject"], [f"{BUCKET}/events/*", f"{BUCKET}/results/*"]),
         "TellGoneFromForbidden": allow(["s3:ListBucket"], [BUCKET]),

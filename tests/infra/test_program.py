@@ -68,6 +68,13 @@ def test_exports(deploy: Deploy) -> None:
                 "log_group": "/aws/lambda/overtime-test-report",
             }
         },
+        "network": {
+            "cidr": "10.42.0.0/16",
+            "availability_zones": 2,
+            "subnet_ids": [],
+            "security_group_ids": [],
+            "assign_public_ip": None,
+        },
         "cluster_arn": "arn:aws:ecs:eu-west-1:123456789012:cluster/overtime-cluster-0a1b2c3",
         "ledger_table": "overtime-ledger-runs-0a1b2c3",
         "ledger_bucket": "overtime-ledger-objects-0a1b2c3",
@@ -239,3 +246,56 @@ def test_nothing_knows_a_local_mode() -> None:
     word = re.compile(r"^\s*(from|import) local\b|endpoint_url|localhost|127\.0\.0\.1|ministack", re.MULTILINE)
     assert len(files) > 30
     assert [file.name for file in files if word.search(file.read_text())] == []
+
+
+def test_protected_queues(deploy: Deploy, recorder: Recorder) -> None:
+    """Pulumi refuses to delete queues that may hold messages, and nothing else than queues of functions."""
+    recorder.before = {
+        "functions": {key: {"name": f"overtime-test-{key}"} for key in ("busy", "idle", "gone")},
+        "watcher": {"name": "overtime-test-watcher"},
+    }
+    idle, busy = ({"open_runs": count, "waiting": 0, "parked": 0} for count in (0, 1))
+    recorder.backlog = {
+        "functions": {"overtime-test-busy": busy, "overtime-test-idle": idle, "overtime-test-gone": busy},
+        "task_retirement_days": 7,
+    }
+    deploy({"busy": {"enabled": False}, "idle": {"enabled": False}, "report": {}})
+
+    assert {each.name for each in recorder.resources if each.protected} == {
+        f"{key}-{noun}" for key in ("busy", "report") for noun in ("queue", "parking")
+    }
+
+
+def test_force_destroy_protects_nothing(deploy: Deploy, recorder: Recorder) -> None:
+    """Whoever gives up the stored runs gives up the messages."""
+    deploy(retention={"force_destroy": True})
+
+    assert [each.name for each in recorder.resources if each.protected] == []
+
+
+def test_a_watcher_that_cannot_be_asked_stops_no_update(
+    deploy: Deploy, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is not known is told, and keeps the queues."""
+    told: list[str] = []
+    monkeypatch.setattr(pulumi.log, "info", lambda text, *_: told.append(text))
+    monkeypatch.setattr(pulumi.log, "warn", lambda text, *_: told.append(text))
+    recorder.before = {
+        "functions": {"report": {"name": "overtime-test-report"}},
+        "watcher": {"name": "overtime-test-watcher"},
+    }
+    deploy({"report": {"enabled": False}})
+
+    assert [each.protected for each in recorder.all("Queue") if each.name.startswith("report")] == [True, True]
+    [draining, unasked] = told
+    assert "could not be counted" in draining
+    assert "lambda:InvokeFunction" in unasked
+
+
+def test_a_drained_function_hands_nothing_over(deploy: Deploy, recorder: Recorder) -> None:
+    """Its dispatcher goes on, for the runs that there are, with a rule that takes no new failure."""
+    deploy({"report": {"enabled": False, "attempts": 0}})
+
+    inputs = recorder.inputs("lambda/function:Function", "report-dispatcher-function")
+    assert inputs["environment"]["variables"]["OVERTIME_RESCUE"] == "nothing"
+    assert "enabled" not in recorder.inputs("EventSourceMapping", "report-dispatcher-source")

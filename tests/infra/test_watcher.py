@@ -70,6 +70,7 @@ def test_the_watcher_understands_it(deploy: Deploy, recorder: Recorder, tmp_path
         "overtime-test-report": FunctionSettings(
             function_arn=f"{LAMBDA}:overtime-test-report",
             queue_url=f"{SQS}/report-queue-0a1b2c3",
+            parking_queue_url=f"{SQS}/report-parking-0a1b2c3",
             lambda_attempts=0,
             max_task_attempts=7,
             on_success=QUEUE,
@@ -78,6 +79,7 @@ def test_the_watcher_understands_it(deploy: Deploy, recorder: Recorder, tmp_path
         "overtime-test-sums": FunctionSettings(
             function_arn=f"{LAMBDA}:overtime-test-sums",
             queue_url=f"{SQS}/sums-queue-0a1b2c3",
+            parking_queue_url=f"{SQS}/sums-parking-0a1b2c3",
             lambda_attempts=3,
             max_task_attempts=3,
         ),

@@ -26,9 +26,10 @@ def size(document: dict[str, object]) -> int:
 def test_a_hundred_functions_with_two_destinations_each() -> None:
     """No policy is larger than IAM takes, and every queue, destination and key is in one of them."""
     queues = [f"arn:aws:sqs:{HERE}:a-function-with-a-long-name-{number}-queue-0a1b2c3" for number in range(100)]
+    parking = [queue.replace("-queue-", "-parking-") for queue in queues]
     told = [f"arn:aws:{kind}:{HERE}:a-destination-{number}" for kind in ("sqs", "sns") for number in range(100)]
     keys = [f"arn:aws:kms:{HERE}:key/12345678-90ab-cdef-1234-{number:012}" for number in range(10)]
-    first, *others = shared_out(queues, destination_arns=told, key_arns=keys)
+    first, *others = shared_out(queues, parking_arns=parking, destination_arns=told, key_arns=keys)
 
     documents = [
         policies.watcher(
@@ -47,7 +48,7 @@ def test_a_hundred_functions_with_two_destinations_each() -> None:
     assert max(map(size, documents[1:])) < MANAGED
     assert len(others) <= ATTACHED
     written = json.dumps(documents)
-    assert [arn for arn in (*queues, *told, *keys) if f'"{arn}"' not in written] == []
+    assert [arn for arn in (*queues, *parking, *told, *keys) if f'"{arn}"' not in written] == []
 
 
 def test_the_longest_arns_fit() -> None:
@@ -56,8 +57,8 @@ def test_the_longest_arns_fit() -> None:
     mixed = [f"arn:aws:{kind}:{HERE}:x{number}" for kind in ("sqs", "sns", "events", "lambda") for number in range(60)]
     keys = [f"arn:aws:kms:{HERE}:key/12345678-90ab-cdef-1234-{number:012}" for number in range(60)]
     for shares in (
-        shared_out([], destination_arns=topics, key_arns=[]),
-        shared_out(["arn:aws:sqs:r:1:q"], destination_arns=mixed, key_arns=keys),
+        shared_out([], parking_arns=[], destination_arns=topics, key_arns=[]),
+        shared_out(["arn:aws:sqs:r:1:q"], parking_arns=["arn:aws:sqs:r:1:p"], destination_arns=mixed, key_arns=keys),
     ):
         for share in shares:
             assert size(policies.sending(grants=[(sid, str(arn)) for sid, arn in share])) < MANAGED
@@ -78,10 +79,12 @@ def test_what_does_not_fit_is_attached_before_the_function(
 
     made = {each.name: json.loads(each.inputs["policy"])["Statement"] for each in recorder.all("iam/policy:Policy")}
     assert {name: [each["Resource"] for each in statements] for name, statements in made.items()} == {
-        f"overtime-watcher-permissions-{number}": [[f"arn:aws:sqs:eu-west-1:123456789012:{key}-queue-0a1b2c3"]]
-        for number, key in ((1, "sums"), (2, "third"))
+        f"overtime-watcher-permissions-{number}": [[f"arn:aws:sqs:eu-west-1:123456789012:{queue}-0a1b2c3"]]
+        for number, queue in enumerate(
+            ("sums-queue", "third-queue", "report-parking", "sums-parking", "third-parking"), start=1
+        )
     }
     attached = {each.name for each in recorder.all("RolePolicyAttachment")}
-    assert attached == {"overtime-watcher-attachment-1", "overtime-watcher-attachment-2"}
+    assert attached == {f"overtime-watcher-attachment-{number}" for number in range(1, 6)}
     before = {urn.rpartition("::")[2] for urn in recorder.one("Function", "overtime-watcher-function").after}
     assert attached <= before

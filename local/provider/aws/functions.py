@@ -117,6 +117,15 @@ def _registry_login(aws: Aws, arguments: Values) -> Values:
     }
 
 
+def _invocation(aws: Aws, arguments: Values) -> Values:
+    name, given = str(arguments["functionName"]), str(arguments["input"])
+    answer = aws.functions.invoke(FunctionName=name, Payload=given.encode())
+    result = answer["Payload"].read().decode()
+    if answer.get("FunctionError"):
+        raise LocalError(f"The function {name!r} failed ({answer['FunctionError']}): {result}")
+    return {"id": name, "functionName": name, "input": given, "qualifier": "$LATEST", "result": result}
+
+
 FUNCTIONS = MappingProxyType(
     {
         "aws:index/getRegion:getRegion": Function(arguments=("region", "name"), answer=_region),
@@ -125,6 +134,7 @@ FUNCTIONS = MappingProxyType(
         "aws:index/getAvailabilityZones:getAvailabilityZones": Function(
             arguments=("state", "filters", "excludeZoneIds"), answer=_availability_zones
         ),
+        "aws:lambda/getInvocation:getInvocation": Function(arguments=("functionName", "input"), answer=_invocation),
         "aws:ecr/getAuthorizationToken:getAuthorizationToken": Function(
             arguments=("registryId",), answer=_registry_login
         ),

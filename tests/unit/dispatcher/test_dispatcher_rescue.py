@@ -51,6 +51,8 @@ def test_lambdas_words_tell_the_kinds_apart(
 @pytest.mark.parametrize(
     ("name", "rules", "attempts", "rescued"),
     [
+        ("dead_letter_timeout", frozenset(), 3, False),
+        ("dead_letter_zero_concurrency", frozenset(), 0, False),
         ("dead_letter_timeout", DEFAULT, 3, True),
         ("destination_timeout", DEFAULT, 1, True),
         ("dead_letter_out_of_memory", DEFAULT, 3, True),

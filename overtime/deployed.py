@@ -1,0 +1,93 @@
+"""What is deployed of a stack already, asked before anything changes.
+
+The last deployment's outputs come from the engine, what the stack still has to do from its own watcher
+(`lambdas/watcher/backlog.py`). Both go through the engine and the provider, so the provider's credentials, profile and
+region apply. An answer that cannot be had stops no deployment: it is told (see `notices`).
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, cast
+
+import pulumi
+import pulumi_aws as aws
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from overtime.settings import StackContext
+
+_READ_OUTPUTS = "pulumi:pulumi:readStackOutputs"
+"""The engine's own function behind `pulumi.StackReference`; called by itself it leaves nothing in the state."""
+_ASK_FOR_WORK = {"overtime": "backlog"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Work:
+    """What one function still has to do; a number that AWS did not give is None."""
+
+    open_runs: int | None
+    """Runs that have not ended, or whose owner has not been told."""
+    waiting: int | None
+    """Messages on its failure queue."""
+    parked: int | None
+    """Messages on its parking queue."""
+
+    @property
+    def nothing(self) -> bool:
+        """Whether it is known that there is none."""
+        return self.open_runs == self.waiting == self.parked == 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deployed:
+    """What the last deployment left."""
+
+    functions: Mapping[str, str] = field(default_factory=dict)
+    """The functions' names in AWS, by key."""
+    network: Mapping[str, object] | None = None
+    """The network's settings; None where nothing was deployed."""
+    work: Mapping[str, Work] = field(default_factory=dict)
+    """By the function's name in AWS."""
+    task_retirement_days: int | None = None
+    """Days that Fargate waits before it stops tasks of a platform revision that it retires, in this account."""
+    unasked: str | None = None
+    """Why the watcher did not say what work there is; None also where there is no watcher yet."""
+
+    def work_of(self, key: str) -> Work | None:
+        """Say what a function still has to do; None where that is not known."""
+        return self.work.get(self.functions.get(key, ""))
+
+
+def deployed(context: StackContext) -> Deployed:
+    """Ask what the last deployment left; nothing, for a stack that is new."""
+    try:
+        outputs = _outputs(context)
+    except Exception as error:  # noqa: BLE001 - the SDK has no narrower one for a function that fails
+        return Deployed(unasked=f"the last deployment's outputs could not be read ({error})")
+    functions = {key: str(each["name"]) for key, each in outputs.get("functions", {}).items()}
+    network, watcher = outputs.get("network"), outputs.get("watcher")
+    if not watcher:
+        return Deployed(functions=functions, network=network)
+    try:
+        told = _told(str(watcher["name"]))
+        work = {name: Work(**numbers) for name, numbers in told["functions"].items()}
+    except Exception as error:  # noqa: BLE001 - likewise
+        unasked = f"the watcher {watcher['name']!r} could not be asked ({error}); it takes lambda:InvokeFunction on it"
+        return Deployed(functions=functions, network=network, unasked=unasked)
+    return Deployed(
+        functions=functions, network=network, work=work, task_retirement_days=told.get("task_retirement_days")
+    )
+
+
+def _outputs(context: StackContext) -> dict[str, Any]:
+    name = f"{pulumi.get_organization()}/{context.project}/{context.stack}"
+    answer = pulumi.runtime.invoke(_READ_OUTPUTS, {"name": name}).value
+    return cast("dict[str, Any]", (answer or {}).get("outputs") or {})
+
+
+def _told(watcher_name: str) -> dict[str, Any]:
+    answer = aws.lambda_.get_invocation(function_name=watcher_name, input=json.dumps(_ASK_FOR_WORK))
+    return cast("dict[str, Any]", json.loads(answer.result))

@@ -1,0 +1,123 @@
+"""What a person should know before an update: work that would be cut off, and promises that AWS does not keep. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from overtime.settings.rules import DAY_SECONDS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from overtime.deployed import Deployed, Work
+    from overtime.settings import Settings
+
+DEFAULT_RETIREMENT_DAYS = 7
+"""https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-maintenance.html"""
+_RETIREMENT = "fargateTaskRetirementWaitPeriod"
+
+
+@dataclass(frozen=True)
+class Notice:
+    """One thing to know."""
+
+    severity: Literal["info", "warning"]
+    text: str
+
+
+def protected(key: str, settings: Settings, there: Deployed) -> bool:
+    """Tell whether a function's queues must survive: until a person gives them up, or the function is drained."""
+    drained = not settings.functions[key].enabled and (work := there.work_of(key)) is not None and work.nothing
+    return not settings.retention.force_destroy and not drained
+
+
+def notices(settings: Settings, there: Deployed) -> Iterator[Notice]:
+    """Give everything that is to be told before this update."""
+    yield from _removed(settings, there)
+    yield from _draining(settings, there)
+    yield from _moved(settings, there)
+    yield from _retired(settings, there)
+    if there.unasked is not None:
+        yield Notice("info", f"It is not known what work is left in this stack: {there.unasked}.")
+
+
+def _removed(settings: Settings, there: Deployed) -> Iterator[Notice]:
+    for key in sorted(there.functions.keys() - settings.functions.keys()):
+        work = there.work_of(key)
+        if settings.retention.force_destroy:
+            then = "retention.force_destroy is true, so this goes with it"
+        else:
+            then = (
+                "Unless an earlier update found it drained, its queues are protected, so this one is refused. Put the "
+                "key back with `enabled: false`, run `pulumi up`, and remove it once `pulumi up` says it is drained"
+            )
+        yield Notice(
+            "warning", f"The function {key!r} is no longer in the settings; of it there {_left(work)}. {then}."
+        )
+
+
+def _draining(settings: Settings, there: Deployed) -> Iterator[Notice]:
+    for key, function in settings.functions.items():
+        if function.enabled:
+            continue
+        work = there.work_of(key)
+        if work is not None and work.nothing:
+            text = f"The function {key!r} is drained. After this update its key can be removed, or the stack destroyed."
+            yield Notice("info", text)
+        else:
+            text = (
+                f"The function {key!r} is being drained: there {_left(work)}. Its queues stay protected until nothing "
+                "is left; `pulumi up` looks again. Parked messages wait for a person: move them back once it is "
+                "enabled, or purge the parking queue."
+            )
+            yield Notice("warning", text)
+
+
+def _moved(settings: Settings, there: Deployed) -> Iterator[Notice]:
+    runs = sum(work.open_runs or 0 for work in there.work.values())
+    if there.network is None or there.network == settings.network.model_dump(mode="json"):
+        return
+    if runs or there.unasked is not None:
+        yield Notice(
+            "warning",
+            f"The network's settings change while {_number(runs, 'run') if runs else 'runs may be'} open. AWS keeps a "
+            "subnet or security group while a task has its address in it (DependencyViolation), so the update may wait "
+            "for half an hour and then stop halfway. Drain the functions first (`enabled: false`), or wait until "
+            "nothing runs.",
+        )
+
+
+def _retired(settings: Settings, there: Deployed) -> Iterator[Notice]:
+    days = there.task_retirement_days
+    wait = DEFAULT_RETIREMENT_DAYS if days is None else days
+    longer = sorted(key for key, each in settings.functions.items() if each.max_runtime > wait * DAY_SECONDS)
+    if not longer:
+        return
+    whose = "AWS's default, and this account's could not be read" if days is None else "this account's setting"
+    yield Notice(
+        "warning",
+        f"max_runtime of {', '.join(map(repr, longer))} is longer than the {_number(wait, 'day')} that Fargate waits "
+        f"before it stops tasks of a platform revision that it retires ({_RETIREMENT}: {whose}). A run that is stopped "
+        f"so starts again from its beginning. Lower max_runtime, or let Fargate wait longer, 14 days at most: aws ecs "
+        f"put-account-setting-default --name {_RETIREMENT} --value 14",
+    )
+
+
+def _left(work: Work | None) -> str:
+    if work is None:
+        return "may be work left, which could not be counted"
+    if work.nothing:
+        return "is no work left"
+    counted = (
+        _number(work.open_runs, "open run"),
+        f"{_number(work.waiting, 'message')} on the failure queue",
+        f"{_number(work.parked, 'message')} on the parking queue",
+    )
+    return f"are still {counted[0]}, {counted[1]} and {counted[2]}"
+
+
+def _number(count: int | None, noun: str) -> str:
+    if count is None:
+        return f"an unknown number of {noun}s"
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

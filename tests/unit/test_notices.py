@@ -1,0 +1,163 @@
+"""What is told before an update, from settings and from what is deployed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from overtime.deployed import Deployed, Work
+from overtime.notices import notices, protected
+from overtime.settings import StackContext, parse
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from overtime.settings import Settings
+
+IDLE = Work(open_runs=0, waiting=0, parked=0)
+BUSY = Work(open_runs=2, waiting=1, parked=0)
+UNKNOWN = Work(open_runs=0, waiting=None, parked=0)
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    (tmp_path / "handler.py").write_text("def handler(event, context): ...", encoding="utf-8")
+    return tmp_path
+
+
+def settings(root: Path, functions: dict[str, dict[str, Any]], **more: object) -> Settings:
+    whole = {key: {"code": ".", "handler": "handler.handler", **each} for key, each in functions.items()}
+    return parse({"functions": whole, **more}, StackContext(project="overtime", stack="test", root=root))
+
+
+def there(work: dict[str, Work] | None = None, **more: Any) -> Deployed:
+    """Give a stack with the functions `report` and `sums`, of which only this work is known."""
+    names = {"report": "overtime-test-report", "sums": "overtime-test-sums"}
+    known = {f"overtime-test-{key}": each for key, each in (work or {}).items()}
+    return Deployed(functions=names, work=known, **{"task_retirement_days": 7, **more})
+
+
+def told(found: Settings, deployed: Deployed) -> list[tuple[str, str]]:
+    return [(each.severity, each.text) for each in notices(found, deployed)]
+
+
+def test_an_ordinary_update_is_silent(root: Path) -> None:
+    """Work that stays with its function is nobody's concern."""
+    functions: dict[str, dict[str, Any]] = {"report": {}, "sums": {}}
+    assert told(settings(root, functions), there({"report": BUSY, "sums": IDLE})) == []
+    assert told(settings(root, functions), Deployed()) == []
+
+
+def test_a_function_that_goes_is_told_with_the_work_that_goes_with_it(root: Path) -> None:
+    """Removing a key and renaming it are the same: the old one goes."""
+    [(severity, text)] = told(settings(root, {"report": {}, "total": {}}), there({"report": IDLE, "sums": BUSY}))
+    assert severity == "warning"
+    assert "'sums' is no longer in the settings" in text
+    assert "2 open runs, 1 message on the failure queue and 0 messages on the parking queue" in text
+    assert "`enabled: false`" in text
+
+
+@pytest.mark.parametrize(
+    ("work", "expected"),
+    [
+        ({}, "may be work left, which could not be counted"),
+        ({"sums": IDLE}, "is no work left"),
+        ({"sums": UNKNOWN}, "0 open runs, an unknown number of messages on the failure queue"),
+    ],
+)
+def test_what_is_not_known_is_not_called_nothing(root: Path, work: dict[str, Work], expected: str) -> None:
+    [(_, text)] = told(settings(root, {"report": {}}), there(work))
+    assert expected in text
+
+
+def test_with_force_destroy_the_work_is_told_to_go(root: Path) -> None:
+    found = settings(root, {"report": {}}, retention={"force_destroy": True})
+    [(severity, text)] = told(found, there({"sums": BUSY}))
+    assert severity == "warning"
+    assert "2 open runs" in text
+    assert text.endswith("retention.force_destroy is true, so this goes with it.")
+
+
+@pytest.mark.parametrize(
+    ("work", "severity", "expected"),
+    [
+        ({"report": BUSY}, "warning", "'report' is being drained: there are still 2 open runs"),
+        ({"report": UNKNOWN}, "warning", "being drained"),
+        ({}, "warning", "could not be counted"),
+        ({"report": IDLE}, "info", "'report' is drained. After this update its key can be removed"),
+    ],
+)
+def test_a_drain_is_told_how_far_it_is(root: Path, work: dict[str, Work], severity: str, expected: str) -> None:
+    [(found, text)] = told(settings(root, {"report": {"enabled": False}, "sums": {}}), there(work))
+    assert found == severity
+    assert expected in text
+
+
+@pytest.mark.parametrize(
+    ("enabled", "work", "force", "expected"),
+    [
+        (True, BUSY, False, True),
+        (True, IDLE, False, True),
+        (False, BUSY, False, True),
+        (False, UNKNOWN, False, True),
+        (False, None, False, True),
+        (False, IDLE, False, False),
+        (True, BUSY, True, False),
+    ],
+)
+def test_queues_are_protected_until_they_are_known_to_be_empty(
+    root: Path, *, enabled: bool, work: Work | None, force: bool, expected: bool
+) -> None:
+    """Nothing is given up because it could not be counted."""
+    found = settings(root, {"report": {"enabled": enabled}}, retention={"force_destroy": force})
+    assert protected("report", found, there({} if work is None else {"report": work})) is expected
+
+
+def test_a_new_function_is_protected_from_its_first_update_on(root: Path) -> None:
+    assert protected("report", settings(root, {"report": {}}), Deployed())
+
+
+def test_a_network_that_changes_under_runs(root: Path) -> None:
+    """AWS would keep the old one while a task has its address in it."""
+    functions: dict[str, dict[str, Any]] = {"report": {}, "sums": {}}
+    before = settings(root, functions).network.model_dump(mode="json")
+    now = settings(root, functions, network={"availability_zones": 3})
+    [(severity, text)] = told(now, there({"report": BUSY}, network=before))
+    assert severity == "warning"
+    assert "change while 2 runs open" in text
+    assert told(now, there({"report": IDLE}, network=before)) == []
+    assert told(settings(root, functions), there({"report": BUSY}, network=before)) == []
+    moved, unasked = told(now, Deployed(network=before, unasked="it was throttled"))
+    assert "change while runs may be open" in moved[1]
+    assert unasked == ("info", "It is not known what work is left in this stack: it was throttled.")
+
+
+@pytest.mark.parametrize(
+    ("days", "max_runtime", "expected"),
+    [
+        (7, "7d", None),
+        (7, "8d", "the 7 days that Fargate waits"),
+        (0, "1h", "the 0 days that Fargate waits"),
+        (14, "14d", None),
+        (None, "7d", None),
+        (None, "8d", "AWS's default, and this account's could not be read"),
+    ],
+)
+def test_a_runtime_that_the_account_does_not_give(
+    root: Path, days: int | None, max_runtime: str, expected: str | None
+) -> None:
+    """Fargate stops tasks of a retired platform revision after the account's own number of days."""
+    functions: dict[str, dict[str, Any]] = {"report": {"max_runtime": max_runtime}, "sums": {"max_runtime": "15m"}}
+    if days == 0:
+        functions.pop("sums")
+    now = settings(root, functions, retention={"runs_days": 30})
+    found = told(now, there({"report": IDLE, "sums": IDLE}, task_retirement_days=days))
+    about = [text for _, text in found if "max_runtime" in text]
+    if expected is None:
+        assert about == []
+    else:
+        [text] = about
+        assert expected in text
+        assert "'report'" in text
+        assert "--value 14" in text
