@@ -106,6 +106,23 @@ def naps(event: Nap, context: object) -> float:  # noqa: ARG001
     return event["seconds"]
 
 
+class Word(TypedDict):
+    """The object that is waited for."""
+
+    bucket: str
+    key: str
+
+
+def waits(event: Word, context: object) -> str:  # noqa: ARG001
+    """Go on until an object is there."""
+    import boto3  # noqa: PLC0415 -- only this one needs it
+
+    s3 = boto3.client("s3")
+    while not s3.list_objects_v2(Bucket=event["bucket"], Prefix=event["key"])["KeyCount"]:
+        time.sleep(0.5)
+    return "it is there"
+
+
 def stoppable(event: object, context: object) -> str:  # noqa: ARG001
     """Take an hour, or end early and in order when told to stop."""
     told = threading.Event()

@@ -9,6 +9,7 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import grpc
 import pulumi
 from pulumi.runtime import mocks, rpc
 
@@ -101,6 +102,18 @@ class Recorder:
         return container
 
 
+class RefusedError(grpc.RpcError):
+    """What the engine answers where AWS refuses what a function asks."""
+
+    def code(self) -> grpc.StatusCode:
+        """Say which kind of error it is."""
+        return grpc.StatusCode.UNKNOWN
+
+    def details(self) -> str:
+        """Say what AWS said."""
+        return "AccessDeniedException: not authorized to perform lambda:InvokeFunction"
+
+
 class Answers(mocks.Mocks):
     """Answers like AWS would."""
 
@@ -148,7 +161,7 @@ class Answers(mocks.Mocks):
         assert arguments["functionName"] == self._recorder.before["watcher"]["name"]
         assert json.loads(arguments["input"]) == {"overtime": "backlog"}
         if self._recorder.backlog is None:
-            raise RuntimeError("AccessDeniedException: not authorized to perform lambda:InvokeFunction")
+            raise RefusedError
         return {"result": json.dumps(self._recorder.backlog)}
 
 
