@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from lambdas.watcher.config import FunctionSettings
 
 EVENT = {"overtime": "backlog"}
-RETIREMENT_SETTING = "fargateTaskRetirementWaitPeriod"
+RETIREMENT_SETTING: Final = "fargateTaskRetirementWaitPeriod"
 _COUNTED: tuple[QueueAttributeNameType, ...] = (
     "ApproximateNumberOfMessages",
     "ApproximateNumberOfMessagesDelayed",

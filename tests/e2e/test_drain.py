@@ -6,7 +6,7 @@ The tests share one stack and stand in the order of its life; the last one destr
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -17,6 +17,8 @@ from tests.e2e.chain import Chain, function, stack_of, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from mypy_boto3_s3.literals import BucketLocationConstraintType
 
     from local.inventory import Inventory
     from local.stack import Machine
@@ -65,7 +67,8 @@ ARNS = [f"arn:aws:s3:::{BUCKET}", f"arn:aws:s3:::{BUCKET}/*"]
 def leaving(here: Machine) -> Iterator[Leaving]:
     """Deploy it; one run of `leaves` is at work, another waits for its place."""
     s3 = here.session.client("s3")
-    s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": here.emulator.settings.region})
+    region = cast("BucketLocationConstraintType", here.emulator.settings.region)
+    s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": region})
     found = Leaving(here, Chain(here, {}), inventory(here.session))
     try:
         found.chain = Chain(here, found.deployment().up().outputs)

@@ -9,7 +9,7 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import grpc
+import grpc  # type: ignore[import-untyped] # the library brings no types
 import pulumi
 from pulumi.runtime import mocks, rpc
 
@@ -102,7 +102,7 @@ class Recorder:
         return container
 
 
-class RefusedError(grpc.RpcError):
+class RefusedError(grpc.RpcError):  # type: ignore[misc] # likewise
     """What the engine answers where AWS refuses what a function asks."""
 
     def code(self) -> grpc.StatusCode:
