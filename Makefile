@@ -4,17 +4,23 @@ SHELL := bash
 PY := .venv/bin/python
 SOURCES := __main__.py components lambdas runner overtime local tests bench
 
-.PHONY: help packages setup demo up-local down-local check format unit test faults bench lock clean
+# What stops the set-up is told before anything slow begins, also with `make -j`.
+.NOTPARALLEL:
+
+.PHONY: help packages checks setup demo up-local down-local check format unit test faults bench lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
-.venv/.ready: requirements.lock local/bootstrap.sh
-	@bash local/bootstrap.sh
+.venv/.ready: requirements.lock
+	@bash local/bootstrap.sh local.packages
 
 packages: .venv/.ready ## install the Python packages alone
 
-setup: .venv/.ready ## install everything: Python packages, engine, container engine, base image
+checks: ## say in a second or two, in one report, what would stop the set-up
+	@bash local/bootstrap.sh local.checks
+
+setup: checks .venv/.ready ## install everything: Python packages, engine, container engine, base image
 	@$(PY) -m local.setup
 
 demo: setup ## run the main job on this computer: a function times out on Lambda and finishes on Fargate

@@ -13,7 +13,8 @@ from local.emulator import Emulator, EmulatorSettings
 from local.errors import LocalError
 from local.kept import Kept
 from local.stack import Machine, with_containers
-from local.telling import say, show
+from local.steps import show
+from local.telling import say
 from overtime.errors import OvertimeError
 
 if TYPE_CHECKING:
@@ -42,9 +43,9 @@ def main(arguments: list[str]) -> int:
 def _up() -> None:
     if found := kept.read():
         raise LocalError(f"A local stack runs already, at {found.endpoint}. Take it down first: make down-local")
-    pulumi = engine.prepare(say)
     with containers.container_engine(say) as docker:
         base = base_image.prepare(docker.host, say)
+        pulumi = engine.prepare(say)
         settings = EmulatorSettings(
             state_folder=kept.folder(), enforce_iam=True, retry_base_seconds=1, record_calls=True, outlive_parent=True
         )

@@ -12,16 +12,17 @@ import os
 import shutil
 import sys
 import tempfile
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from local import apt, apt_sources, paths
+from local import apt, apt_sources, leftovers, paths
 from local.errors import LocalError
 from local.process import run, succeeds
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 AWS_REPOSITORY = "public.ecr.aws/lambda/python"
 SUITE, SUITE_PYTHON = "bookworm", "3.11"
@@ -69,6 +70,9 @@ class BaseImage:
     """Python version inside, as in `3.11`."""
 
 
+_LOCAL = BaseImage(reference=LOCAL_TAG, python=SUITE_PYTHON)
+
+
 def prepare(docker_host: str, say: Callable[[str], None], *, python: str = SUITE_PYTHON) -> BaseImage:
     """Put a base image for the runner into the engine at `docker_host` and name it. Seconds when repeated.
 
@@ -76,30 +80,46 @@ def prepare(docker_host: str, say: Callable[[str], None], *, python: str = SUITE
         LocalError: AWS's image cannot be pulled, and none can be made here.
 
     """
-    aws = BaseImage(reference=f"{AWS_REPOSITORY}:{python}", python=python)
-    if _label(docker_host, aws.reference) is not None:
-        return aws
-    local = BaseImage(reference=LOCAL_TAG, python=SUITE_PYTHON)
-    lock = (paths.REPOSITORY / "requirements.lock").read_text()
-    wanted = recipe(lock)
-    if _label(docker_host, LOCAL_TAG) == wanted:
-        return local
-
+    if found := found_in(docker_host, python=python):
+        return found
     folder = paths.make_cache_folder("base-image")
-    kept = folder / f"{SUITE}-py{SUITE_PYTHON}-{wanted}.tar"
-    with paths.locked(folder / "lock"):
+    kept = kept_file(folder)
+    with paths.locked(folder / "lock", lambda: say("base image: another set-up is making it; waiting for that")):
+        # What a set-up that was killed left behind: nobody else makes one while the lock is held.
+        for left in folder.glob("root-*"):
+            leftovers.remove(left)
         if kept.exists():
             say(f"base image: loading {LOCAL_TAG} from the cache")
-        elif _pull(docker_host, aws.reference, say):
-            return aws
+        elif _pull(docker_host, f"{AWS_REPOSITORY}:{python}", say):
+            return _aws(python)
         else:
-            _make(docker_host, wanted, lock, kept, say)
+            _make(docker_host, kept, say)
     run(
         ["docker", "--host", docker_host, "load", "--quiet", "--input", str(kept)],
         because=f"The base image could not be loaded; if the file is broken, remove {str(kept)!r}.",
         timeout_seconds=300,
     )
-    return local
+    return _LOCAL
+
+
+def found_in(docker_host: str, *, python: str = SUITE_PYTHON) -> BaseImage | None:
+    """Find a base image that the engine has already."""
+    if _label(docker_host, _aws(python).reference) is not None:
+        return _aws(python)
+    return _LOCAL if _label(docker_host, LOCAL_TAG) == recipe(_lock()) else None
+
+
+def kept_file(folder: Path) -> Path:
+    """Name the file in which the Debian image of today's requirements.lock is kept."""
+    return folder / f"{SUITE}-py{SUITE_PYTHON}-{recipe(_lock())}.tar"
+
+
+def _aws(python: str) -> BaseImage:
+    return BaseImage(reference=f"{AWS_REPOSITORY}:{python}", python=python)
+
+
+def _lock() -> str:
+    return (paths.REPOSITORY / "requirements.lock").read_text()
 
 
 def recipe(lock: str) -> str:
@@ -151,7 +171,7 @@ def _pull(docker_host: str, reference: str, say: Callable[[str], None]) -> bool:
     return succeeds([*docker, "pull", "--quiet", reference], timeout_seconds=PULL_SECONDS)
 
 
-def _make(docker_host: str, wanted: str, lock: str, kept: Path, say: Callable[[str], None]) -> None:
+def _make(docker_host: str, kept: Path, say: Callable[[str], None]) -> None:
     if shutil.which("debootstrap") is None and apt.available():
         say("base image: installing debootstrap")
         apt.install(
@@ -165,10 +185,10 @@ def _make(docker_host: str, wanted: str, lock: str, kept: Path, say: Callable[[s
             "Debian or Ubuntu with debootstrap installed (apt-get install debootstrap)."
         )
     say(f"base image: making {LOCAL_TAG} from Debian packages (about a minute, once)")
-    with tempfile.TemporaryDirectory(dir=kept.parent, prefix="root-") as temporary:
+    with tempfile.TemporaryDirectory(dir=kept.parent, prefix="root-") as temporary, _ordinary_modes():
         root = Path(temporary) / "root"
         _bootstrap(root)
-        _install_python_packages(root, lock)
+        _install_python_packages(root)
         for name in UNNEEDED:
             shutil.rmtree(root / name, ignore_errors=True)
         for name in ("var/task", "var/runtime", "opt", "var/cache/apt/archives/partial", "var/lib/apt/lists/partial"):
@@ -177,11 +197,21 @@ def _make(docker_host: str, wanted: str, lock: str, kept: Path, say: Callable[[s
         because = "The base image could not be packed; is the disk full?"
         run(["tar", "-C", str(root), "-cf", str(rootfs), "."], because=because, timeout_seconds=300)
         docker = ["docker", "--host", docker_host]
-        changes = [f"--change={line}" for line in (*CONFIG, f"LABEL {RECIPE_LABEL}={wanted}")]
+        changes = [f"--change={line}" for line in (*CONFIG, f"LABEL {RECIPE_LABEL}={recipe(_lock())}")]
         run([*docker, "import", *changes, str(rootfs), LOCAL_TAG], because=because, timeout_seconds=300)
         saved = Path(temporary) / "image.tar"
         run([*docker, "save", "--output", str(saved), LOCAL_TAG], because=because, timeout_seconds=300)
         saved.rename(kept)
+
+
+@contextmanager
+def _ordinary_modes() -> Iterator[None]:
+    """Let what is made be readable for all: tasks run as users who own none of it, whatever this user's umask is."""
+    before = os.umask(0o022)
+    try:
+        yield
+    finally:
+        os.umask(before)
 
 
 def _bootstrap(root: Path) -> None:
@@ -200,12 +230,12 @@ def _bootstrap(root: Path) -> None:
     )
 
 
-def _install_python_packages(root: Path, lock: str) -> None:
+def _install_python_packages(root: Path) -> None:
     """Install with this machine's own pip configuration, for the Python inside the image."""
     machine = os.uname().machine
     platforms = [f"--platform=manylinux{glibc}_{machine}" for glibc in ("2014", "_2_28", "_2_34")]
     requirements = root / "tmp" / "requirements.txt"
-    requirements.write_text(locked_packages(lock))
+    requirements.write_text(locked_packages(_lock()))
     run(
         [
             *(sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"),

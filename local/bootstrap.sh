@@ -1,36 +1,28 @@
 #!/usr/bin/env bash
-# Makes .venv with exactly what requirements.lock names. Fast when nothing changed: make runs it only when the lock did.
+# Finds a Python and runs one of our modules with it: `bash local/bootstrap.sh local.checks`. No package is needed for that.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+fits() { command -v "$1" >/dev/null && "$1" -c "import sys$2; sys.exit(sys.version_info < (3, 11))" 2>/dev/null; }
+
+# One that can make virtual environments, if there is one; else the others' report says what that one lacks.
 python=""
-for candidate in python3.13 python3.12 python3.11 python3; do
-    if command -v "$candidate" >/dev/null && "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
-        python=$candidate
-        break
-    fi
+for needs in ", venv, ensurepip" ""; do
+    for candidate in python3.14 python3.13 python3.12 python3.11 python3; do
+        if [ -z "$python" ] && fits "$candidate" "$needs"; then
+            python=$candidate
+        fi
+    done
 done
 if [ -z "$python" ]; then
-    echo "overtime: Python 3.11 or newer was not found. Install it (Debian/Ubuntu: apt-get install python3 python3-venv), then run make again." >&2
+    found=$(python3 --version 2>/dev/null || echo "no python3 at all")
+    cat >&2 <<EOF
+overtime: 1 thing stops the set-up; nothing was changed. When done, run make again.
+
+  1. There is no Python 3.11 or newer on PATH ($found).
+     why: The program and the set-up itself are written in it. What else is missing, if anything, only it can tell.
+     do:  install it (Debian, Ubuntu: sudo apt-get install python3 python3-venv; others: https://www.python.org/downloads/)
+EOF
     exit 1
 fi
-
-if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
-    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-        echo "overtime: installing python3-venv ..."
-        apt-get update -qq && apt-get install -y -qq --no-install-recommends python3-venv >/dev/null
-    else
-        echo "overtime: $python cannot make virtual environments. Install its venv module (Debian/Ubuntu: python3-venv), then run make again." >&2
-        exit 1
-    fi
-fi
-
-echo "overtime: installing the Python packages of requirements.lock ..."
-"$python" -m venv --clear .venv
-pip=(.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes)
-# uv takes seconds where pip takes a minute, but does not read pip's configuration: where it cannot reach an index, pip does it all.
-awk '/^[^ ]/ {wanted = /^uv==/} wanted' requirements.lock >.venv/uv.lock
-if ! { "${pip[@]}" -r .venv/uv.lock && .venv/bin/uv pip sync --quiet --require-hashes --python .venv/bin/python requirements.lock; }; then
-    "${pip[@]}" -r requirements.lock
-fi
-touch .venv/.ready
+OVERTIME_PYTHON=$python exec "$python" -m "$@"

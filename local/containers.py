@@ -13,12 +13,15 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from local import docker_daemon, paths
-from local.docker_daemon import ContainerEngine, Places, ask
+from local import docker_daemon, docker_socket, paths
+from local.docker_daemon import ContainerEngine, ask
 from local.errors import LocalError
+from local.process import run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+
+    from local.docker_socket import Answer
 
 DEFAULT_SOCKET = "/var/run/docker.sock"
 
@@ -37,10 +40,12 @@ def container_engine(say: Callable[[str], None], environ: Mapping[str, str] | No
         yield found
         return
     places = docker_daemon.places(environ)
-    places.run.mkdir(parents=True, exist_ok=True, mode=0o700)
+    paths.make_run_folder(places.run)
     with (places.run / "lease").open("a") as lease:
-        with paths.locked(places.run / "lock"):
-            engine = ask(places.host, ours=True) or _start(places, say)
+        with paths.locked(
+            places.run / "lock", lambda: say("containers: another run starts or stops the engine; waiting")
+        ):
+            engine = ask(places.host, ours=True) or docker_daemon.start(places, say)
             fcntl.flock(lease, fcntl.LOCK_SH)
         try:
             yield engine
@@ -70,42 +75,51 @@ def release(environ: Mapping[str, str] | None = None) -> None:
 
 
 def running(environ: Mapping[str, str]) -> ContainerEngine | None:
-    """Find an engine that somebody else runs: the one DOCKER_HOST names, else the one at the usual socket.
+    """Find an engine that somebody else runs: the first of `candidates` that answers.
 
     Raises:
-        LocalError: DOCKER_HOST names one that does not answer.
+        LocalError: DOCKER_HOST names one that does not answer, or none answers and this user can start none.
 
     """
+    asked = ask_everywhere(environ)
+    for each in asked:
+        if not each.fault and (engine := ask(each.host, ours=False)):
+            return engine
     named = environ.get("DOCKER_HOST")
-    if not named:
-        return ask(f"unix://{DEFAULT_SOCKET}", ours=False) if Path(DEFAULT_SOCKET).exists() else None
-    engine = ask(named, ours=False)
-    if engine is None:
-        raise LocalError(
-            f"DOCKER_HOST is {named!r}, but no container engine answers there. Start it, or unset DOCKER_HOST to use "
-            f"the one at {DEFAULT_SOCKET} or one that is started for the run."
-        )
-    return engine
+    if named or not docker_daemon.can_start():
+        told = "".join(f"\n  {each.host}: {each.fault or '`docker info` fails there'}" for each in asked)
+        remedy = "Start that one, or unset DOCKER_HOST" if named else "Start Docker, or run this as root on Debian"
+        raise LocalError(f"No container engine answers, so no task can run. {remedy}. Asked were:{told}")
+    return None
 
 
-def advice(*, user_id: int, has_apt: bool, has_dockerd: bool) -> str:
-    """Say what a person can do where no engine can be started; empty where one can."""
-    if user_id == 0 and (has_dockerd or has_apt):
+def ask_everywhere(environ: Mapping[str, str]) -> list[Answer]:
+    """Knock at each place where an engine may be, and stop at the first that answers."""
+    answers = []
+    for host in candidates(environ):
+        answers.append(docker_socket.knock(host))
+        if not answers[-1].fault:
+            break
+    return answers
+
+
+def candidates(environ: Mapping[str, str]) -> list[str]:
+    """List where an engine may be: DOCKER_HOST alone, else docker's context, the usual socket, a rootless one's."""
+    if named := environ.get("DOCKER_HOST"):
+        return [named]
+    hosts = [_of_context(environ), f"unix://{DEFAULT_SOCKET}"]
+    # Root has better: a rootless engine's containers do not have this computer's network.
+    if os.geteuid() != 0 and Path(environ.get("XDG_RUNTIME_DIR", "")).is_absolute():
+        hosts.append(f"unix://{environ['XDG_RUNTIME_DIR']}/docker.sock")
+    return list(dict.fromkeys(host for host in hosts if host))
+
+
+def _of_context(environ: Mapping[str, str]) -> str:
+    """Read what docker's own configuration names (Docker Desktop and others set it); empty where it does not say."""
+    if shutil.which("docker", path=environ.get("PATH")) is None:
         return ""
-    start = "start it (systemctl start docker, or Docker Desktop)" if has_dockerd else "install and start Docker"
-    return (
-        f"No container engine answers at {DEFAULT_SOCKET} and DOCKER_HOST is not set, so no task can run. "
-        f"Please {start}; or run this as root on Debian or Ubuntu (user id is {user_id}): there an engine is started "
-        "for the run."
-    )
-
-
-def _start(places: Places, say: Callable[[str], None]) -> ContainerEngine:
-    text = advice(
-        user_id=os.geteuid(),
-        has_apt=shutil.which("apt-get") is not None,
-        has_dockerd=shutil.which("dockerd") is not None,
-    )
-    if text:
-        raise LocalError(text)
-    return docker_daemon.start(places, say)
+    command = ["docker", "context", "inspect", "--format", "{{.Endpoints.docker.Host}}"]
+    try:
+        return run(command, because="", env=dict(environ)).strip()
+    except LocalError:
+        return ""

@@ -23,8 +23,6 @@ from local.process import run
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-RUN_FOLDER = Path("/run/overtime")
-"""A socket's path may have 107 characters: too few for some cache folders."""
 INFO_SECONDS = 20
 START_SECONDS = 60
 STOP_SECONDS = 60
@@ -39,6 +37,8 @@ class ContainerEngine:
     storage_driver: str
     ours: bool
     """Started here, so that builds must name `--network=host`: it makes no bridge and touches no firewall."""
+    rootless: bool = False
+    """Run by a plain user: its containers may have another network than this computer."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,7 +87,7 @@ def places(environ: Mapping[str, str]) -> Places:
     """Name the places of this user's daemon."""
     data = paths.make_cache_folder("docker", environ=environ) / "data"
     name = hashlib.sha256(str(data).encode()).hexdigest()[:12]
-    return Places(data=data, run=RUN_FOLDER / name)
+    return Places(data=data, run=paths.run_folder(environ) / name)
 
 
 def ask(host: str, *, ours: bool) -> ContainerEngine | None:
@@ -99,7 +99,14 @@ def ask(host: str, *, ours: bool) -> ContainerEngine | None:
         return None
     # The client answers with its own half when the engine is not there.
     driver = info.get("Driver")
-    return ContainerEngine(host=host, storage_driver=driver, ours=ours) if driver else None
+    # The name is the Docker Engine API's (SystemInfo.SecurityOptions).
+    rootless = "name=rootless" in (info.get("SecurityOptions") or [])
+    return ContainerEngine(host=host, storage_driver=driver, ours=ours, rootless=rootless) if driver else None
+
+
+def can_start() -> bool:
+    """Say whether this user may start one here, after it was installed if need be."""
+    return os.geteuid() == 0 and (shutil.which("dockerd") is not None or apt.available())
 
 
 def start(places: Places, say: Callable[[str], None]) -> ContainerEngine:
@@ -113,6 +120,7 @@ def start(places: Places, say: Callable[[str], None]) -> ContainerEngine:
     remembered = places.data.with_name("driver")
     driver = remembered.read_text().strip() if remembered.exists() else None
     say("containers: starting an engine for the run")
+    _forget_a_dead_one(places)
     for choice in dict.fromkeys((driver, "vfs")):
         _launch(places, driver=choice)
         engine = _wait(places)
@@ -181,13 +189,29 @@ def _works(host: str) -> bool:
 
 def stop(places: Places) -> None:
     """Stop it and wait for its end; nothing happens when it does not run."""
-    try:
-        pid = int(places.pid_file.read_text())
-        os.kill(pid, signal.SIGTERM)
-    except (FileNotFoundError, ProcessLookupError, ValueError):
+    pid = _pid(places)
+    if pid is None:
         return
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGTERM)
     deadline = time.monotonic() + STOP_SECONDS
     while places.pid_file.exists() and time.monotonic() < deadline:
         with suppress(ChildProcessError):
             os.waitpid(pid, os.WNOHANG)
         time.sleep(0.1)
+
+
+def _pid(places: Places) -> int | None:
+    """Read the daemon's process id; None where it does not run, or its number has gone to another process since."""
+    try:
+        pid = int(places.pid_file.read_text())
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    except (FileNotFoundError, ProcessLookupError, ValueError):
+        return None
+    return pid if f"--pidfile={places.pid_file}".encode() in words else None
+
+
+def _forget_a_dead_one(places: Places) -> None:
+    """Remove the file of a daemon that was killed: the next one would take any process of that number for it."""
+    if _pid(places) is None:
+        places.pid_file.unlink(missing_ok=True)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from local import paths
+from local import leftovers, paths
 from local.errors import LocalError
 from local.process import run, succeeds
 
@@ -63,6 +63,23 @@ def prepare(say: Callable[[str], None], environ: Mapping[str, str] | None = None
 
     """
     environ = os.environ if environ is None else environ
+    if found := find(environ, say):
+        return found
+    folder = paths.make_cache_folder("engine", environ=environ)
+    with paths.locked(folder / "lock", lambda: say("engine: another set-up is making it; waiting until that is done")):
+        # What a set-up that was killed left behind: nobody else makes one while the lock is held.
+        for left in folder.glob("new-*"):
+            leftovers.remove(left)
+        return _cached(folder) or _download(folder, say) or _build(folder, environ, say)
+
+
+def find(environ: Mapping[str, str], say: Callable[[str], None] = lambda _line: None) -> Engine | None:
+    """Find an engine that can be used as it is: the one on PATH, else one that was made before.
+
+    Raises:
+        LocalError: the one on PATH does not work.
+
+    """
     on_path = shutil.which("pulumi", path=environ.get("PATH"))
     if on_path:
         version = parse_version(
@@ -71,14 +88,24 @@ def prepare(say: Callable[[str], None], environ: Mapping[str, str] | None = None
         if fits(version):
             return Engine(binary=Path(on_path), version=text(version))
         say(f"engine: pulumi {text(version)} on PATH is not {text(OLDEST)} or newer (major version 3): not used")
+    return _cached(paths.cache_folder(environ) / "engine")
 
-    folder = paths.make_cache_folder("engine", environ=environ)
-    with paths.locked(folder / "lock"):
-        for version in candidates():
-            binary = folder / text(version) / "bin" / "pulumi"
-            if binary.exists():
-                return Engine(binary=binary, version=text(version))
-        return _download(folder, say) or _build(folder, say)
+
+def _cached(folder: Path) -> Engine | None:
+    for version in candidates():
+        binary = folder / text(version) / "bin" / "pulumi"
+        if binary.exists():
+            return Engine(binary=binary, version=text(version))
+    return None
+
+
+def go_environment(environ: Mapping[str, str]) -> dict[str, str]:
+    """Give Go folders in our cache where there is no home that it could keep its own in."""
+    home = environ.get("HOME")
+    if home and os.access(home, os.W_OK | os.X_OK):
+        return dict(environ)
+    cache = paths.cache_folder(environ)
+    return {"GOPATH": str(cache / "go"), "GOCACHE": str(cache / "go-build"), **environ}
 
 
 def parse_version(output: str) -> Version:
@@ -125,7 +152,7 @@ def _download(folder: Path, say: Callable[[str], None]) -> Engine | None:
     return Engine(binary=folder / version / "bin" / "pulumi", version=version)
 
 
-def _build(folder: Path, say: Callable[[str], None]) -> Engine:
+def _build(folder: Path, environ: Mapping[str, str], say: Callable[[str], None]) -> Engine:
     if shutil.which("go") is None:
         raise LocalError(
             "There is no pulumi on PATH, it cannot be downloaded from here, and building it needs Go, which is not "
@@ -135,23 +162,27 @@ def _build(folder: Path, say: Callable[[str], None]) -> Engine:
         with tempfile.TemporaryDirectory(dir=folder, prefix="new-") as temporary:
             source = Path(temporary) / "source"
             shutil.copytree(BUILD_FOLDER, source)
-            if not succeeds(
-                ["go", "mod", "download", f"{MODULE}@v{text(version)}"], timeout_seconds=ASK_SECONDS, cwd=source
-            ):
+            # Go's working files, 1.6 GB, are removed with the rest, also after a set-up that was killed.
+            work = Path(temporary) / "work"
+            work.mkdir()
+            env = {**go_environment(environ), "GOTMPDIR": str(work)}
+            ask = ["go", "mod", "download", f"{MODULE}@v{text(version)}"]
+            if not succeeds(ask, timeout_seconds=ASK_SECONDS, cwd=source, env=env):
                 say(f"engine: the Go module proxy does not serve pulumi {text(version)}")
                 continue
             say(f"engine: building pulumi {text(version)} (3 to 10 minutes, once)")
             because = f"The engine could not be built. Install pulumi ({HOW_TO_INSTALL}) and run this again."
             if version != PREFERRED:
                 require = f"-require={MODULE}@v{text(version)}"
-                run(["go", "mod", "edit", require], because=because, cwd=source)
-                run(["go", "mod", "tidy"], because=because, cwd=source, timeout_seconds=BUILD_SECONDS)
+                run(["go", "mod", "edit", require], because=because, cwd=source, env=env)
+                run(["go", "mod", "tidy"], because=because, cwd=source, env=env, timeout_seconds=BUILD_SECONDS)
             new = Path(temporary) / text(version)
             flags = f"-s -w -X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=v{text(version)}"
             run(
                 ["go", "build", "-ldflags", flags, "-o", str(new / "bin" / "pulumi"), f"{MODULE}/cmd/pulumi"],
                 because=because,
                 cwd=source,
+                env=env,
                 timeout_seconds=BUILD_SECONDS,
             )
             new.rename(folder / text(version))

@@ -61,10 +61,16 @@ def run(
     return done.stdout
 
 
-def succeeds(command: Sequence[str], *, timeout_seconds: float = 20, cwd: Path | None = None) -> bool:
+def succeeds(
+    command: Sequence[str],
+    *,
+    timeout_seconds: float = 20,
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+) -> bool:
     """Run `command` and say whether it succeeded; a missing program or a timeout is a no."""
     try:
-        run(command, because="", timeout_seconds=timeout_seconds, cwd=cwd)
+        run(command, because="", timeout_seconds=timeout_seconds, cwd=cwd, env=env)
     except LocalError:
         return False
     return True

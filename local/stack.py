@@ -110,9 +110,9 @@ def machine(settings: EmulatorSettings, say: Say) -> Iterator[Machine]:
         LocalError: a part is missing and cannot be made; the text says what to do.
 
     """
-    pulumi = engine.prepare(say)
     with container_engine(say) as docker:
         base = base_image.prepare(docker.host, say)
+        pulumi = engine.prepare(say)
         with Emulator(with_containers(settings, docker)) as emulator:
             yield Machine(folder=settings.state_folder, engine=pulumi, docker=docker, base=base, emulator=emulator)
 

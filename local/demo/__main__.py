@@ -19,7 +19,8 @@ from local.demo.settings import changed, changes, dev_settings
 from local.emulator import EmulatorSettings
 from local.inventory import inventory
 from local.stack import machine
-from local.telling import head, say, show
+from local.steps import show
+from local.telling import head, say
 from overtime.errors import OvertimeError
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import pytest
 
 from local import paths
 from local.base_image import PYTHON_PACKAGES, locked_packages, recipe
-from local.containers import advice, running
+from local.containers import running
 from local.docker_daemon import daemon_command, places
 from local.errors import LocalError
 from local.process import run, succeeds
@@ -71,22 +71,10 @@ def test_the_real_lock_has_all_packages() -> None:
     assert locked_packages((paths.REPOSITORY / "requirements.lock").read_text()).count("==") == len(PYTHON_PACKAGES)
 
 
-def test_advice_where_no_engine_can_be_started() -> None:
-    """As root with apt or dockerd there is nothing to say; else what to install or start."""
-    assert not advice(user_id=0, has_apt=True, has_dockerd=False)
-    assert not advice(user_id=0, has_apt=False, has_dockerd=True)
-    assert "Please install and start Docker; or run this as root on Debian" in advice(
-        user_id=1000, has_apt=True, has_dockerd=False
-    )
-    assert "Please start it (systemctl start docker" in advice(user_id=1000, has_apt=False, has_dockerd=True)
-
-
 def test_a_docker_host_that_does_not_answer_is_named(tmp_path: Path) -> None:
     """What the person set is never passed over silently."""
     host = f"unix://{tmp_path}/none.sock"
-    with pytest.raises(
-        LocalError, match=r"DOCKER_HOST is 'unix://.*none\.sock', but no container engine answers there"
-    ):
+    with pytest.raises(LocalError, match=r"(?s)No container engine answers.*none\.sock: there is no such socket"):
         running({"DOCKER_HOST": host})
 
 
