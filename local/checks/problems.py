@@ -110,8 +110,9 @@ def _give_back(use: str, folder: Folder, machine: Machine) -> str:
         MODULES: "set GOMODCACHE to a folder that you can write to",
         BUILDS: "set GOCACHE to a folder that you can write to",
     }.get(use, "copy this project to a folder that you can write to")
-    # What an earlier run as root left below a folder of the user's own is simply given back.
-    if folder.owner and folder.blocked_at.startswith(f"{folder.path}/"):
+    # What an earlier run as root left in the user's own folder is simply given back.
+    left = folder.blocked_at.startswith(f"{folder.path}/") or (use == CACHE and folder.blocked_at == folder.path)
+    if folder.owner and left:
         who = f"{machine.user_name}:" if machine.user_name else str(machine.user_id)
         return f"sudo chown -R {who} {shlex.quote(folder.path)}; or {elsewhere}"
     return elsewhere

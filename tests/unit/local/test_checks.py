@@ -179,6 +179,8 @@ def test_a_folder_that_cannot_be_written_is_told(use: str, variable: str) -> Non
     assert variable in found.remedy
     left = folder(path="/home/ann/my cache", blocked_at="/home/ann/my cache/engine", owner="root")
     assert only(replace(READY, folders={use: left})).remedy.startswith("sudo chown -R ann: '/home/ann/my cache'; or ")
+    whole = folder(blocked_at=left.path, path=left.path, owner="root")
+    assert only(replace(READY, folders={use: whole})).remedy.startswith("sudo chown") is (use == CACHE)
 
 
 def test_a_file_system_without_programs_is_told() -> None:
