@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 
 from overtime.ledger.exit_codes import ExitCode
@@ -13,6 +14,9 @@ from runner.runtime_api import LARGEST_RESULT
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from runner.supervise import Ending
+
+_STRING_OR_BRACKET = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{}]', re.DOTALL)
+_NESTED = 2
 
 
 class Outcome:
@@ -65,15 +69,41 @@ def error_document(error_type: str, message: str, request_id: str) -> bytes:
 def _raised(body: bytes, request_id: str) -> Outcome:
     """Keep the runtime's own document; one that came before the event does not know the request's id yet."""
     try:
-        document = json.loads(body)
+        document = json.loads(_shallow(body.decode("utf-8", "replace")))
     except ValueError:
         document = None
     if not isinstance(document, dict):
         return _fault("Runtime.Unknown", "the runtime reported an error that is no JSON object", request_id)
     if not document.get("requestId"):
-        body = json.dumps({**document, "requestId": request_id}).encode()
-    error = str(document.get("errorType") or "Unhandled"), str(document.get("errorMessage") or "")
+        start = body.rstrip()[:-1] + (b", " if document else b"")
+        body = start + json.dumps({"requestId": request_id}).encode()[1:]
+    # The type is part of the REPORT line.
+    error = " ".join(_text(document.get("errorType")).split()) or "Unhandled", _text(document.get("errorMessage"))
     return Outcome(RunState.FAILED, ExitCode.HANDLER_FAILED, body, error=error)
+
+
+def _shallow(text: str) -> str:
+    """Put null for all that is nested in a JSON object.
+
+    Type and text of the error never are, and Python's parser gives up where something is nested a thousand deep.
+    """
+    kept, depth, at = [], 0, 0
+    for token in _STRING_OR_BRACKET.finditer(text):
+        if token[0] in "[{":
+            depth += 1
+            if depth == _NESTED:
+                kept.append(text[at : token.start()])
+        elif token[0] in "]}":
+            if depth == _NESTED:
+                kept.append("null")
+                at = token.end()
+            depth -= 1
+    return "".join(kept) + text[at:]
+
+
+def _text(value: object) -> str:
+    """Read a text that UTF-8 can hold: ledger, log and destinations refuse half of a surrogate pair."""
+    return str(value or "").encode("utf-8", "backslashreplace").decode()
 
 
 def _death(code: int, *, stopped: bool, out_of_memory: bool) -> tuple[str, str]:

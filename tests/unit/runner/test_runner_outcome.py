@@ -103,6 +103,33 @@ def test_an_error_before_the_event_gets_the_requests_id() -> None:
     assert json.loads(outcome.result) == {"errorType": "E", "requestId": "id"}
 
 
+@pytest.mark.parametrize("request_id", ["", "id"])
+def test_a_document_that_is_too_deep_for_a_parser_is_still_the_handlers_error(request_id: str) -> None:
+    deep = "[" * 100_000 + '"]}{"' + "]" * 100_000
+    body = f'{{"errorType": "E", "more": {deep}, "errorMessage": "a [b", "requestId": "{request_id}"}}'.encode()
+    outcome = outcome_of(ending(Answer("error", body, 9)), request_id="id", run_seconds=1, out_of_memory=False)
+    assert (outcome.error_type, outcome.reason, outcome.state) == ("E", "a [b", "failed")
+    assert outcome.result == (body if request_id else body[:-1] + b', "requestId": "id"}')
+
+
+@pytest.mark.parametrize(
+    ("body", "error_type", "text"),
+    [
+        (rb'{"errorType": "E\ud800", "errorMessage": "\udfff"}', r"E\ud800", r"\udfff"),
+        (b'{"errorType": "E\xff", "errorMessage": "x"}', "E\ufffd", "x"),
+        (b'{"errorType": "E\\n\\tEND x", "errorMessage": "a\\nb"}', "E END x", "a\nb"),
+        (b'{"errorType": ["E"], "errorMessage": 7}', "Unhandled", "7"),
+        (b"{}", "Unhandled", ""),
+    ],
+)
+def test_whatever_a_document_says_can_be_written_down(body: bytes, error_type: str, text: str) -> None:
+    """Ledger and log take UTF-8 only, and the type is part of one line."""
+    outcome = outcome_of(ending(Answer("init_error", body, 9)), request_id="id", run_seconds=1, out_of_memory=False)
+    assert (outcome.error_type, outcome.reason) == (error_type, text)
+    assert json.loads(outcome.result.decode("utf-8", "replace"))["requestId"] == "id"
+    f"{outcome.error_type}{outcome.reason}".encode()
+
+
 @pytest.mark.parametrize(
     ("error", "state", "code"),
     [(CodeError("x"), "failed", 65), (RunnerError("x"), "failed", 70), (StoppedError("x"), "cancelled", 1)],
