@@ -23,7 +23,8 @@ COPIES = [
     (words[:-1], words[-1].removeprefix(PLACE))
     for words in (line.split()[1:] for line in DOCKERFILE.splitlines() if line.startswith("COPY "))
 ]
-IMPORT_CHECK = re.search(r'python3 (-I -S) -c\s+"([^"]*)"', DOCKERFILE)
+IMPORT_CHECK = re.search(r'python3 (-I -S) -c\s+"([^"]*import runner[^"]*)"', DOCKERFILE)
+BASE_CHECKS = DOCKERFILE.partition("\nRUN ")[2].partition(" && python3 -I -S -m compileall")[0]
 
 
 def staged(folder: Path) -> Path:
@@ -73,10 +74,31 @@ def test_a_file_that_is_not_in_the_image_fails_its_build(tmp_path: Path, gone: s
     assert re.search("ModuleNotFoundError|ImportError", imported(tmp_path).stderr)
 
 
-def test_a_base_image_that_is_too_old_fails_the_build(tmp_path: Path) -> None:
-    """Python 3.10 compiles the program, but has no StrEnum; the build says which version it needs."""
-    assert imported(staged(tmp_path), "import enum; del enum.StrEnum; ").returncode != 0
-    assert "needs Python 3.11 or newer" in DOCKERFILE
+@pytest.mark.parametrize(
+    ("python", "text"),
+    [
+        (None, "needs Python 3.11 or newer as python3. This base image has: "),
+        ('[ "$1" = -V ] && echo Python 3.10.4; exit 1', "This base image has: Python 3.10.4"),
+        ('[ "$1" = -I ]', "has no Lambda runtime client: neither /var/runtime/bootstrap.py nor the Python package"),
+        ("exit 0", ""),
+    ],
+)
+def test_a_base_image_that_will_not_do_fails_the_build_and_the_message_names_the_cause(
+    tmp_path: Path, python: str | None, text: str
+) -> None:
+    if python is not None:
+        (tmp_path / "python3").write_text(f"#!/bin/sh\n{python}\n")
+        (tmp_path / "python3").chmod(0o755)
+    command = ["/bin/sh", "-c", BASE_CHECKS]
+    done = subprocess.run(command, env={"PATH": str(tmp_path)}, capture_output=True, text=True, check=False)
+    assert (done.returncode, text in done.stderr) == (1 if text else 0, True)
+
+
+def test_everything_is_done_as_root_and_the_runner_is_not() -> None:
+    """Whatever user the base image ends with."""
+    steps = [line for line in DOCKERFILE.splitlines() if line.startswith(("FROM ", "USER ", "COPY ", "RUN "))]
+    assert (steps[1], steps[-1]) == ("USER root", "USER 993:990")
+    assert [line for line in steps if line.startswith("USER ")] == ["USER root", "USER 993:990"]
 
 
 @pytest.mark.parametrize(
