@@ -1,59 +1,32 @@
-"""Runs in the handler's own process: becomes Lambda's Python runtime. Started as a script, by the runner only.
+"""Runs in the handler's own process where that is started ahead: waits for its environment, then becomes the runtime.
 
-The folder of the layers comes in a variable that nobody else sees. Where it is started ahead of time, its argument is a
-file descriptor: then it loads what the runtime client needs, and waits there for its environment. What it loads so
-early is what Lambda, too, loads before the function's folders are on the path.
-
-Started afresh it has no argument at all: wrapper scripts (AWS_LAMBDA_EXEC_WRAPPER) put the interpreter's options before
-the last one, which on Lambda is the runtime's script.
+Started as a script by the runner only, with the runtime's script and a descriptor. The handler must find what it finds
+where the interpreter is started with the runtime's script itself. So this imports nothing that the runtime client would
+not have imported before the function's folders are on the path, and where the image brings code that an interpreter
+runs as it starts, it starts again.
 """
 
-# ruff: noqa: PLC0415, PTH110, PTH118, PTH123 -- what is imported when is this file's business
+# ruff: noqa: PLC0415, PTH118, PTH120, PTH123, PTH208 -- what is imported when is this file's business
 
-import importlib
 import os
 import sys
 
-LAYER_ROOT = "OVERTIME_LAYER_ROOT"
-"""The variable that names the folder of the layers; it is gone before any code of the function runs."""
-AHEAD = ("json", "logging", "traceback", "decimal", "http", "runpy", "site", "simplejson")
-"""Imported while waiting: none of them reads a variable as it is imported. awslambdaric and its client library do."""
+AHEAD = ("json", "logging", "traceback", "decimal", "simplejson")
+"""Imported while waiting: awslambdaric imports them first of all, and none reads a variable as it is imported."""
+HARMLESS = "distutils-precedence.pth"
+"""Reads one variable only, which has the runner start a fresh interpreter."""
 
 
 def main() -> None:
-    """Become the runtime, at once or when told."""
-    runtime_dir = os.environ["LAMBDA_RUNTIME_DIR"]
-    bootstrap = os.path.join(runtime_dir, "bootstrap.py")
-    has_bootstrap = os.path.exists(bootstrap)
-    # This file's own folder is nothing for the handler to import from.
-    sys.path[0:1] = [runtime_dir] if has_bootstrap else []
-    layer_root = os.environ.pop(LAYER_ROOT)
-    _be_killed_first()
-    if sys.argv[1:]:
-        _wait(int(sys.argv.pop()))
-    os.chdir(os.environ["LAMBDA_TASK_ROOT"])
-    if has_bootstrap:
-        import runpy
-
-        sys.argv = [bootstrap]
-        runpy.run_path(bootstrap, run_name="__main__")
-    else:
-        _run_client(layer_root)
-
-
-def _be_killed_first() -> None:
-    """Where memory runs out, let the kernel end this process and not the runner, which has to say so."""
-    try:
-        with open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:
-            file.write("1000")
-    except OSError:
-        return  # not Linux as we know it; then the larger process goes, which is this one as well
-
-
-def _wait(descriptor: int) -> None:
+    """Wait, and become what the runtime's script makes of the process."""
+    script, descriptor = sys.argv[1], int(sys.argv[2])
+    # The runner's own folder is nothing to import from; the runtime's is, unless the interpreter leaves it out.
+    sys.path[:] = [folder for folder in sys.path if folder != os.path.dirname(__file__)]
+    if os.path.dirname(script) != os.path.dirname(__file__) and not sys.flags.safe_path:
+        sys.path.insert(0, os.path.dirname(script))
     for name in AHEAD:
         try:
-            importlib.import_module(name)
+            __import__(name)
         except ImportError:  # the runtime itself will say what it lacks
             continue
     import json
@@ -62,26 +35,44 @@ def _wait(descriptor: int) -> None:
         told = pipe.read()
     if not told:
         os._exit(0)
+    environment = json.loads(told)
+    os.chdir(environment["LAMBDA_TASK_ROOT"])
+    command = [*sys.orig_argv[:-3], script]
+    if _has_startup_code():
+        os.execve(sys.executable, command, environment)  # noqa: S606 -- itself
+    # The interpreter sets this one itself where the locale is C (PEP 538).
+    own = {name: os.environ[name] for name in ("LC_CTYPE",) if name in os.environ}
     os.environ.clear()
-    os.environ.update(json.loads(told))
+    os.environ.update(own | environment)
+    sys.argv, sys.orig_argv[:] = [script], command
+    _run(script)
 
 
-def _run_client(layer_root: str) -> None:
-    """Do what the bootstrap.py of AWS's image does: the documented order of folders, then the runtime client."""
+def _has_startup_code() -> bool:
+    """Whether the image has code that the interpreter has run already, without the function's variables."""
     import site
 
-    from awslambdaric.__main__ import main as run  # type: ignore[import-untyped]
+    if "sitecustomize" in sys.modules or "usercustomize" in sys.modules:
+        return True
+    folders = [*site.getsitepackages(), *([site.getusersitepackages()] if site.ENABLE_USER_SITE else [])]
+    for folder in filter(os.path.isdir, folders):
+        for name in os.listdir(folder):
+            if name.endswith(".pth") and name != HARMLESS:
+                with open(os.path.join(folder, name), "rb") as file:
+                    if any(line.startswith((b"import ", b"import\t")) for line in file):
+                        return True
+    return False
 
-    environ = os.environ
-    folders = [environ["LAMBDA_TASK_ROOT"]]
-    if "PYTHONPATH" not in environ:
-        version = f"python{sys.version_info.major}.{sys.version_info.minor}"
-        folders += [f"{layer_root}/python/lib/{version}/site-packages", f"{layer_root}/python"]
-        environ["PYTHONPATH"] = environ["LAMBDA_RUNTIME_DIR"]
-    sys.path[0:0] = folders
-    for folder in folders:
-        site.addsitedir(folder)
-    run([folders[0], environ["_HANDLER"]])
+
+def _run(script: str) -> None:
+    """Run the script as `__main__`; the runpy module would do so, but is itself an import that Lambda has not made."""
+    module = type(sys)("__main__")
+    vars(module).update({name: value for name, value in globals().items() if name.startswith("__")})
+    vars(module).update(__doc__=None, __file__=script, __loader__=type(__loader__)("__main__", script))  # type: ignore[name-defined]
+    with open(script, "rb") as file:
+        code = compile(file.read(), script, "exec", dont_inherit=True)
+    sys.modules["__main__"] = module
+    exec(code, vars(module))  # noqa: S102 -- the image's own file
 
 
 if __name__ == "__main__":

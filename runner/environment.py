@@ -28,8 +28,11 @@ FROM_TASK = (
 OWN = ("AWS_LAMBDA_FUNCTION_CONTEXT", "AWS_LAMBDA_FUNCTION_EVENT", "AWS_LAMBDA_HANDLER_PATH")
 """The runner's own, besides everything that begins with OVERTIME_; the handler never sees them."""
 
+RECORDS = 62
+"""The runtime's own descriptor for its log records: a number that no wrapper script uses for files of its own."""
+
 _READ_AT_START = ("PYTHON", "LD_", "OPENSSL_", "SSL_", "MALLOC_", "GLIBC_", "LC_")
-_READ_AT_START_NAMES = frozenset({"TZ", "LANG", "LANGUAGE"})
+_READ_AT_START_NAMES = frozenset({"HOME", "LANG", "LANGUAGE", "LOCPATH", "SETUPTOOLS_USE_DISTUTILS", "TZ"})
 
 
 class Places:
@@ -50,11 +53,13 @@ def fixed(places: Places) -> dict[str, str]:
         "LANG": "en_US.UTF-8",
         "LD_LIBRARY_PATH": (f"/var/lang/lib:/lib64:/usr/lib64:{runtime}:{runtime}/lib:{task}:{task}/lib:{layer}/lib"),
         "PATH": f"/var/lang/bin:/usr/local/bin:/usr/bin/:/bin:{layer}/bin",
+        "PWD": task,
+        "SHLVL": "0",
         "TZ": ":UTC",
     }
 
 
-def of_function(function: Function, *, region: str, log_stream: str, trace_id: str | None) -> dict[str, str]:
+def of_function(function: Function, *, region: str, log_stream: str, trace_id: str) -> dict[str, str]:
     """Give the variables that Lambda derives from the function's configuration; nobody can set these otherwise."""
     variables = {
         "AWS_DEFAULT_REGION": region,
@@ -66,13 +71,12 @@ def of_function(function: Function, *, region: str, log_stream: str, trace_id: s
         "AWS_LAMBDA_LOG_STREAM_NAME": log_stream,
         "AWS_REGION": region,
         "_HANDLER": function.handler,
+        "_X_AMZN_TRACE_ID": trace_id,
     }
     if function.runtime:
         variables["AWS_EXECUTION_ENV"] = f"AWS_Lambda_{function.runtime}"
     if function.log_level:
         variables["AWS_LAMBDA_LOG_LEVEL"] = function.log_level
-    if trace_id:
-        variables["_X_AMZN_TRACE_ID"] = trace_id
     return variables
 
 
@@ -89,6 +93,7 @@ def foundation(environ: Mapping[str, str], places: Places, *, by_hand: bool) -> 
             **given,
             "LAMBDA_TASK_ROOT": places.task_root,
             "LAMBDA_RUNTIME_DIR": places.runtime_dir,
+            "PWD": places.task_root,
         }
     return {**{name: environ[name] for name in FROM_TASK if name in environ}, **fixed(places)}
 
@@ -97,7 +102,8 @@ def combined(
     base: Mapping[str, str], function: Function, derived: Mapping[str, str], *, runtime_api: str
 ) -> dict[str, str]:
     """Put the layers on one another: the function's own variables win over all but what Lambda reserves."""
-    return {**base, **function.variables, **derived, "AWS_LAMBDA_RUNTIME_API": runtime_api}
+    runtime = {"AWS_LAMBDA_RUNTIME_API": runtime_api, "_LAMBDA_TELEMETRY_LOG_FD": str(RECORDS)}
+    return {**base, **function.variables, **derived, **runtime}
 
 
 def needs_fresh_interpreter(environment: Mapping[str, str], started_with: Mapping[str, str]) -> bool:

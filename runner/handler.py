@@ -6,12 +6,12 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 import time
 
 from runner import environment
 from runner.environment import Places
 from runner.errors import CodeError
+from runner.log import STDERR, STDOUT, Log
 from runner.outcome import outcome_of
 from runner.process import Child, out_of_memory_kills
 from runner.report import Report
@@ -22,7 +22,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from queue import SimpleQueue
-    from typing import TextIO
 
     from runner.function import Function
     from runner.outcome import Outcome
@@ -37,15 +36,16 @@ class HandlerRun:
         self._settings, self._happenings = settings, happenings
         self._places = Places(settings.task_root, settings.layer_root, settings.runtime_dir)
         self._base = environment.foundation(settings.environ, self._places, by_hand=settings.claim is None)
-        self._child: Child | None = Child.ahead(self._base, settings.layer_root)
-        # By hand, stdout is for the handler and its result.
-        self._log: TextIO = sys.stderr if settings.claim is None else sys.stdout
+        # By hand, stdout is for the handler and its result, and a person reads it.
+        self._log = Log(STDERR, b"\n") if settings.claim is None else Log(STDOUT, b"\r")
+        self._child: Child | None = Child.ahead(self._base, self._places, self._log)
 
     def discard(self) -> None:
-        """End the interpreter that was started in advance, if it is still waiting."""
+        """End the interpreter that was started in advance, if it is still waiting, and the log."""
         if self._child is not None:
             self._child.discard()
             self._child = None
+        self._log.close()
 
     def run(  # noqa: PLR0913 -- what makes up an invocation
         self,
@@ -59,13 +59,13 @@ class HandlerRun:
     ) -> Outcome:
         """Return what came of it, with the log's lines written. Raises CodeError where no process can be started."""
         seconds = self._settings.max_runtime_seconds
-        invocation = Invocation(
-            request_id, event, headers(function, request_id, (time.time() + seconds) * 1000, context)
-        )
+        trace_id = _optional(context, "trace_id") or _unsampled_trace(time.time())
+        given = headers(function, request_id, (time.time() + seconds) * 1000, trace_id, context)
+        invocation = Invocation(request_id, event, given)
         report = Report(request_id, function.version, log_format=function.log_format)
-        api = RuntimeApi(invocation, self._happenings, lambda: self._say(report.start(time.time())))
+        api = RuntimeApi(invocation, self._happenings, lambda: self._log.say(report.start(time.time())))
         derived = environment.of_function(
-            function, region=self._settings.region, log_stream=log_stream, trace_id=_optional(context, "trace_id")
+            function, region=self._settings.region, log_stream=log_stream, trace_id=trace_id
         )
         kills = out_of_memory_kills()
         child = self._started(environment.combined(self._base, function, derived, runtime_api=api.address))
@@ -74,7 +74,7 @@ class HandlerRun:
         outcome = outcome_of(
             ending, request_id=request_id, run_seconds=seconds, out_of_memory=out_of_memory_kills() > kills
         )
-        self._say(
+        self._log.say(
             ("" if ending.handed_out else report.start(time.time()))
             + report.end(
                 time.time(),
@@ -85,6 +85,7 @@ class HandlerRun:
                 peak_mib=ending.exit.peak_mib if ending.exit else 0,
             )
         )
+        self._log.close()
         return outcome
 
     def _started(self, wanted: Mapping[str, str]) -> Child:
@@ -100,34 +101,37 @@ class HandlerRun:
         if waiting:
             waiting.discard()
         try:
-            child = Child.fresh(wanted, self._settings.layer_root)
+            child = Child.fresh(wanted, self._places, self._log)
         except OSError as error:
             raise CodeError(
-                f"the handler's process could not be started: {error}. "
-                f"Check AWS_LAMBDA_EXEC_WRAPPER = {wanted.get('AWS_LAMBDA_EXEC_WRAPPER')!r}."
+                f"the handler's process could not be started in {self._places.task_root}: {error}. "
+                "Check the function's environment variables and the task's memory."
             ) from error
         child.watch(self._happenings)
         return child
 
-    def _say(self, text: str) -> None:
-        self._log.write(text)
-        self._log.flush()
 
-
-def headers(function: Function, request_id: str, deadline_ms: float, context: Mapping[str, object]) -> dict[str, str]:
+def headers(
+    function: Function, request_id: str, deadline_ms: float, trace_id: str, context: Mapping[str, object]
+) -> dict[str, str]:
     """Write the headers from which the runtime client makes the handler's context."""
     found = {
         "Lambda-Runtime-Aws-Request-Id": request_id,
         "Lambda-Runtime-Deadline-Ms": str(int(deadline_ms)),
         "Lambda-Runtime-Invoked-Function-Arn": function.arn,
+        "Lambda-Runtime-Trace-Id": trace_id,
     }
     optional = {
-        "Lambda-Runtime-Trace-Id": _optional(context, "trace_id"),
         "Lambda-Runtime-Aws-Tenant-Id": _optional(context, "tenant_id"),
         "Lambda-Runtime-Client-Context": _optional(context, "client_context"),
         "Lambda-Runtime-Cognito-Identity": _optional(context, "identity"),
     }
     return found | {name: value for name, value in optional.items() if value is not None}
+
+
+def _unsampled_trace(now: float) -> str:
+    """Make a trace header for an invocation whose own is not known: tracing code works, and sends nothing."""
+    return f"Root=1-{int(now):08x}-{os.urandom(12).hex()};Parent={os.urandom(8).hex()};Sampled=0"
 
 
 def _optional(context: Mapping[str, object], name: str) -> str | None:

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 from queue import SimpleQueue
 
 from runner import function as functions
@@ -16,6 +15,7 @@ from runner.errors import RunnerError
 from runner.fetch import CodeFetch
 from runner.handler import HandlerRun
 from runner.ledger import TaskLedger
+from runner.log import STDOUT, last_words, write_all
 from runner.outcome import outcome_of_error
 from runner.retrying import RetryBudget
 from runner.settings import Claim, FunctionName, Settings, read
@@ -44,12 +44,12 @@ def main(environ: Mapping[str, str] | None = None) -> int:
         finally:
             run.discard()
     except RunnerError as error:
-        sys.stderr.write(f"overtime: {' '.join(str(error).split())}\n")
+        last_words(f"overtime: {' '.join(str(error).split())}\n")
         return error.exit_code
     except Exception:  # noqa: BLE001 -- the last resort: say what is known, and end as what it is
         import traceback  # noqa: PLC0415 -- not for the runs that go well
 
-        traceback.print_exc()
+        last_words(traceback.format_exc())
         return RunnerError.exit_code
 
 
@@ -104,12 +104,17 @@ def _by_hand(settings: Settings, run: HandlerRun, happenings: SimpleQueue[Happen
         log_stream=str(settings.context.get("log_stream_name", "by-hand")),
         context=settings.context,
     )
-    if settings.result_file:
-        with open(settings.result_file, "wb") as file:
-            file.write(outcome.result)
-    else:
-        sys.stdout.buffer.write(outcome.result + b"\n")
-        sys.stdout.buffer.flush()
+    try:
+        if settings.result_file:
+            with open(settings.result_file, "wb") as file:
+                file.write(outcome.result)
+        else:
+            write_all(STDOUT, outcome.result + b"\n")
+    except OSError as error:
+        raise RunnerError(
+            f"the result could not be written to {settings.result_file or 'stdout'}: {error}. The handler has run; "
+            "name a file that can be written in OVERTIME_RESULT_FILE, and run it again."
+        ) from error
     return outcome.exit_code
 
 

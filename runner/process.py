@@ -1,6 +1,6 @@
 """The handler's process group: started ahead of time or afresh, signalled and reaped as a whole."""
 
-# ruff: noqa: PTH100, PTH118, PTH120, PTH123 -- pathlib costs 5 ms before the handler can start
+# ruff: noqa: PTH100, PTH110, PTH118, PTH120, PTH123 -- pathlib costs 5 ms before the handler can start
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import signal
 import sys
 import threading
 
-from runner.child import LAYER_ROOT
+from runner.environment import RECORDS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,35 +18,59 @@ if TYPE_CHECKING:
     from queue import SimpleQueue
     from resource import struct_rusage
 
+    from runner.environment import Places
+    from runner.log import Log
     from runner.supervise import Happening
 
-_SCRIPT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "child.py")
+_OWN_FOLDER = os.path.dirname(os.path.abspath(__file__))
+_LAYER_ROOT, _LAYER_ROOT_OPTION = "/opt", "overtime-layer-root"
 _MASK: tuple[int, ...] = ()
+_IGNORED_BY_PYTHON = (signal.SIGPIPE, signal.SIGXFSZ)
+"""The runner's interpreter ignores them; what a wrapper script starts expects them to be as they were."""
+_WRAPPED = """\
+[ -f "$1" ] || { echo "$1: does not exist"; exit 127; }
+[ -x "$1" ] || { echo "$1: is not an executable"; exit 126; }
+exec "$@"
+"""
+"""What the bootstrap of AWS's image does with a wrapper script; bash runs one without a #! line itself."""
 _OUT_OF_MEMORY_COUNTERS = ("/sys/fs/cgroup/memory.events", "/sys/fs/cgroup/memory/memory.oom_control")
 
 
 class Child:
-    """One process that becomes the runtime, the leader of its own group; stdout and stderr are the runner's."""
+    """One process that becomes the runtime, the leader of its own group; what it writes goes into the log's pipes."""
 
     def __init__(self, pid: int, pipe: int | None = None) -> None:
         self.pid = pid
         self._pipe = pipe
 
     @classmethod
-    def ahead(cls, environment: Mapping[str, str], layer_root: str) -> Child:
+    def ahead(cls, environment: Mapping[str, str], places: Places, log: Log) -> Child:
         """Start an interpreter that waits for `release`."""
         read, write = os.pipe()
         os.set_inheritable(read, True)  # noqa: FBT003 -- the standard library's signature
-        pid = _spawn([sys.executable, _SCRIPT, str(read)], {**environment, LAYER_ROOT: layer_root})
+        *python, script = _runtime(places)
+        pid = _spawn([*python, os.path.join(_OWN_FOLDER, "child.py"), script, str(read)], environment, log)
         os.close(read)
         return cls(pid, write)
 
     @classmethod
-    def fresh(cls, environment: Mapping[str, str], layer_root: str) -> Child:
-        """Start one that has its environment from the start, through AWS_LAMBDA_EXEC_WRAPPER if that is set."""
-        command = [sys.executable, _SCRIPT]
-        wrapper = environment.get("AWS_LAMBDA_EXEC_WRAPPER")
-        return cls(_spawn([wrapper, *command] if wrapper else command, {**environment, LAYER_ROOT: layer_root}))
+    def fresh(cls, environment: Mapping[str, str], places: Places, log: Log) -> Child:
+        """Start one that has its environment from the start, through AWS_LAMBDA_EXEC_WRAPPER if that is set.
+
+        It starts in the folder of the code. The command ends with the runtime's script, as on Lambda, because wrapper
+        scripts put the interpreter's options before the last argument.
+        """
+        command = _runtime(places)
+        if wrapper := environment.get("AWS_LAMBDA_EXEC_WRAPPER"):
+            shell = "/bin/bash" if os.path.exists("/bin/bash") else "/bin/sh"
+            command = [shell, "-c", _WRAPPED, shell, wrapper, *command]
+        here = os.open(".", os.O_RDONLY)
+        try:
+            os.chdir(places.task_root)
+            return cls(_spawn(command, environment, log))
+        finally:
+            os.fchdir(here)
+            os.close(here)
 
     def release(self, environment: Mapping[str, str]) -> None:
         """Let a process that was started ahead go on in this environment."""
@@ -91,15 +115,36 @@ class Exit:
         self.peak_mib = usage.ru_maxrss // 1024
 
 
-def _spawn(command: list[str], environment: Mapping[str, str]) -> int:
-    return os.posix_spawnp(
+def _runtime(places: Places) -> list[str]:
+    """Return the command that becomes the runtime: with the image's own script, or with one that does the same."""
+    script = os.path.join(places.runtime_dir, "bootstrap.py")
+    if os.path.exists(script):
+        return [sys.executable, script]
+    options = [] if places.layer_root == _LAYER_ROOT else ["-X", f"{_LAYER_ROOT_OPTION}={places.layer_root}"]
+    return [sys.executable, *options, os.path.join(_OWN_FOLDER, "bootstrap.py")]
+
+
+def _spawn(command: list[str], environment: Mapping[str, str], log: Log) -> int:
+    pid = os.posix_spawnp(
         command[0],
         command,
         environment,
-        file_actions=[(os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0)],
+        file_actions=[
+            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+            (os.POSIX_SPAWN_DUP2, log.stdout, 1),
+            (os.POSIX_SPAWN_DUP2, log.stderr, 2),
+            (os.POSIX_SPAWN_DUP2, log.records, RECORDS),
+        ],
         setpgroup=0,
         setsigmask=_MASK,
+        setsigdef=_IGNORED_BY_PYTHON,
     )
+    try:  # where memory runs out, the kernel is to end the handler and not the runner, which has to say so
+        with open(f"/proc/{pid}/oom_score_adj", "w", encoding="ascii") as file:
+            file.write("1000")
+    except OSError:
+        return pid  # not Linux as we know it; then the larger process goes, which is that one as well
+    return pid
 
 
 def out_of_memory_kills(counters: tuple[str, ...] = _OUT_OF_MEMORY_COUNTERS) -> int:

@@ -45,6 +45,18 @@ def raises(event: object, context: object) -> NoReturn:  # noqa: ARG001
     raise LookupError("no such customer")
 
 
+def raises_half_a_pair(event: object, context: object) -> NoReturn:  # noqa: ARG001
+    """Raise an error whose type has half of a surrogate pair in its name."""
+
+    class Naming(type):
+        __name__ = property(lambda _: "Half\ud800")
+
+    class Named(Exception, metaclass=Naming):  # noqa: N818
+        pass
+
+    raise Named
+
+
 def exits(event: object, context: object) -> NoReturn:  # noqa: ARG001
     """Leave with a status of its own."""
     sys.exit(3)

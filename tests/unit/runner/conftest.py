@@ -98,9 +98,9 @@ class Task:
         self.standin.add_run(json.dumps(event).encode())
         return self.ended(self.start(**environ))
 
-    def start(self, **environ: str) -> subprocess.Popen[bytes]:
-        """Start the runner on the run that is recorded."""
-        return self._start({**self.standin.task_environment(), **environ})
+    def start(self, stream: int = subprocess.PIPE, /, **environ: str) -> subprocess.Popen[bytes]:
+        """Start the runner on the run that is recorded; `stream` takes its stdout and its stderr."""
+        return self._start({**self.standin.task_environment(), **environ}, stream)
 
     def by_hand(self, event: str, handler: str | None = None, **environ: str) -> Ended:
         """Start the runner with what a person would set, on the code in tests/handlers, and wait for its end."""
@@ -121,7 +121,7 @@ class Task:
                 process.kill()
                 process.communicate()
 
-    def _start(self, environ: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    def _start(self, environ: Mapping[str, str], stream: int = subprocess.PIPE) -> subprocess.Popen[bytes]:
         places = {
             "PATH": os.environ["PATH"],
             "LAMBDA_TASK_ROOT": str(self.task_root),
@@ -133,8 +133,8 @@ class Task:
             [sys.executable, "-s", "-S", "-m", "runner"],
             cwd=ROOT,
             env=places | dict(environ),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stdout=stream,
+            stderr=stream,
         )
         self._started.append(process)
         return process

@@ -18,7 +18,7 @@ def combined(base: dict[str, str], own: dict[str, str]) -> dict[str, str]:
     """Put an environment together for a function with variables of its own."""
     function = Function("report")
     function.variables, function.handler = own, "app.handler"
-    derived = environment.of_function(function, region="eu-west-1", log_stream="s", trace_id=None)
+    derived = environment.of_function(function, region="eu-west-1", log_stream="s", trace_id="Root=1-0-0")
     return environment.combined(base, function, derived, runtime_api="127.0.0.1:9")
 
 

@@ -143,6 +143,14 @@ def test_a_raised_errors_type_text_and_request_are_in_ledger_and_result(task: Ta
     )
 
 
+def test_an_error_whose_type_no_log_can_hold_is_the_handlers(task: Task) -> None:
+    task.deploy("behaviours.raises_half_a_pair", LoggingConfig={"LogFormat": "JSON", "LogGroup": "/own"})
+    ended = task.run()
+    assert (ended.code, ended.state, ended.error["errorType"]) == (1, "failed", "Half\ud800")
+    assert ended.standin.run["error_type"] == {"S": r"Half\ud800"}
+    assert json.loads(ended.output.splitlines()[-1])["record"]["errorType"] == r"Half\ud800"
+
+
 def test_an_import_error_is_lambdas_import_module_error(task: Task) -> None:
     ended = task.run("broken_import.handler")
     assert (ended.code, ended.state, ended.error["errorType"]) == (1, "failed", "Runtime.ImportModuleError")
@@ -188,21 +196,3 @@ def test_the_images_bootstrap_is_the_runtime_where_there_is_one(task: Task) -> N
     ended = task.run("app.handler", "event")
     assert (ended.code, ended.result) == (0, "event")
     assert "the bootstrap of the image" in ended.output
-
-
-def test_a_wrapper_script_may_put_options_before_the_last_argument(task: Task) -> None:
-    """The example of AWS's guide does so: `python3 -X importtime bootstrap.py`."""
-    wrapper = task.folder / "wrapper"
-    wrapper.write_text('#!/bin/bash\nexec "${@:1:$#-1}" -X warn_default_encoding "${@: -1}"\n')
-    wrapper.chmod(0o755)
-    task.deploy("seen.handler", variables={"AWS_LAMBDA_EXEC_WRAPPER": str(wrapper)})
-    ended = task.run()
-    assert isinstance(ended.result, dict)
-    assert ended.result["arguments"][1:3] == ["-X", "warn_default_encoding"]
-
-
-def test_a_wrapper_that_is_not_there_is_said(task: Task) -> None:
-    task.deploy("app.handler", variables={"AWS_LAMBDA_EXEC_WRAPPER": "/opt/nowhere"})
-    ended = task.run()
-    assert (ended.code, ended.state) == (65, "failed")
-    assert "Check AWS_LAMBDA_EXEC_WRAPPER = '/opt/nowhere'" in ended.errors

@@ -1,0 +1,37 @@
+"""The runtime's first script where the base image has none: does what the bootstrap.py of AWS's image does.
+
+It needs the variables that AWS's script needs and no others, because a wrapper script may start it with what it likes.
+Its names are AWS's too: Sentry, Honeybadger and others look for the runtime client as `__main__.awslambdaricmain`.
+"""
+
+# ruff: noqa: E402, PTH120 -- the order is the purpose; pathlib is nothing that AWS's script has imported
+
+import os
+import site
+import sys
+
+sys.path[:] = [folder for folder in sys.path if folder != os.path.dirname(__file__)]  # not the runner's own modules
+
+import awslambdaric.__main__ as awslambdaricmain  # type: ignore[import-untyped]
+
+LAYER_ROOT_OPTION = "overtime-layer-root"
+"""The interpreter's -X option that names another folder than /opt; only a runner without an image gives it."""
+
+
+def main() -> None:
+    """Put the function's folders on the path, in the documented order, and run the runtime client."""
+    environ = os.environ
+    folders = [environ["LAMBDA_TASK_ROOT"]]
+    if "PYTHONPATH" not in environ:
+        layers = sys._xoptions.get(LAYER_ROOT_OPTION, "/opt")  # noqa: SLF001 -- documented under that name
+        version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+        folders += [f"{layers}/python/lib/{version}/site-packages", f"{layers}/python"]
+        environ["PYTHONPATH"] = environ.get("LAMBDA_RUNTIME_DIR", "/var/runtime")
+    sys.path[0:0] = folders
+    for folder in folders:
+        site.addsitedir(folder)
+    awslambdaricmain.main([folders[0], environ["_HANDLER"]])
+
+
+if __name__ == "__main__":
+    main()

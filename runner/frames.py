@@ -1,0 +1,63 @@
+"""The records that the runtime client frames, turned into lines of the log: one record, one event. Pure.
+
+Lambda gives the runtime a descriptor for its log, `_LAMBDA_TELEMETRY_LOG_FD`. A record on it is a frame: four bytes of
+type, four of length, eight of timestamp where the type is not the oldest, then the text (awslambdaric, `bootstrap.py`).
+"""
+
+from __future__ import annotations
+
+_MAGIC = b"\xa5\x5a\x00"
+_WITHOUT_TIMESTAMP = 0x01
+"""The last byte of the type that awslambdaric had before 2.0.8: its head ends after the length."""
+_SHORT, _LONG = 8, 16
+
+
+class Records:
+    """Takes bytes as they arrive and gives lines; keeps no text back, however long a record is.
+
+    A newline within a record becomes `inner`. ECS's log driver makes an event of every line, so a carriage return keeps
+    the record in one event.
+    """
+
+    def __init__(self, inner: bytes) -> None:
+        self._inner = inner
+        self._head = b""
+        self._left = 0
+        self._newlines = 0
+
+    def lines(self, data: bytes) -> bytes:
+        """Return what can be written of it by now."""
+        data, self._head = self._head + data, b""
+        out = bytearray()
+        while data:
+            if self._left:
+                piece, data = data[: self._left], data[self._left :]
+                self._left -= len(piece)
+                out += self._text(piece)
+                if not self._left:
+                    out += b"\n"
+                    self._newlines = 0
+                continue
+            at = data.find(_MAGIC)
+            if at:  # no frame begins here: something else has written to the descriptor, which is shown as it is
+                at = at if at > 0 else len(data) if len(data) >= len(_MAGIC) else 0
+            if at:
+                out += data[:at]
+                data = data[at:]
+                continue
+            size = _SHORT if data[3:4] == bytes([_WITHOUT_TIMESTAMP]) else _LONG
+            if len(data) < size:
+                self._head = data
+                break
+            self._left, data = int.from_bytes(data[4:8], "big"), data[size:]
+        return bytes(out)
+
+    def _text(self, piece: bytes) -> bytes:
+        """Hold newlines back until it is known whether they end the record, which has one line end of its own."""
+        stripped = piece.rstrip(b"\n")
+        before = self._newlines
+        if not stripped:
+            self._newlines = before + len(piece)
+            return b""
+        self._newlines = len(piece) - len(stripped)
+        return self._inner * before + stripped.replace(b"\n", self._inner)
