@@ -8,7 +8,7 @@ from overtime.settings import code, fargate_sizes, names
 from overtime.settings.model import FunctionAlarms
 from overtime.settings.problems import Problem
 from overtime.settings.rules import DAY_SECONDS
-from overtime.settings.values import SHORTEST_RUN_SECONDS, Rescue
+from overtime.settings.values import HANDLER_RULE, SHORTEST_RUN_SECONDS, Rescue
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -165,7 +165,17 @@ def _code(function: Function, at: SettingPath, root: Path) -> Iterator[Problem]:
         rule = f"There is no folder and no zip file at {str(folder)!r}. The path is relative to the project's folder."
         yield Problem(path=path, value=function.code, rule=rule, fix="lambdas/primary")
         return
+    if fault := code.fault(folder):
+        rule = f"Not all of {str(folder)!r} could be deployed: {fault}."
+        yield Problem(path=path, value=function.code, rule=rule, fix="lambdas/primary")
+        return
     yield from _code_size(function, at, folder)
+    if function.handler.endswith(".py"):
+        named = function.handler[: -len(".py")]
+        rule = f"This names a file, and Lambda would look for a function called py. {HANDLER_RULE}"
+        fix = named if "." in named else f"{named}.handler"
+        yield Problem(path=(*at, "handler"), value=function.handler, rule=rule, fix=fix)
+        return
     module = function.handler.rpartition(".")[0].replace(".", "/")
     if function.layers or code.holds(folder, module):  # a layer may bring the module
         return

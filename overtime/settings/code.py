@@ -25,14 +25,32 @@ _MEMBER_BYTES, _END_BYTES = 30 + 16 + 46, 22
 
 
 def files(folder: Path, *patterns: str) -> list[Path]:
-    """List the files below a folder whose names match, in order, without what tools leave there."""
-    found = {file for pattern in patterns for file in folder.rglob(pattern) if file.is_file()}
-    return sorted(file for file in found if _NOT_CODE.isdisjoint(file.relative_to(folder).parts))
+    """List the files below a folder whose names match, in order, without what tools leave there.
+
+    A linked folder is a folder like any other, because Lambda's archive has the files and not the link.
+    """
+    return sorted(
+        path for path, is_file in _below(folder, ()) if is_file and any(path.match(pattern) for pattern in patterns)
+    )
 
 
 def exists(code: Path) -> bool:
     """Tell whether there is a folder or a zip."""
     return code.is_dir() or zipfile.is_zipfile(code)
+
+
+def fault(code: Path) -> str | None:
+    """Say why not all of the code could be deployed, None where it can be."""
+    if code.is_dir():
+        astray = sorted(path.relative_to(code).as_posix() for path, is_file in _below(code, ()) if not is_file)
+        if not astray:
+            return None
+        return f"{astray[0]!r} is a link to nothing, or to a folder that holds it. Remove it, or point it elsewhere"
+    try:
+        _members(code)
+    except (zipfile.BadZipFile, NotImplementedError, UnicodeDecodeError, OSError) as error:
+        return f"its list of files cannot be read ({error}). Pack it again"
+    return None
 
 
 def holds(code: Path, module: str) -> bool:
@@ -84,6 +102,22 @@ def _chunks(file: Path) -> Iterator[bytes]:
             yield chunk
 
 
+def _below(folder: Path, above: tuple[Path, ...]) -> Iterator[tuple[Path, bool]]:
+    """Give every file below a folder, with True, and every link that no archive can follow, with False."""
+    above = (*above, folder.resolve())
+    for path in folder.iterdir():
+        if path.name in _NOT_CODE:
+            continue
+        if not path.is_dir():
+            if path.is_file() or path.is_symlink():
+                yield path, path.is_file()
+        elif path.resolve() in above:
+            yield path, False
+        else:
+            yield from _below(path, above)
+
+
 def _members(code: Path) -> list[str]:
+    # As they lie where Lambda unpacks them: `zip -r code.zip ./app.py` and some build tools keep the dot.
     with zipfile.ZipFile(code) as archive:
-        return archive.namelist()
+        return ["/".join(part for part in name.split("/") if part not in ("", ".")) for name in archive.namelist()]

@@ -10,6 +10,7 @@ from unittest.mock import Mock
 
 import pytest
 
+from components import archives
 from overtime.settings import SettingsError, StackContext, code, parse
 
 if TYPE_CHECKING:
@@ -130,3 +131,65 @@ def test_packed_size_is_that_of_an_archive(tmp_path: Path) -> None:
         for file in code.files(tmp_path, "*"):
             archive.write(file, file.relative_to(tmp_path))
     assert code.zipped_size(tmp_path) == len(written.getvalue())
+
+
+def test_a_linked_folder_is_deployed_with_what_is_in_it(context: StackContext, tmp_path: Path) -> None:
+    """Shared code is often linked into each function's folder; the check of the handler has always followed it."""
+    (tmp_path / "shared" / "deep").mkdir(parents=True)
+    for file in ("app.py", "deep/more.py"):
+        (tmp_path / "shared" / file).write_text("def main(event, context): ...")
+    (context.root / "code" / "lib").symlink_to(tmp_path / "shared")
+    (context.root / "code" / "twice").symlink_to("lib")
+    assert report_of(context, handler="lib.app.main") == ""
+    found = {file.relative_to(context.root / "code").as_posix() for file in code.files(context.root / "code", "*")}
+    linked = {f"{folder}/{file}" for folder in ("lib", "twice") for file in ("app.py", "deep/more.py")}
+    assert found == {"handler.py", *linked}
+    archive = archives.code(context.root / "code")
+    assert set(archive.assets) == found  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(("link", "to"), [("loop", "."), ("sub/up", ".."), ("gone.py", "nowhere.py"), ("me", "me")])
+def test_a_link_that_no_archive_can_follow_is_told(context: StackContext, link: str, to: str) -> None:
+    (context.root / "code" / "sub").mkdir()
+    (context.root / "code" / link).symlink_to(to)
+    assert (
+        f"Not all of 'ROOT/code' could be deployed: {link!r} is a link to nothing, or to a folder that holds it."
+        " Remove it, or point it elsewhere."
+    ) in report_of(context)
+
+
+@pytest.mark.parametrize("name", ["./app.py", "/app.py", ".//app.py", "./app/__init__.py"])
+def test_a_zip_may_spell_its_names_in_full(context: StackContext, name: str) -> None:
+    """`zip code.zip ./app.py` keeps the dot; Lambda finds the module all the same."""
+    with zipfile.ZipFile(context.root / "code.zip", "w") as archive:
+        archive.writestr(name, "")
+    assert report_of(context, code="code.zip", handler="app.main") == ""
+
+
+def test_a_zip_that_cannot_be_read_is_told(context: StackContext) -> None:
+    """Its end is there, so it is a zip; its list of files is not what the end says."""
+    with zipfile.ZipFile(context.root / "code.zip", "w") as archive:
+        archive.writestr("handler.py", "")
+    whole = (context.root / "code.zip").read_bytes()
+    for change in (whole.replace(b"PK\1\2", b"XX\1\2"), marked_as_utf8(whole.replace(b"handler.py", b"handl\xe8r.py"))):
+        (context.root / "code.zip").write_bytes(change)
+        report = report_of(context, code="code.zip")
+        assert "Not all of 'ROOT/code.zip' could be deployed: its list of files cannot be read (" in report
+
+
+def marked_as_utf8(archive: bytes) -> bytes:
+    entry = archive.index(b"PK\1\2")
+    return archive[: entry + 9] + bytes([archive[entry + 9] | 8]) + archive[entry + 10 :]
+
+
+@pytest.mark.parametrize(
+    ("handler", "fix"),
+    [("handler.py", "handler.handler"), ("lib/app.py", "lib/app.handler"), ("handler.main.py", "handler.main")],
+)
+def test_a_handler_that_names_a_file_is_told(context: StackContext, handler: str, fix: str) -> None:
+    """The module is there, so only the name of its function is wrong."""
+    (context.root / "code" / "lib").mkdir()
+    (context.root / "code" / "lib" / "app.py").touch()
+    report = report_of(context, handler=handler)
+    assert "This names a file, and Lambda would look for a function called py." in report
+    assert report.endswith(f"pulumi config set --path overtime:functions.report.handler {fix}")
