@@ -12,7 +12,7 @@ from components import metrics
 from components.metrics import DISPATCHER, NAMESPACE, WATCHER
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 Line = list[object]
 
@@ -42,13 +42,16 @@ _MOST_ALARMS = 100
 RUNS = (
     ("RunsStarted", DISPATCHER, "started"),
     ("RunsSucceeded", WATCHER, "succeeded"),
-    ("RunsFailed", WATCHER, "failed"),
+    ("RunsFailed", WATCHER, "failed or timed out"),
     ("RunsTimedOut", WATCHER, "timed out"),
+    ("RunsFailedByPlatform", WATCHER, "failed by the platform"),
+    ("DestinationDeliveryFailures", WATCHER, "not taken by a destination"),
     ("RunsCancelled", WATCHER, "cancelled"),
     ("RunsRelaunched", WATCHER, "relaunched"),
     ("RunsHeld", DISPATCHER, "held"),
     ("RunsSkipped", DISPATCHER, "skipped"),
     ("RunsParked", DISPATCHER, "parked"),
+    ("RunsWaiting", WATCHER, "waiting"),
 )
 """Figure, who counts it, and what it is called."""
 
@@ -99,7 +102,14 @@ def _function(function: ShownFunction, region: str) -> list[Widget]:
     return [
         _graph("Runs", region, runs, stat="Sum"),
         _graph("Failure queue", region, queue, stat="Maximum"),
-        _graph("From failure to handler start", region, _spread("FailureToHandlerStart", function.name)),
+        _graph(
+            "From failure to handler start",
+            region,
+            [
+                *_spread("FailureToHandlerStart", function.name),
+                _figure("LongestWait", function.name, WATCHER, {"label": "longest that waits (s)"}),
+            ],
+        ),
         _graph("Run duration", region, _spread("RunDuration", function.name)),
     ]
 
@@ -109,6 +119,7 @@ def _watcher(watcher: ShownWatcher, region: str) -> list[Widget]:
         ["AWS/Lambda", metric, "FunctionName", watcher.name, {"label": label}]
         for metric, label in (("Invocations", "called"), ("Errors", "failed"), ("Throttles", "throttled"))
     ]
+    calls.append([NAMESPACE, "RunsLeft", *_words(metrics.of_stack(WATCHER)), {"label": "runs left over"}])
     duration: list[Line] = [["AWS/Lambda", "Duration", "FunctionName", watcher.name, {"label": "longest (ms)"}]]
     letters: list[Line] = [_queue("ApproximateNumberOfMessagesVisible", watcher.dead_letters_name, "events")]
     return [
@@ -149,7 +160,11 @@ def _spread(name: str, function_name: str) -> list[Line]:
 
 def _figure(name: str, function_name: str, part: str, options: dict[str, object]) -> Line:
     dimensions = metrics.dimensions(function_name, part)
-    return [NAMESPACE, name, *(word for pair in dimensions.items() for word in pair), options]
+    return [NAMESPACE, name, *_words(dimensions), options]
+
+
+def _words(dimensions: Mapping[str, object]) -> list[object]:
+    return [word for pair in dimensions.items() for word in pair]
 
 
 def _queue(metric: str, queue_name: str, label: str, *, axis: str = "left") -> Line:

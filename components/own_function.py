@@ -39,8 +39,6 @@ class OwnFunctionArgs:
     """Its environment, but for the names of its figures."""
     file: tuple[str, pulumi.Output[str]] | None = None
     """Name and text of a file beside its code."""
-    dead_letters_arn: pulumi.Input[str] | None = None
-    """Where Lambda leaves the events that it gave up on."""
 
 
 class OwnFunction(NamedTuple):
@@ -61,7 +59,6 @@ def own_function(name: str, args: OwnFunctionArgs, parent: pulumi.Resource) -> O
     )
     role, permissions = _role(name, args, logs, parent)
     environment = {**args.variables, **metrics.emitted_by(args.part)}
-    dead_letters = args.dead_letters_arn
     function = aws.lambda_.Function(
         f"{name}-function",
         name=args.function_name,
@@ -73,9 +70,6 @@ def own_function(name: str, args: OwnFunctionArgs, parent: pulumi.Resource) -> O
         timeout=args.timeout_seconds,
         memory_size=_MEMORY_MIB,
         environment=aws.lambda_.FunctionEnvironmentArgs(variables=environment),
-        dead_letter_config=None
-        if dead_letters is None
-        else aws.lambda_.FunctionDeadLetterConfigArgs(target_arn=dead_letters),
         opts=pulumi.ResourceOptions(parent=parent, depends_on=[logs, *permissions]),
     )
     return OwnFunction(function, role, logs)

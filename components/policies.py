@@ -128,7 +128,6 @@ def dispatcher(  # noqa: PLR0913 - each is one resource that the dispatcher touc
 def watcher(  # noqa: PLR0913 - each is one resource that the watcher touches
     *,
     log_group_arn: str,
-    dead_letters_arn: str,
     table_arn: str,
     open_index_arn: str,
     bucket_arn: str,
@@ -145,7 +144,6 @@ def watcher(  # noqa: PLR0913 - each is one resource that the watcher touches
     return _document(
         [
             _logs(log_group_arn),
-            _allow("LeaveFailedEvents", ["sqs:SendMessage"], [dead_letters_arn]),
             _allow("FindOpenRuns", ["dynamodb:Scan"], [open_index_arn]),
             _allow("SettleRuns", ["dynamodb:GetItem", "dynamodb:UpdateItem"], [table_arn]),
             _allow("LookAtTasks", ["ecs:DescribeTasks", "ecs:StopTask"], [_tasks(cluster_arn)], in_cluster),

@@ -14,7 +14,7 @@ from components.functions_table import FUNCTIONS_FILE, functions_table
 from components.own_function import OwnFunctionArgs, own_function
 from components.run_ledger import OPEN_INDEX
 from components.watcher_grants import shared_out
-from components.watcher_rules import WatcherRules, WatcherRulesArgs
+from components.watcher_rules import CLOCK_SECONDS, WatcherRules, WatcherRulesArgs
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -60,14 +60,14 @@ class Watcher(pulumi.ComponentResource):
             function_name=args.function_name,
             role_description=f"Watcher {args.function_name}",
             logs_days=args.retention.logs_days,
-            permissions=lambda log_group_arn: self._permissions(args, log_group_arn, dead_letters, first),
+            permissions=lambda log_group_arn: self._permissions(args, log_group_arn, first),
             more_permissions=[policies.rendered(policies.sending, grants=grants) for grants in others],
             timeout_seconds=TIMEOUT_SECONDS,
             variables=self._environment(args),
             file=(FUNCTIONS_FILE, pulumi.Output.json_dumps(functions_table(args.functions.values()), sort_keys=True)),
-            dead_letters_arn=dead_letters.arn,
         )
         function, role, logs = own_function(name, own, self)
+        self._one_try(name, function)
         WatcherRules(
             f"{name}-rules",
             WatcherRulesArgs(function=function, dead_letters=dead_letters, cluster_arn=args.platform.cluster_arn),
@@ -77,6 +77,17 @@ class Watcher(pulumi.ComponentResource):
         self.name, self.log_group_name, self.role_arn = args.function_name, logs.name, role.arn
         self.dead_letters_name, self.dead_letters_url = dead_letters.name, dead_letters.url
         self.register_outputs({"dead_letters_url": self.dead_letters_url, "log_group_name": self.log_group_name})
+
+    def _one_try(self, name: str, function: aws.lambda_.Function) -> None:
+        # Whatever fails, the clock's next call makes up for it. Tried again, or kept on a queue, a call that fails
+        # would only raise the alarm for longer than it fails.
+        aws.lambda_.FunctionEventInvokeConfig(
+            f"{name}-one-try",
+            function_name=function.name,
+            maximum_retry_attempts=0,
+            maximum_event_age_in_seconds=CLOCK_SECONDS,
+            opts=pulumi.ResourceOptions(parent=self),
+        )
 
     def _dead_letters(self, name: str) -> aws.sqs.Queue:
         return aws.sqs.Queue(
@@ -101,14 +112,12 @@ class Watcher(pulumi.ComponentResource):
         self,
         args: WatcherArgs,
         log_group_arn: pulumi.Output[str],
-        dead_letters: aws.sqs.Queue,
         grants: list[WiredGrant],
     ) -> pulumi.Output[str]:
         ledger = args.platform.ledger
         return policies.rendered(
             policies.watcher,
             log_group_arn=log_group_arn,
-            dead_letters_arn=dead_letters.arn,
             table_arn=ledger.table_arn,
             open_index_arn=pulumi.Output.concat(ledger.table_arn, "/index/", OPEN_INDEX),
             bucket_arn=ledger.bucket_arn,

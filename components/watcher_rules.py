@@ -10,7 +10,7 @@ import pulumi_aws as aws
 
 from components import policies
 
-RECONCILE = "rate(5 minutes)"
+CLOCK_SECONDS = 300
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,7 +20,7 @@ class WatcherRulesArgs:
     function: aws.lambda_.Function
     """The watcher."""
     dead_letters: aws.sqs.Queue
-    """Where an event stays that cannot be delivered to it."""
+    """Where the event of a stopped task stays that cannot be delivered to it."""
     cluster_arn: pulumi.Input[str]
     """Whose tasks it looks after."""
 
@@ -39,23 +39,30 @@ class WatcherRules(pulumi.ComponentResource):
             f"{name}-stopped", description="A task of the cluster has stopped", event_pattern=pattern, opts=child
         )
         clock = aws.cloudwatch.EventRule(
-            f"{name}-clock", description="Time to reconcile the ledger", schedule_expression=RECONCILE, opts=child
+            f"{name}-clock",
+            description="Time to reconcile the ledger",
+            schedule_expression=f"rate({CLOCK_SECONDS // 60} minutes)",
+            opts=child,
         )
         policy = aws.sqs.QueuePolicy(
             f"{name}-dead-letters",
             queue_url=args.dead_letters.url,
-            policy=policies.rendered(
-                policies.dead_letters, arn=args.dead_letters.arn, rule_arns=[stopped.arn, clock.arn]
-            ),
+            policy=policies.rendered(policies.dead_letters, arn=args.dead_letters.arn, rule_arns=[stopped.arn]),
             opts=child,
         )
-        self._call(f"{name}-stopped", stopped, args, policy)
-        self._call(f"{name}-clock", clock, args, policy)
+        self._call(f"{name}-stopped", stopped, args, kept_after=policy)
+        self._call(f"{name}-clock", clock, args)
         self.register_outputs({"stopped": stopped.name, "clock": clock.name})
 
     def _call(
-        self, name: str, rule: aws.cloudwatch.EventRule, args: WatcherRulesArgs, policy: aws.sqs.QueuePolicy
+        self,
+        name: str,
+        rule: aws.cloudwatch.EventRule,
+        args: WatcherRulesArgs,
+        *,
+        kept_after: aws.sqs.QueuePolicy | None = None,
     ) -> None:
+        """Let a rule call the watcher; what cannot be delivered is kept once the queue allows it, or not at all."""
         permission = aws.lambda_.Permission(
             f"{name}-permission",
             function=args.function.name,
@@ -68,9 +75,13 @@ class WatcherRules(pulumi.ComponentResource):
             f"{name}-target",
             rule=rule.name,
             arn=args.function.arn,
-            dead_letter_config=aws.cloudwatch.EventTargetDeadLetterConfigArgs(arn=args.dead_letters.arn),
+            # A call of the clock that fails is made good by the next, so it is neither repeated nor kept.
+            dead_letter_config=aws.cloudwatch.EventTargetDeadLetterConfigArgs(arn=args.dead_letters.arn)
+            if kept_after
+            else None,
+            retry_policy=None if kept_after else aws.cloudwatch.EventTargetRetryPolicyArgs(maximum_retry_attempts=0),
             # No event before the rule may call, and leave what it could not deliver.
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[permission, policy]),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[permission, *([kept_after] if kept_after else [])]),
         )
 
 

@@ -2,8 +2,8 @@
 
 The program calls it too, at a preview: see `backlog`.
 
-What is raised makes Lambda try the event again, and then put it on the watcher's dead-letter queue. Logs and metrics
-name runs and tasks; never an event or a result.
+What is raised counts as an error of the function and is not tried again, because the clock comes every five minutes and
+finds what is left. Logs and metrics name runs and tasks; never an event or a result.
 """
 
 from __future__ import annotations
@@ -41,11 +41,11 @@ class Emf:
     """Figures by function, written to the log in CloudWatch's embedded format at the end of an invocation."""
 
     def __init__(self) -> None:
-        self._by_function: dict[str, EphemeralMetrics] = {}
+        self._by_function: dict[str | None, EphemeralMetrics] = {}
 
-    def count(self, function_name: str, name: str) -> None:
-        """Count one."""
-        self._of(function_name).add_metric(name, MetricUnit.Count, 1)
+    def count(self, function_name: str | None, name: str, number: int = 1) -> None:
+        """Count so many; of the stack as a whole where no function is named."""
+        self._of(function_name).add_metric(name, MetricUnit.Count, number)
 
     def seconds(self, function_name: str, name: str, value: float) -> None:
         """Note a duration."""
@@ -57,10 +57,11 @@ class Emf:
         for metrics in written.values():
             metrics.flush_metrics()
 
-    def _of(self, function_name: str) -> EphemeralMetrics:
+    def _of(self, function_name: str | None) -> EphemeralMetrics:
         if function_name not in self._by_function:
             metrics = EphemeralMetrics()
-            metrics.add_dimension("function_name", function_name)
+            if function_name is not None:
+                metrics.add_dimension("function_name", function_name)
             self._by_function[function_name] = metrics
         return self._by_function[function_name]
 
@@ -97,6 +98,7 @@ def watcher() -> Watcher:
             lambdas=boto3.client("lambda", config=_CLIENTS),
         ),
         meter=meter,
+        failed=_failed,
     )
 
 
@@ -112,8 +114,10 @@ def handler(event: dict[str, object], context: LambdaContext) -> dict[str, objec
             logger.info("task stopped" if key else "not a run's stopped task", run_key=str(key))
         else:
             done = reconcile(watcher(), config().open_index, _failed, remaining=lambda: _seconds_left(context))
-            log = logger.warning if done.left else logger.info
-            log("reconciled", open_runs=done.looked_at, left_for_next_time=done.left)
+            # Also where it is 0: an alarm tells people when this is not written any more.
+            meter.count(None, "RunsLeft", done.left + done.faults)
+            log = logger.warning if done.left + done.faults else logger.info
+            log("reconciled", open_runs=done.looked_at, left_for_next_time=done.left, faults=done.faults)
     except OvertimeError as error:
         logger.error(str(error))  # noqa: TRY400 -- the text says it; a trace would say no more
         raise

@@ -27,6 +27,7 @@ import random
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from lambdas.watcher.gauges import Gauges
 from lambdas.watcher.stopped_task import NEVER_CLAIMED, RUN_ENDED, lost, read
 from lambdas.watcher.tasks import is_task_arn
 from lambdas.watcher.verdict import LONGEST_WAIT
@@ -54,10 +55,6 @@ _WAITED = (
 )
 
 
-class ReconcileError(OvertimeError):
-    """Some runs could not be looked after; the others were."""
-
-
 @dataclass(frozen=True)
 class Reconciled:
     """How far the watcher came."""
@@ -65,6 +62,8 @@ class Reconciled:
     looked_at: int
     left: int
     """What there was no time for."""
+    faults: int = 0
+    """What was looked at and could not be looked after."""
 
 
 def reconcile(
@@ -76,21 +75,16 @@ def reconcile(
 ) -> Reconciled:
     """Go through all that is open, as far as the time goes; `failed` hears of each that could not be handled.
 
-    `remaining` tells how many seconds are left. Raises ReconcileError at the end where anything failed.
+    `remaining` tells how many seconds are left. One that could not be handled is no error of the round, which is made
+    again in five minutes whatever happens.
     """
     keys = list(watcher.ledger.open_keys(index))
     random.shuffle(keys)
     turn = _Turn(watcher, failed, remaining, left=set(keys))
     turn.go_through(keys)
+    turn.gauges.write(watcher.meter)
     turn.go_through(turn.finished, settle=True)
-    done = Reconciled(len(keys) - len(turn.left), len(turn.left))
-    if turn.faults:
-        late = f" There was no time for {done.left} others." if done.left else ""
-        raise ReconcileError(
-            f"{turn.faults} of {done.looked_at} open runs could not be looked after; the log names each.{late} Lambda "
-            "tries again, and so does the next schedule."
-        )
-    return done
+    return Reconciled(len(keys) - len(turn.left), len(turn.left), turn.faults)
 
 
 @dataclass
@@ -105,6 +99,7 @@ class _Turn:
     finished: list[str] = field(default_factory=list)
     """The keys of the runs that are only to be settled, for later."""
     faults: int = 0
+    gauges: Gauges = field(default_factory=Gauges)
 
     def go_through(self, keys: Sequence[str], *, settle: bool = False) -> None:
         """Look after these, a hundred at a time; runs that have finished only if they are to be settled now."""
@@ -122,8 +117,10 @@ class _Turn:
                 self._fault(key, error)
                 continue
             if run is not None and run.finished and not settle:
+                self._count(run)
                 self.finished.append(key)
             elif run is not None:
+                self.gauges.add(run, self.watcher.clock())
                 runs.append(run)
             else:
                 self.left.discard(key)
@@ -146,6 +143,15 @@ class _Turn:
         run = self.watcher.ledger.get(RunKey.parse(key))
         return run if run is not None and run.settled_at is None else None
 
+    def _count(self, run: Run) -> None:
+        """Count an end that stays, long before the owner's turn comes; `cancelled` may still be taken back."""
+        if run.state is RunState.CANCELLED:
+            return
+        try:
+            self.watcher.count(run)
+        except OvertimeError as error:
+            self.failed(str(run.key), error)  # settling tries again
+
     def _fault(self, key: str, error: Exception) -> None:
         self.faults += 1
         self.left.discard(key)
@@ -159,8 +165,6 @@ def _run(watcher: Watcher, run: Run, tasks: Described) -> None:
     if run.task_arn is None:
         _without_task(watcher, run)
         return
-    if run.state is RunState.RUNNING and run.started_at is not None:
-        watcher.meter.seconds(run.key.function_name, "RunAge", _age(watcher, run.started_at))
     task = tasks.task(run.task_arn)
     unknown = _UNKNOWN if run.finished or is_task_arn(run.task_arn) else _LONGEST_TASK
     stopped = read(task) if task is not None else None

@@ -4,8 +4,7 @@
                                                                                     └► settled
 
 Every step can be done again. An event that comes twice, late or out of order meets a run that has gone on: one that is
-at a newer attempt, has another task, or is settled is left as it is. What a crash leaves undone, the event's next try
-or `reconcile` does.
+at a newer attempt, has another task, or is settled is left as it is. What a crash leaves undone, `reconcile` does.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
-from lambdas.watcher import destination_record
+from lambdas.watcher import destination_record, ends
 from lambdas.watcher.config import FunctionSettings
 from lambdas.watcher.destinations import LARGEST_RECORD, Delivery, DeliveryError
 from lambdas.watcher.stopped_task import Fault, StoppedTask, classify, read
@@ -45,23 +44,17 @@ _MOST_LOOKS = 5
 _GIVE_UP_SECONDS = 86_400
 """After so long a destination that takes nothing is given up on, as Lambda gives up."""
 NO_DESTINATION, UNDELIVERABLE = "no destination", "undeliverable"
-_ENDED = {
-    RunState.SUCCEEDED: "RunsSucceeded",
-    RunState.FAILED: "RunsFailed",
-    RunState.TIMED_OUT: "RunsTimedOut",
-    RunState.CANCELLED: "RunsCancelled",
-}
 
 
 class UnsettledError(OvertimeError):
-    """A run kept changing while the watcher looked; the event is to be tried again."""
+    """A run kept changing while the watcher looked; the next round is to look again."""
 
 
 class Meter(Protocol):
     """Where figures go."""
 
-    def count(self, function_name: str, name: str) -> None:
-        """Count one."""
+    def count(self, function_name: str, name: str, number: int = 1) -> None:
+        """Count so many."""
         ...
 
     def seconds(self, function_name: str, name: str, value: float) -> None:
@@ -80,6 +73,8 @@ class Watcher:
     sqs: SQSClient
     destinations: Destinations
     meter: Meter
+    failed: Callable[[str, Exception], None]
+    """Hears of each run that could not be looked after, or whose owner could not be told; a later look may."""
     clock: Callable[[], float] = time.time
 
     def on_event(self, detail: Mapping[str, object]) -> RunKey | None:
@@ -112,21 +107,33 @@ class Watcher:
                 return
         raise UnsettledError(
             f"the run {task.key} changed {_MOST_LOOKS} times while the watcher looked at its stopped task {task.arn}. "
-            "Lambda tries the event again, and reconciling finds what is left."
+            "The clock comes within five minutes, and reconciling finds what is left."
         )
 
+    def count(self, run: Run) -> None:
+        """Count a run's end, once however often it is looked at, and whether or not its owner can be told.
+
+        The ledger remembers, and a run that goes on after all forgets: see `relaunch` and `revive`.
+        """
+        if run.state not in ends.ENDED or run.counted_at is not None:
+            return
+        if isinstance(self.ledger.count(run.key, run.attempt), Moved):
+            ends.measure(run, self.meter)
+
     def settle(self, run: Run) -> None:
-        """Tell the owner of a finished run how it ended, once it is told, write that down."""
+        """Count a finished run's end, tell its owner, and write down that it was told; a dead destination is no error.
+
+        What a destination does not take is counted, and sent again when the run is looked at next.
+        """
         if run.settled_at is not None:
             return
+        self.count(run)
         function = self.functions.get(run.key.function_name, FunctionSettings())
         succeeded = run.state is RunState.SUCCEEDED
         arn = function.on_success if succeeded else function.on_failure
-        notified = NO_DESTINATION
-        if arn is not None:
-            notified = self._notified(run, arn, function)
-        if isinstance(self.ledger.settle(run.key, run.attempt, notified, told=run.state), Moved):
-            self._measure(run)
+        notified = NO_DESTINATION if arn is None else self._notified(run, arn, function)
+        if notified is not None:
+            self.ledger.settle(run.key, run.attempt, notified, told=run.state)
 
     def point(self, run: Run, *, turn: int, delay: float) -> bool:
         """Put a pointer record for a waiting run on its function's queue; False where the stack has no such queue."""
@@ -216,15 +223,15 @@ class Watcher:
         if run is not None and follows and run.state is RunState.QUEUED and run.turn == 0:
             self.point(run, turn=0, delay=backoff(task.attempt))
 
-    def _notified(self, run: Run, arn: str, function: FunctionSettings) -> str:
+    def _notified(self, run: Run, arn: str, function: FunctionSettings) -> str | None:
+        """Send a run's record; None where it was not taken and is to be sent again."""
         try:
             self.destinations.send(arn, self._delivery(run, function))
-        except DeliveryError:
-            ended = (run.finished_at or run.updated_at).timestamp()
-            if self.clock() - ended < _GIVE_UP_SECONDS:
-                raise
+        except DeliveryError as error:
             self.meter.count(run.key.function_name, "DestinationDeliveryFailures")
-            return UNDELIVERABLE
+            self.failed(str(run.key), error)
+            ended = (run.finished_at or run.updated_at).timestamp()
+            return None if self.clock() - ended < _GIVE_UP_SECONDS else UNDELIVERABLE
         return arn
 
     def _delivery(self, run: Run, function: FunctionSettings) -> Delivery:
@@ -244,18 +251,6 @@ class Watcher:
             record=whole,
             without_payloads=without_payloads,
         )
-
-    def _measure(self, run: Run) -> None:
-        name = run.key.function_name
-        if run.state in _ENDED:
-            self.meter.count(name, _ENDED[run.state])
-        if run.started_at is None:
-            return
-        if run.finished_at is not None:
-            self.meter.seconds(name, "RunDuration", (run.finished_at - run.started_at).total_seconds())
-        if run.attempt == 1:
-            failed = run.failure.failed_at or run.created_at
-            self.meter.seconds(name, "FailureToHandlerStart", (run.started_at - failed).total_seconds())
 
 
 def _unless_gone(read_object: Callable[[], bytes]) -> bytes | None:

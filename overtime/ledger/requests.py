@@ -38,6 +38,7 @@ SOURCES: Mapping[str, frozenset[RunState]] = MappingProxyType(
         "relaunch": frozenset({RunState.QUEUED, RunState.LAUNCHING, RunState.RUNNING}),
         "reopen": frozenset({RunState.CANCELLED}),
         "confirm": frozenset({RunState.CANCELLED}),
+        "count": ENDS,
         "settle": TERMINAL_STATES,
         "cancel": frozenset({RunState.QUEUED, RunState.LAUNCHING, RunState.RUNNING}),
     }
@@ -95,7 +96,7 @@ def revive(table: str, now: float, run: Run, reason: str, *, runs_days: int) -> 
     update.set("queued_at", {"S": timestamp(now)})
     update.set("open", {"S": run.key.function_name})
     update.set("expires_at", {"N": str(max(run.expires_at, expiry(now, runs_days)))})
-    update.remove("settled_at", "notified")
+    update.remove("settled_at", "notified", "counted_at")
     return update.request()
 
 
@@ -195,6 +196,7 @@ def abandon(
     update = _without_task(table, key, attempt, "abandon", held_by, reopened=reopened)
     update.enter(state, None, reason, now)
     update.set("finished_at", {"S": timestamp(now)})
+    update.remove("counted_at")  # a `cancelled` that AWS caused ends anew, as `failed`
     if state is RunState.CANCELLED:
         update.set("cancelled_by", {"S": PERSON})
     if error_type is not None:
@@ -232,7 +234,7 @@ def relaunch(
         update.set("without_capacity", {"N": str(without_capacity)})
     update.set("expires_at", {"N": str(max(expires_at, expiry(now, 1)))})
     update.remove("task_arn", "claim_id", "launching_at", "started_at", "turn", "due_at", "capacity", "parked_at")
-    update.remove("finished_at", "exit_code", "error_type", "result_size")
+    update.remove("finished_at", "exit_code", "error_type", "result_size", "counted_at")
     return update.request()
 
 
@@ -260,6 +262,14 @@ def confirm(table: str, now: float, key: RunKey, attempt: int, *, held_by: str) 
     update.require("attribute_not_exists(#settled_at)", "settled_at")
     update.require_task(held_by)
     update.set("cancelled_by", {"S": PERSON})
+    return update.request()
+
+
+def count(table: str, now: float, key: RunKey, attempt: int) -> UpdateItemInputTypeDef:
+    """Say that the end of a run was counted as a metric; once, however often the watcher looks at the run."""
+    update = Update(table, key, attempt, SOURCES["count"])
+    update.require("attribute_not_exists(#counted_at)", "counted_at")
+    update.set("counted_at", {"S": timestamp(now)})
     return update.request()
 
 

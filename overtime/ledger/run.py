@@ -126,6 +126,8 @@ class Run:
     """Attempts that AWS had no capacity for."""
     cancelled_by_person: bool = False
     """Whether it is known that a person cancelled it, so that it stays cancelled."""
+    counted_at: datetime | None = None
+    """When its end was counted as a metric."""
     settled_at: datetime | None = None
     """When the owner of a finished run had been told and nothing was left to do."""
     notified: str | None = None
@@ -185,6 +187,7 @@ def _run(key: RunKey, item: Item) -> Run:
         parked_at=_time(item, "parked_at"),
         without_capacity=_number(item, "without_capacity") or 0,
         cancelled_by_person=_text(item, "cancelled_by") == PERSON,
+        counted_at=_time(item, "counted_at"),
         settled_at=_time(item, "settled_at"),
         notified=_text(item, "notified"),
     )

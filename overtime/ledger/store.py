@@ -139,6 +139,7 @@ class RunLedger:
     abandon = _sent(requests.abandon)
     relaunch = _sent(requests.relaunch)
     confirm = _sent(requests.confirm)
+    count = _sent(requests.count)
     settle = _sent(requests.settle)
     cancel = _sent(requests.cancel)
 

@@ -160,6 +160,7 @@ class Place(World):
                 lambdas=cast("LambdaClient", wrap(Functions(self.letters))),
             ),
             meter=self.figures,
+            failed=lambda *_: None,
             clock=self.clock,
         )
 

@@ -215,6 +215,7 @@ EXPECTED = {
             "-role": "aws:iam/role:Role",
             "-permissions": "aws:iam/rolePolicy:RolePolicy",
             "-function": "aws:lambda/function:Function",
+            "-one-try": "aws:lambda/functionEventInvokeConfig:FunctionEventInvokeConfig",
             "-rules": f"{OURS}WatcherRules",
         },
         outputs={"dead_letters_url", "log_group_name"},

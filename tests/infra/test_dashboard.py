@@ -22,9 +22,8 @@ WATCHER = ShownWatcher(name="watcher", dead_letters_name="letters")
 NOT_SHOWN = {
     "RunAge",  # for the alarm on long runs, which has its own bound
     "DuplicateRecords",  # harmless, and a part of every busy queue
-    "RecordsUnreadable",  # parked in the end, which is shown
+    "RecordsUnreadable",  # counted as parked in the end, which is shown
     "LaunchFailed",  # likewise
-    "DestinationDeliveryFailures",  # the watcher's failures are shown from the first try on
 }
 """Figures that the Lambda functions write and the dashboard leaves to the metrics' own page."""
 
@@ -91,19 +90,23 @@ def test_graphs_of_a_function() -> None:
     assert shown["Runs"] == [
         figure("RunsStarted", "dispatcher", {"label": "started"}),
         figure("RunsSucceeded", "watcher", {"label": "succeeded"}),
-        figure("RunsFailed", "watcher", {"label": "failed"}),
+        figure("RunsFailed", "watcher", {"label": "failed or timed out"}),
         figure("RunsTimedOut", "watcher", {"label": "timed out"}),
+        figure("RunsFailedByPlatform", "watcher", {"label": "failed by the platform"}),
+        figure("DestinationDeliveryFailures", "watcher", {"label": "not taken by a destination"}),
         figure("RunsCancelled", "watcher", {"label": "cancelled"}),
         figure("RunsRelaunched", "watcher", {"label": "relaunched"}),
         figure("RunsHeld", "dispatcher", {"label": "held"}),
         figure("RunsSkipped", "dispatcher", {"label": "skipped"}),
         figure("RunsParked", "dispatcher", {"label": "parked"}),
+        figure("RunsWaiting", "watcher", {"label": "waiting"}),
     ]
     assert [(line[1], line[3]) for line in shown["Failure queue"]] == [
         ("ApproximateAgeOfOldestMessage", "report-queue"),
         ("ApproximateNumberOfMessagesVisible", "report-queue"),
         ("ApproximateNumberOfMessagesVisible", "report-parking"),
     ]
+    waits = shown["From failure to handler start"].pop()
     for title, name in (
         ("From failure to handler start", "FailureToHandlerStart"),
         ("Run duration", "RunDuration"),
@@ -112,6 +115,8 @@ def test_graphs_of_a_function() -> None:
             (name, "watcher", "p50"),
             (name, "watcher", "Maximum"),
         ]
+    assert waits[1] == "LongestWait"
+    assert lines(widgets())["Calls"][-1] == ["overtime", "RunsLeft", "service", "watcher", {"label": "runs left over"}]
 
 
 def written(part: str) -> set[str]:
@@ -122,7 +127,7 @@ def written(part: str) -> set[str]:
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
     }
-    stems = ("Runs", "Run", "Failure", "Records", "Launch", "Duplicate", "Destination")
+    stems = ("Runs", "Run", "Failure", "Records", "Launch", "Longest", "Duplicate", "Destination")
     return {text for text in texts if text.isidentifier() and text.startswith(stems) and not text.isupper()} - {
         "Failure",  # the end of an event's name
         "RunTask",
@@ -131,7 +136,8 @@ def written(part: str) -> set[str]:
 
 def test_every_figure_is_written_by_the_function_that_is_named() -> None:
     """What the graphs show exists, and what exists is shown, but for a few with their reasons."""
-    shown = {(line[1], line[5]) for graph in lines(widgets(REPORT)).values() for line in graph if line[0] == "overtime"}
+    ours = [line for graph in lines(widgets(REPORT)).values() for line in graph if line[0] == "overtime"]
+    shown = {(line[1], line[-2]) for line in ours}
     exist = {(name, part) for part in (metrics.DISPATCHER, metrics.WATCHER) for name in written(part)}
     assert shown <= exist
     assert {name for name, _ in exist - shown} == NOT_SHOWN

@@ -103,7 +103,6 @@ def test_watcher(deploy: Deploy, recorder: Recorder) -> None:
     assert recorder.inputs("RolePolicy", "overtime-watcher-permissions")["role"] == "overtime-watcher-role-0a1b2c3"
     assert recorder.policy("overtime-watcher-permissions") == {
         "WriteLog": allow(["logs:CreateLogStream", "logs:PutLogEvents"], [f"{LOGS.replace('report', 'watcher')}:*"]),
-        "LeaveFailedEvents": allow(["sqs:SendMessage"], [f"{sqs}:overtime-watcher-dead-letters-0a1b2c3"]),
         "FindOpenRuns": allow(["dynamodb:Scan"], [f"{TABLE}/index/open"]),
         "SettleRuns": allow(["dynamodb:GetItem", "dynamodb:UpdateItem"], [TABLE]),
         "LookAtTasks": allow(
@@ -149,7 +148,7 @@ def test_destinations(deploy: Deploy, recorder: Recorder) -> None:
 
 
 def test_who_may_leave_dead_letters(deploy: Deploy, recorder: Recorder) -> None:
-    """Only the watcher's own rules may leave events on its dead-letter queue, and nobody comes without TLS."""
+    """Only the rule that tells of stopped tasks may leave events there, and nobody comes without TLS."""
     deploy()
 
     queue = "arn:aws:sqs:eu-west-1:123456789012:overtime-watcher-dead-letters-0a1b2c3"
@@ -163,7 +162,7 @@ def test_who_may_leave_dead_letters(deploy: Deploy, recorder: Recorder) -> None:
             **allow(
                 ["sqs:SendMessage"],
                 [queue],
-                {"ArnEquals": {"aws:SourceArn": [f"{rule}-clock-0a1b2c3", f"{rule}-stopped-0a1b2c3"]}},
+                {"ArnEquals": {"aws:SourceArn": [f"{rule}-stopped-0a1b2c3"]}},
             ),
         },
         {

@@ -34,7 +34,6 @@ def test_a_hundred_functions_with_two_destinations_each() -> None:
     documents = [
         policies.watcher(
             log_group_arn=f"arn:aws:logs:{HERE}:log-group:/aws/lambda/{'w' * 64}",
-            dead_letters_arn=f"arn:aws:sqs:{HERE}:{'d' * 80}",
             table_arn=f"arn:aws:dynamodb:{HERE}:table/{'t' * 80}",
             open_index_arn=f"arn:aws:dynamodb:{HERE}:table/{'t' * 80}/index/open",
             bucket_arn=f"arn:aws:s3:::{'b' * 63}",

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 TABLE, KEY, NOW = "runs", RunKey("report", "r-1"), 1_700_000_000.0
 TASK, OTHER_TASK = "arn:aws:ecs:eu-west-1:1:task/c/a", "arn:aws:ecs:eu-west-1:1:task/c/b"
 Item = dict[str, "AttributeValueTypeDef"]
-QUIET = {"hold", "fall_back", "confirm", "settle"}
+QUIET = {"hold", "fall_back", "confirm", "count", "settle"}
 """Requests that add to what is known of a run and leave its state."""
 
 
@@ -62,6 +62,7 @@ def operations(attempt: int, task: str) -> dict[str, tuple[str, UpdateItemInputT
         "hold": ("hold", requests.hold(*about, turn=1, delay=0, reason="r"), RunState.QUEUED),
         "fall_back": ("fall_back", requests.fall_back(*about, "r"), RunState.LAUNCHING),
         "confirm": ("confirm", requests.confirm(*about, held_by=task), RunState.CANCELLED),
+        "count": ("count", requests.count(*about), RunState.FAILED),
         "reopen": (
             "reopen",
             requests.relaunch(*about, "r", held_by=task, expires_at=0, reopened=True),
@@ -285,6 +286,26 @@ def test_a_run_is_settled_only_with_the_end_that_was_told(dynamodb: DynamoDBClie
         put(dynamodb, now, task=TASK)
         assert sent(dynamodb, operations(1, TASK)[f"settle as {told}"][1]) is None, (told, now)
         assert sent(dynamodb, operations(1, TASK)[f"settle as {now}"][1]) is not None
+
+
+def test_an_end_is_counted_once_and_anew_where_the_run_went_on(dynamodb: DynamoDBClient) -> None:
+    """Also after it was settled; what a relaunch or a revival takes back is counted again when it ends again."""
+    put(dynamodb, RunState.CANCELLED, task=TASK)
+    assert sent(dynamodb, operations(1, TASK)["count"][1]) is not None
+    assert sent(dynamodb, operations(1, TASK)["count"][1]) is None
+    item = sent(dynamodb, operations(1, TASK)["reopen"][1])
+    assert item is not None
+    assert "counted_at" not in item
+    put(dynamodb, RunState.CANCELLED, task=TASK)
+    sent(dynamodb, operations(1, TASK)["count"][1])
+    item = sent(dynamodb, operations(1, TASK)["reopen as failed"][1])
+    assert item is not None
+    assert "counted_at" not in item
+    put(dynamodb, RunState.FAILED, task=TASK)
+    assert sent(dynamodb, operations(1, TASK)["settle as failed"][1]) is not None
+    item = sent(dynamodb, operations(1, TASK)["count"][1])
+    assert item is not None
+    assert Run.from_item(KEY, item).counted_at is not None
 
 
 def test_launching_keeps_the_time_of_the_first_call(dynamodb: DynamoDBClient) -> None:

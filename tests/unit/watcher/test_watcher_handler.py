@@ -83,11 +83,11 @@ def test_any_other_event_is_time_to_reconcile(wired: World) -> None:
 
 
 def test_what_cannot_be_done_fails_the_invocation(wired: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Lambda then tries again, and in the end puts the event on the dead-letter queue."""
+    """It counts as an error of the function; the clock finds what is left."""
     _, task = wired.start()
     wired.stop(task, "spot")
     monkeypatch.setattr("lambdas.watcher.watch._MOST_LOOKS", 0)
-    with pytest.raises(UnsettledError, match="Lambda tries the event again"):
+    with pytest.raises(UnsettledError, match="The clock comes within five minutes"):
         handle({"detail-type": "ECS Task State Change", "detail": wired.cluster.tasks[task]})
 
 
@@ -100,6 +100,25 @@ def test_reconciling_ends_before_lambda_ends_it(wired: World, caplog: pytest.Log
     assert wired.run(key).state is RunState.RUNNING
     (said,) = [vars(each) for each in caplog.records if each.message == "reconciled"]
     assert (said["levelname"], said["open_runs"], said["left_for_next_time"]) == ("WARNING", 0, 1)
+
+
+def test_each_round_says_so_and_what_it_left(wired: World, capsys: pytest.CaptureFixture[str]) -> None:
+    """Also where it left nothing, since an alarm is raised where the metric is missing; it is of no function."""
+    key, task = wired.start()
+    wired.claim(task)
+
+    def written() -> list[tuple[list[list[str]], list[float]]]:
+        lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "RunsLeft" in line]
+        return [(line["_aws"]["CloudWatchMetrics"][0]["Dimensions"], line["RunsLeft"]) for line in lines]
+
+    handle({"overtime": "reconcile"})
+    assert written() == [([["service"]], [0])]
+    handle({"overtime": "reconcile"}, Context(remaining=59_000))
+    assert written() == [([["service"]], [1])]
+    broken = {"Key": {"run_key": {"S": str(key)}}, "ExpressionAttributeValues": {":a": {"S": "one"}}}
+    wired.dynamodb.update_item(TableName="runs", UpdateExpression="SET attempt = :a", **broken)  # type: ignore[arg-type]
+    handle({"overtime": "reconcile"})
+    assert written() == [([["service"]], [1])]
 
 
 def test_figures_that_cannot_be_written_fail_the_invocation(wired: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -204,10 +204,10 @@ class Figures:
         self.counted: Counter[str] = Counter()
         self.durations: dict[str, list[float]] = {}
 
-    def count(self, function_name: str, name: str) -> None:
-        """Count one."""
+    def count(self, function_name: str, name: str, number: int = 1) -> None:
+        """Count so many."""
         assert function_name
-        self.counted[name] += 1
+        self.counted[name] += number
 
     def seconds(self, function_name: str, name: str, value: float) -> None:
         """Note a duration."""
@@ -231,6 +231,8 @@ class World:
         self.dynamodb, self.s3, self.name = dynamodb, s3, name
         self.cluster, self.queues, self.figures, self.now = Cluster(), Queues(), Figures(), 1_700_000_000.0
         self.most, self.spot, self.receives = most, spot, receives
+        self.faults: list[tuple[str, Exception]] = []
+        """What the watcher said of runs that it could not look after."""
         self.executed: Counter[tuple[RunKey, int]] = Counter()
         self.function = FunctionSettings(
             function_arn=FUNCTION_ARN, queue_url=QUEUE, on_success=SUCCESS, on_failure=FAILURE
@@ -305,6 +307,7 @@ class World:
             sqs=sqs,
             destinations=Destinations(sqs=sqs, sns=nothing[0], events=nothing[1], lambdas=nothing[2]),
             meter=self.figures,
+            failed=lambda key, error: self.faults.append((key, error)),
             clock=self.clock,
         )
 
