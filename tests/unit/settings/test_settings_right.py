@@ -67,6 +67,12 @@ def test_durations(text: str | int, seconds: int, context: StackContext) -> None
     assert parse(one(max_runtime=text, timeout_seconds=60), context).functions["report"].max_runtime == seconds
 
 
+@pytest.mark.parametrize("seconds", [1, 900, 901, 1800, 5400])
+def test_timeouts(seconds: int, context: StackContext) -> None:
+    """No limit of Lambda's that has moved is a law here: 900 seconds were once all, 1,800 and 5,400 are since."""
+    assert parse(one(timeout_seconds=seconds), context).functions["report"].timeout_seconds == seconds
+
+
 def test_variables_are_text_and_hidden(context: StackContext) -> None:
     """Numbers and booleans become text as a shell would write them, and no value shows in a repr."""
     settings = parse(one(environment={"PORT": 8080, "DEBUG": True, "TOKEN": "s3cret"}), context)
