@@ -10,6 +10,10 @@ from overtime import settings
 from overtime.errors import OvertimeError
 from overtime.program import build
 
+_PEOPLE_WERE_TOLD = 32
+"""The exit code after which Pulumi's language host says no more; a `RunError` ends with another, and is followed by
+"Program exited with non-zero exit code"."""
+
 
 def main() -> None:
     """Build this stack. What people can fix is told without a stack trace."""
@@ -22,7 +26,8 @@ def main() -> None:
     try:
         outputs = build(settings.load(context), context)
     except OvertimeError as error:
-        raise pulumi.RunError(str(error)) from None
+        pulumi.log.error(str(error))
+        raise SystemExit(_PEOPLE_WERE_TOLD) from None
     for name, value in outputs.items():
         pulumi.export(name, value)
 

@@ -58,7 +58,7 @@ def build(settings: Settings, context: StackContext) -> Outputs:
 
 def _verify_region(settings: Settings, context: StackContext) -> None:
     """Check what has to be in the stack's region, where a profile or a variable says which that is."""
-    if context.region is None and any(each.destinations.arns for each in settings.functions.values()):
+    if context.region is None:
         verify(settings, replace(context, region=aws.get_region().region))
 
 

@@ -171,17 +171,23 @@ def test_the_command_line_and_python_build_the_same(
 
 
 @pytest.mark.usefixtures("configured")
-def test_wrong_configuration_stops_the_program(run: Run, recorder: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A stack's wrong configuration is told without a stack trace, before any resource is registered."""
+def test_wrong_configuration_stops_the_program(
+    run: Run, recorder: Recorder, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A stack's wrong configuration is told without a stack trace, before any resource is registered.
+
+    The exit code is the one after which Pulumi's language host adds nothing (`pulumi-language-python-exec`).
+    """
     monkeypatch.chdir(SOURCES)
     function = {"code": "lambdas/primary", "handler": "handler.handler", "task": {"cpu": 512, "memory_mib": 3000}}
     config = {"overtime:functions": json.dumps({"report": function}), "overtime:netwrok": "{}"}
     pulumi.runtime.set_all_config(config)
 
-    with pytest.raises(pulumi.RunError) as caught:
+    with pytest.raises(SystemExit) as caught:
         run(lambda: runpy.run_path(str(SOURCES / "__main__.py"), run_name="__main__"))
 
-    assert str(caught.value) == (
+    assert caught.value.code == 32
+    assert caplog.messages[0] == (
         "overtime: 2 settings cannot work\n\n"
         "  overtime:netwrok = {}\n"
         "    No setting has this name, so it would change nothing. Did you mean network?\n"
@@ -200,14 +206,26 @@ def elsewhere() -> dict[str, object]:
 
 
 @pytest.mark.usefixtures("configured")
-def test_region_of_the_configuration(run: Run, recorder: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_region_of_the_configuration(
+    run: Run, recorder: Recorder, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     """A destination elsewhere than in the stack's `aws:region` stops the program before any resource."""
     monkeypatch.chdir(SOURCES)
     pulumi.runtime.set_all_config(
         {"overtime:functions": json.dumps({"report": elsewhere()}), "aws:region": "ap-south-1"}
     )
-    with pytest.raises(pulumi.RunError, match="stack's region, ap-south-1, and cannot reach us-east-1"):
+    with pytest.raises(SystemExit):
         run(lambda: runpy.run_path(str(SOURCES / "__main__.py"), run_name="__main__"))
+    assert "stack's region, ap-south-1, and cannot reach us-east-1" in caplog.text
+    assert recorder.resources == []
+
+
+def test_layer_elsewhere(run: Run, recorder: Recorder, context: StackContext) -> None:
+    """Not only destinations have to be where the provider says that the stack is."""
+    layer = "arn:aws:lambda:us-east-1:123456789012:layer:numbers:1"
+    settings = parse({"functions": {"report": {"code": ".", "handler": "handler.handler", "layers": [layer]}}}, context)
+    with pytest.raises(SettingsError, match=f"own region, {REGION}; this one is in us-east-1"):
+        run(lambda: build(settings, context))
     assert recorder.resources == []
 
 
