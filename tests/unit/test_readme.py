@@ -82,6 +82,17 @@ def test_links_inside_the_project_lead_somewhere(page: Path) -> None:
         assert (page.parent / target).exists(), target
 
 
+def test_removing_a_stack_keeps_its_settings() -> None:
+    """Without `--preserve-config`, `pulumi stack rm` deletes the file that holds every setting."""
+    commands = [
+        command
+        for page in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
+        for command in re.findall(r"pulumi stack (?:rm|remove).*", page.read_text(encoding="utf-8"))
+    ]
+    assert commands
+    assert [command for command in commands if "--preserve-config" not in command] == []
+
+
 def test_the_make_targets_that_are_named_exist() -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     for target in set(re.findall(r"`?make ([a-z.][a-z/.-]+)", README)):
