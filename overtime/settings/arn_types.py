@@ -6,26 +6,14 @@ from typing import Annotated
 
 from pydantic import AfterValidator, StringConstraints
 
-from overtime.settings.rules import broken, ruled
-
-_MOST_LAYERS = 5
-_MOST_ACTIONS = 5
+from overtime.settings.rules import broken, few, ruled
 
 
 def _different_layers(arns: tuple[str, ...]) -> tuple[str, ...]:
     layers = [arn.rpartition(":")[0] for arn in arns]
-    twice = next((layer for layer in layers if layers.count(layer) > 1), None)
-    if twice:
-        raise broken(f"Lambda refuses two versions of one layer; {twice!r} is here {layers.count(twice)} times.")
-    if len(arns) > _MOST_LAYERS:
-        raise broken(f"Lambda takes at most {_MOST_LAYERS} layers; these are {len(arns)}. Merge some of them.")
-    return arns
-
-
-def _few_actions(arns: tuple[str, ...]) -> tuple[str, ...]:
-    if len(arns) > _MOST_ACTIONS:
-        rule = f"CloudWatch takes at most {_MOST_ACTIONS} actions for an alarm; these are {len(arns)}."
-        raise broken(f"{rule} Let one topic tell the others.")
+    for index, layer in enumerate(layers):
+        if layer in layers[:index]:
+            raise broken(f"Lambda refuses two versions of one layer, and {layer!r} is here already.", at=(index,))
     return arns
 
 
@@ -37,16 +25,25 @@ LayerArn = Annotated[
         "arn:aws:lambda:eu-west-1:123456789012:layer:numbers:1",
     ),
 ]
-Layers = Annotated[tuple[LayerArn, ...], AfterValidator(_different_layers)]
+Layers = Annotated[
+    tuple[LayerArn, ...],
+    AfterValidator(_different_layers),
+    few(5, "Lambda takes at most 5 layers; these are {}. Merge some of them."),
+]
 ResourceArn = Annotated[
     str,
-    StringConstraints(pattern=r"^(\*|arn:aws[a-z-]*:[a-z0-9-]+:[^:]*:[^:]*:.+)$"),
+    StringConstraints(pattern=r"^(\*|arn:aws[a-z-]*:[a-z0-9-]+:[^:\p{C}]*:[^:\p{C}]*:[^\p{C}]+)$"),
     ruled("A resource is an ARN, or * where the action has none.", "arn:aws:s3:::my-bucket/*"),
 ]
 PolicyArn = Annotated[
     str,
-    StringConstraints(pattern=r"^arn:aws[a-z-]*:iam::(aws|\d{12}):policy/.+$"),
+    StringConstraints(pattern=r"^arn:aws[a-z-]*:iam::(aws|\d{12}):policy/[!-~]+$"),
     ruled("A managed policy is named by its ARN.", "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"),
+]
+PolicyArns = Annotated[
+    tuple[PolicyArn, ...],
+    # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html; the program adds none of its own.
+    few(10, "A role takes 10 managed policies; these are {}. Merge some, or say under permissions what they allow."),
 ]
 DestinationArn = Annotated[
     str,
@@ -89,4 +86,7 @@ AlarmActionArn = Annotated[
         "arn:aws:sns:eu-west-1:123456789012:on-call",
     ),
 ]
-AlarmActions = Annotated[tuple[AlarmActionArn, ...], AfterValidator(_few_actions)]
+AlarmActions = Annotated[
+    tuple[AlarmActionArn, ...],
+    few(5, "CloudWatch takes at most 5 actions for an alarm; these are {}. Let one topic tell the others."),
+]

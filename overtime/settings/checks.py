@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
-from overtime.settings import code, fargate_sizes, names
+from overtime.settings import code, fargate_sizes, names, places
 from overtime.settings.model import FunctionAlarms
 from overtime.settings.problems import Problem
 from overtime.settings.rules import DAY_SECONDS
-from overtime.settings.values import HANDLER_RULE, SHORTEST_RUN_SECONDS, Rescue
+from overtime.settings.values import HANDLER_RULE, LOG_DAYS, SHORTEST_RUN_SECONDS, Rescue
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from overtime.settings.model import Function, Network, Settings
@@ -19,20 +20,34 @@ if TYPE_CHECKING:
     from overtime.settings.problems import Path as SettingPath
 
 
+OWN_POLICIES = 2_600
+"""Characters that the program's own two policies of a function's role have at most, without layers."""
+_MOST_INLINE = 10_240
+"""Characters of a role's inline policies in all, without white space:
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html"""
+
+
 def problems(settings: Settings, context: StackContext) -> Iterator[Problem]:
     """Give every problem that only shows when settings are looked at together."""
     for key, function in settings.functions.items():
         at: SettingPath = ("functions", key)
-        yield from _name(key, at, context)
         yield from _sizes(function, at)
-        yield from _times(function, at, settings.retention.runs_days)
+        yield from _times(function, at)
         yield from _rescue(function, at)
         yield from _relaunches(function, at)
+        yield from _permissions(function, at)
         yield from _keys(function, at)
-        if context.region:
-            yield from _regions(function, at, context.region)
         yield from _code(function, at, context.root)
+    yield from _retention(settings)
     yield from _network(settings.network)
+    if context.region:
+        yield from places.problems(settings, context.region)
+
+
+def keys(functions: Iterable[str], context: StackContext) -> Iterator[Problem]:
+    """Give every problem with what functions are called, whatever their sections hold."""
+    for key in functions:
+        yield from _name(key, ("functions", key), context)
 
 
 def _name(key: str, at: SettingPath, context: StackContext) -> Iterator[Problem]:
@@ -76,7 +91,7 @@ def _sizes(function: Function, at: SettingPath) -> Iterator[Problem]:
         yield Problem(path=path, value=memory, rule=rule, fix=fix, reads=reads)
 
 
-def _times(function: Function, at: SettingPath, runs_days: int) -> Iterator[Problem]:
+def _times(function: Function, at: SettingPath) -> Iterator[Problem]:
     path = (*at, "max_runtime")
     if function.max_runtime < function.timeout_seconds:
         rule = f"A run may take no less than one attempt on Lambda ({function.timeout_seconds} seconds)."
@@ -90,10 +105,36 @@ def _times(function: Function, at: SettingPath, runs_days: int) -> Iterator[Prob
         half = function.max_runtime // 2
         shorter = f"{half}s" if half >= SHORTEST_RUN_SECONDS else None
         yield Problem(path=(*at, "alarms", "longest_run"), value=f"{longest}s", rule=rule, fix=shorter, reads=(path,))
-    days = -(-function.max_runtime // DAY_SECONDS) + 1
-    if runs_days < days:
-        rule = f"The event of a run of {at[1]!r} must outlast the run: its max_runtime needs {days} days or more."
-        yield Problem(path=("retention", "runs_days"), value=runs_days, rule=rule, fix=days, reads=(path,))
+
+
+def _retention(settings: Settings) -> Iterator[Problem]:
+    key, function = max(settings.functions.items(), key=lambda item: item[1].max_runtime)
+    reads: tuple[SettingPath, ...] = (("functions", key, "max_runtime"),)
+    days = -(-function.max_runtime // DAY_SECONDS)
+    if (runs_days := settings.retention.runs_days) <= days:
+        rule = f"The event of a run of {key!r} must outlast the run: its max_runtime needs {days + 1} days or more."
+        yield Problem(path=("retention", "runs_days"), value=runs_days, rule=rule, fix=days + 1, reads=reads)
+    if (logs_days := settings.retention.logs_days) < days:
+        rule = f"A run of {key!r} would lose its first lines while it is at work: its max_runtime is {days} days."
+        fix = next(each for each in LOG_DAYS if each >= days)
+        yield Problem(path=("retention", "logs_days"), value=logs_days, rule=rule, fix=fix, reads=reads)
+
+
+def _permissions(function: Function, at: SettingPath) -> Iterator[Problem]:
+    statements = [
+        {"Action": each.actions, "Effect": "Allow", "Resource": each.resources, "Sid": f"Own{index}"}
+        for index, each in enumerate(function.permissions)
+    ]
+    size = OWN_POLICIES + len(json.dumps([*statements, function.layers], separators=(",", ":")))
+    if size > _MOST_INLINE:
+        rule = (
+            f"IAM takes {_MOST_INLINE} characters of a role's own policies; these would have {size}, {OWN_POLICIES} of"
+            " them the program's. Put statements into a managed policy, and its ARN under policy_arns."
+        )
+        fixed: SettingPath = (*at, "policy_arns", len(function.policy_arns))
+        fix, reads = "arn:aws:iam::123456789012:policy/reports", ((*at, "layers"), (*at, "policy_arns"))
+        value = [each.model_dump() for each in function.permissions]
+        yield Problem(path=(*at, "permissions"), value=value, rule=rule, fix=fix, fixed=fixed, reads=reads)
 
 
 def _rescue(function: Function, at: SettingPath) -> Iterator[Problem]:
@@ -119,28 +160,6 @@ def _keys(function: Function, at: SettingPath) -> Iterator[Problem]:
         yield Problem(path=path, value=list(told.kms_key_arns), rule=rule, reads=reads)
 
 
-def _regions(function: Function, at: SettingPath, region: str) -> Iterator[Problem]:
-    told = function.destinations
-    path: SettingPath
-    for name, arn in (("on_success", told.on_success), ("on_failure", told.on_failure)):
-        if arn and (other := _region(arn)) != region:
-            path = (*at, "destinations", name)
-            rule = (
-                f"The watcher sends from the stack's region, {region}, and cannot reach {other}. Name a target in"
-                f" {region}; a topic or an event bus there can pass records on."
-            )
-            yield Problem(path=path, value=arn, rule=rule, fix=arn.replace(f":{other}:", f":{region}:", 1))
-    for index, arn in enumerate(told.kms_key_arns):
-        if (other := _region(arn)) != region:
-            path = (*at, "destinations", "kms_key_arns", index)
-            rule = f"A queue or topic in {region}, the stack's region, is not encrypted with a key of {other}."
-            yield Problem(path=path, value=arn, rule=rule)
-
-
-def _region(arn: str) -> str:
-    return arn.split(":")[3]
-
-
 def _network(network: Network) -> Iterator[Problem]:
     if network.security_group_ids and not network.subnet_ids:
         rule = "Security groups belong to the VPC of given subnets. Give network.subnet_ids too, or leave them out."
@@ -163,6 +182,10 @@ def _code(function: Function, at: SettingPath, root: Path) -> Iterator[Problem]:
     path, folder = (*at, "code"), root / function.code
     if not code.exists(folder):
         rule = f"There is no folder and no zip file at {str(folder)!r}. The path is relative to the project's folder."
+        yield Problem(path=path, value=function.code, rule=rule, fix="lambdas/primary")
+        return
+    if folder.resolve() == folder.resolve().parent:
+        rule = "This is the whole file system. Give the folder of the function's own code."
         yield Problem(path=path, value=function.code, rule=rule, fix="lambdas/primary")
         return
     if fault := code.fault(folder):

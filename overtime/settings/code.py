@@ -36,7 +36,10 @@ def files(folder: Path, *patterns: str) -> list[Path]:
 
 def exists(code: Path) -> bool:
     """Tell whether there is a folder or a zip."""
-    return code.is_dir() or zipfile.is_zipfile(code)
+    try:
+        return code.is_dir() or (code.is_file() and zipfile.is_zipfile(code))
+    except OSError:  # a name that is too long, a folder that nobody may enter
+        return False
 
 
 def fault(code: Path) -> str | None:

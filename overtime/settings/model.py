@@ -1,4 +1,4 @@
-"""The settings themselves; what single values may be is in `values` and `arn_types`.
+"""The settings themselves; what single values may be is in `values`, `arn_types`, `environment` and `tags`.
 
 A test holds the README's table against them.
 """
@@ -11,7 +11,9 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from overtime.settings import arn_types, values
+from overtime.settings.environment import Environment  # noqa: TC001 - likewise
 from overtime.settings.rules import DAY_SECONDS
+from overtime.settings.tags import Tags  # noqa: TC001 - likewise
 from overtime.settings.values import Rescue
 
 __all__ = [
@@ -102,7 +104,7 @@ class Function(Section):
     """How long one attempt may take on Lambda."""
     memory_mib: values.MemoryMib = 512
     """Memory on Lambda."""
-    environment: values.Environment = {}
+    environment: Environment = {}
     """The function's variables. Every value is treated as a secret: it is encrypted in the state and never shown."""
     layers: arn_types.Layers = ()
     """ARNs of layer versions, in Lambda's order."""
@@ -114,7 +116,7 @@ class Function(Section):
     """Which failures are handed over; the others are kept on the parking queue."""
     permissions: tuple[Permission, ...] = ()
     """What the handler may do beside writing its log."""
-    policy_arns: tuple[arn_types.PolicyArn, ...] = ()
+    policy_arns: arn_types.PolicyArns = ()
     """Managed policies for the function's role."""
     max_runtime: values.MaxRuntime = 7 * DAY_SECONDS
     """How long a run may take on Fargate, such as `6h`; in seconds once read."""
@@ -145,9 +147,9 @@ class Network(Section):
     """Range of the VPC that is made when no subnets are given."""
     availability_zones: values.Zones = 2
     """Zones of the VPC that is made, with one public subnet each."""
-    subnet_ids: tuple[values.SubnetId, ...] = ()
+    subnet_ids: values.SubnetIds = ()
     """Subnets that exist; they need a way to ECR, S3, DynamoDB, Lambda and CloudWatch Logs."""
-    security_group_ids: tuple[values.SecurityGroupId, ...] = ()
+    security_group_ids: values.SecurityGroupIds = ()
     """Security groups for tasks in given subnets."""
     assign_public_ip: values.Switch | None = None
     """Whether tasks get a public address; by default yes in the VPC that is made, no in given subnets."""
@@ -221,5 +223,5 @@ class Settings(Section):
     """What raises an alarm, and who is told."""
     dashboard: Dashboard = Dashboard()
     """The dashboard of the stack."""
-    tags: Mapping[values.Tag, values.TagValue] = {}
+    tags: Tags = {}
     """Tags on every resource that takes tags."""

@@ -11,8 +11,7 @@ import pulumi
 import pulumi.runtime.config as pulumi_config
 from pydantic import ValidationError
 
-from overtime.settings import rules, values
-from overtime.settings.checks import problems as combined_problems
+from overtime.settings import checks, rules, values
 from overtime.settings.model import Section, Settings
 from overtime.settings.problems import MISSING, NAMESPACE, WITHHELD, Problem, SettingsError
 
@@ -66,22 +65,29 @@ def parse(data: Mapping[str, object], context: StackContext, *, secret_keys: Col
     except ValidationError as error:
         found = _innermost([_problem(detail, data) for detail in error.errors(include_url=False)])
         settings = _mended(data, found)
+    keys = list(checks.keys(_function_keys(data), context))
     if settings is not None:
         wrong = [problem.path for problem in found]
         found += [
             problem
-            for problem in combined_problems(settings, context)
+            for problem in checks.problems(settings, context)
             if not any(_overlap(path, bad) for path in (problem.path, *problem.reads) for bad in wrong)
         ]
-    if found or settings is None:
-        raise SettingsError(_below(context, [_discreet(problem, secret_keys) for problem in found]))
+    if found or keys or settings is None:
+        raise SettingsError(_below(context, [_discreet(problem, secret_keys) for problem in [*keys, *found]]))
     return settings
 
 
 def verify(settings: Settings, context: StackContext) -> None:
     """Check settings that were made in Python against this context. Raises `SettingsError`."""
-    if found := list(combined_problems(settings, context)):
+    if found := [*checks.keys(settings.functions, context), *checks.problems(settings, context)]:
         raise SettingsError(_below(context, found))
+
+
+def _function_keys(data: Mapping[str, object]) -> list[str]:
+    """List what functions are called, however incomplete their sections are."""
+    functions = data.get("functions")
+    return [key for key in functions if isinstance(key, str)] if isinstance(functions, dict) else []
 
 
 def _below(context: StackContext, found: list[Problem]) -> list[Problem]:
@@ -104,6 +110,7 @@ def _problem(detail: ErrorDetails, data: Mapping[str, object]) -> Problem:
     match detail["type"]:
         case rules.RULE:
             context = detail["ctx"]
+            path = (*path, *context["at"])
             fix = None if "[key]" in detail["loc"] else context["fix"]  # another value would not fix a key
             return Problem(path=path, value=_value(path, data), rule=context["rule"], fix=fix)
         case "missing":
@@ -182,19 +189,25 @@ def _discreet(problem: Problem, secret_keys: Collection[str]) -> Problem:
 def _mended(data: Mapping[str, object], found: list[Problem]) -> Settings | None:
     """Put allowed values in the place of refused ones, so that the rules between settings can be checked too."""
     copy = json.loads(json.dumps(data, default=str))
-    for problem in sorted(found, key=lambda each: len(each.path), reverse=True):
+    for problem in sorted(found, key=_depth, reverse=True):
         *way, last = problem.path
         target = copy
         for part in way:
             target = target[part]
-        if problem.fix is None and isinstance(target, dict):
-            target.pop(last, None)
-        else:
+        if problem.fix is not None:
             target[last] = problem.fix
+        elif _at((last,), target) is not MISSING:
+            del target[last]
     try:
         return Settings.model_validate(copy)
     except ValidationError:
         return None
+
+
+def _depth(problem: Problem) -> tuple[int, int]:
+    """Order problems so that what is inside comes last, and of a list its later elements."""
+    last = problem.path[-1]
+    return len(problem.path), last if isinstance(last, int) else 0
 
 
 def _overlap(one: Path, other: Path) -> bool:

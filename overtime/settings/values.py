@@ -6,42 +6,17 @@ import ipaddress
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 
 from overtime.settings.fargate_sizes import MEMORY_MIB
-from overtime.settings.rules import DAY_SECONDS, Int, Seconds, as_list, broken, nothing, number, ruled, text
+from overtime.settings.rules import DAY_SECONDS, Int, Seconds, as_list, broken, few, nothing, number, ruled
 
 SHORTEST_RUN_SECONDS = 60
 LONGEST_RUN_SECONDS = 14 * DAY_SECONDS
 """AWS retires the hosts of long tasks after weeks, so a longer promise would not be kept."""
 
-_LOG_DAYS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653)
-_ENVIRONMENT_BYTES = 4096
+LOG_DAYS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653)
 _PRIVATE = tuple(map(ipaddress.IPv4Network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10")))
-RESERVED_VARIABLES = frozenset(
-    {
-        "AWS_ACCESS_KEY",
-        "AWS_ACCESS_KEY_ID",
-        "AWS_DEFAULT_REGION",
-        "AWS_EXECUTION_ENV",
-        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
-        "AWS_LAMBDA_FUNCTION_NAME",
-        "AWS_LAMBDA_FUNCTION_VERSION",
-        "AWS_LAMBDA_INITIALIZATION_TYPE",
-        "AWS_LAMBDA_LOG_GROUP_NAME",
-        "AWS_LAMBDA_LOG_STREAM_NAME",
-        "AWS_LAMBDA_RUNTIME_API",
-        "AWS_REGION",
-        "AWS_SECRET_ACCESS_KEY",
-        "AWS_SESSION_TOKEN",
-        "LAMBDA_RUNTIME_DIR",
-        "LAMBDA_TASK_ROOT",
-    }
-)
-"""https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime
-
-Without `_HANDLER` and `_X_AMZN_TRACE_ID`, which no variable can be called anyway.
-"""
 
 
 class Rescue(StrEnum):
@@ -58,26 +33,11 @@ def _private(value: str) -> str:
         raise broken("The VPC needs a private range, because its subnets must not shadow public addresses.", CIDR)
     if not 16 <= network.prefixlen <= 24:  # noqa: PLR2004 - the rule beside it says the same numbers
         raise broken("A VPC takes /16 to /28, and its public subnets need the room of a /24 or larger.", CIDR)
+    if str(network) != value:
+        raise broken(
+            "AWS takes a range with the length of its prefix after the slash, and no other notation.", str(network)
+        )
     return value
-
-
-def _allowed_variable(name: str) -> str:
-    if name in RESERVED_VARIABLES:
-        raise broken("Lambda sets this variable itself and refuses a function that brings its own.")
-    return name
-
-
-def _own_tag(key: str) -> str:
-    if key.lower().startswith("aws:"):
-        raise ValueError(key)
-    return key
-
-
-def _fits(variables: dict[str, SecretStr]) -> dict[str, SecretStr]:
-    size = sum(len(name.encode()) + len(value.get_secret_value().encode()) for name, value in variables.items())
-    if size > _ENVIRONMENT_BYTES:
-        raise broken(f"Lambda takes 4096 bytes of names and values in all; these are {size}. Put more into an object.")
-    return variables
 
 
 CIDR = "10.42.0.0/16"
@@ -96,7 +56,7 @@ Architecture = Annotated[
     Literal["x86_64", "arm64"],
     ruled("Lambda and Fargate run x86_64 and arm64; function, image and task share this setting.", "x86_64"),
 ]
-Code = Annotated[str, StringConstraints(min_length=1), ruled(CODE_RULE, "lambdas/primary")]
+Code = Annotated[str, StringConstraints(pattern=r"^[^\p{C}]+$"), ruled(CODE_RULE, "lambdas/primary")]
 Handler = Annotated[
     str,
     StringConstraints(pattern=r"^[A-Za-z0-9_-]+([./][A-Za-z0-9_-]+)*\.[A-Za-z_][A-Za-z0-9_]*$", max_length=128),
@@ -111,19 +71,6 @@ TimeoutSeconds = Annotated[
     ),
 ]
 MemoryMib = Annotated[Int, Field(ge=128, le=10240), ruled("Lambda takes 128 to 10240 MiB of memory.", 512)]
-VariableName = Annotated[
-    str,
-    StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]+$"),  # Lambda's API Reference: Environment, Variables
-    AfterValidator(_allowed_variable),
-    ruled("Lambda takes names of letters, digits and _, at least two characters, that start with a letter."),
-]
-Environment = Annotated[
-    dict[
-        VariableName,
-        Annotated[SecretStr, BeforeValidator(text), ruled("A variable's value is text, a number or a boolean.", "…")],
-    ],
-    AfterValidator(_fits),
-]
 Attempts = Annotated[
     Int, Field(ge=0, le=3), ruled("Lambda makes 1 to 3 attempts; 0 sends every event straight to Fargate.", 3)
 ]
@@ -167,26 +114,20 @@ SubnetId = Annotated[
 SecurityGroupId = Annotated[
     str, StringConstraints(pattern=r"^sg-[0-9a-f]+$"), ruled("A security group's id reads sg-0123456789abcdef0.")
 ]
+SubnetIds = Annotated[
+    tuple[SubnetId, ...], few(16, "ECS takes 16 subnets for a task; these are {}. Two zones with one each are enough.")
+]
+SecurityGroupIds = Annotated[
+    tuple[SecurityGroupId, ...], few(5, "ECS takes 5 security groups for a task; these are {}. Merge their rules.")
+]
 LogDays = Annotated[
     Int,
-    AfterValidator(lambda days: _LOG_DAYS[_LOG_DAYS.index(days)]),
-    ruled(f"CloudWatch keeps logs for {', '.join(map(str, _LOG_DAYS[:-1]))} or {_LOG_DAYS[-1]} days.", 30),
+    AfterValidator(lambda days: LOG_DAYS[LOG_DAYS.index(days)]),
+    ruled(f"CloudWatch keeps logs for {', '.join(map(str, LOG_DAYS[:-1]))} or {LOG_DAYS[-1]} days.", 30),
 ]
 RunsDays = Annotated[Int, Field(ge=1, le=3650), ruled("Runs are kept 1 to 3650 days.", 30)]
-ImageName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][^\s]*$"), ruled(IMAGE_RULE)]
+ImageName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][A-Za-z0-9._:/@-]*$"), ruled(IMAGE_RULE)]
 Switch = Annotated[bool, ruled("This is true or false.", "false")]
-Tag = Annotated[
-    str,
-    StringConstraints(min_length=1, max_length=128),
-    AfterValidator(_own_tag),
-    ruled("A tag's key has 1 to 128 characters and does not start with aws:."),
-]
-TagValue = Annotated[
-    str,
-    BeforeValidator(text),
-    StringConstraints(max_length=256),
-    ruled("A tag's value has at most 256 characters.", ""),
-]
 TaskAttempts = Annotated[
     Int,
     Field(ge=1, le=10),
