@@ -16,13 +16,11 @@ for needs in ", venv, ensurepip" ""; do
 done
 if [ -z "$python" ]; then
     found=$(python3 --version 2>/dev/null || echo "no python3 at all")
-    cat >&2 <<EOF
-overtime: 1 thing stops the set-up; nothing was changed. When done, run make again.
+    echo "overtime: 1 thing stops the set-up; nothing was changed. When done, run make again.
 
   1. There is no Python 3.11 or newer on PATH ($found).
      why: The program and the set-up itself are written in it. What else is missing, if anything, only it can tell.
-     do:  install it (Debian, Ubuntu: sudo apt-get install python3 python3-venv; others: https://www.python.org/downloads/)
-EOF
+     do:  install it (Debian, Ubuntu: sudo apt-get install python3 python3-venv; or https://www.python.org/downloads/)" >&2
     exit 1
 fi
 OVERTIME_PYTHON=$python exec "$python" -m "$@"

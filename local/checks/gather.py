@@ -76,9 +76,8 @@ def gather(environ: Mapping[str, str], *, packages_only: bool) -> Facts:
             broken=broken_pulumi,
             download=faults.get(network.PULUMI, "") or _missing_for_download(machine),
             go=go.get("GOVERSION", "").removeprefix("go"),
-            proxy=next(
-                iter([] if any(not faults[each] for each in proxies) else [faults[each] for each in proxies]), ""
-            ),
+            # One that answers is enough; empty texts come first.
+            proxy=min((faults[each] for each in proxies), default=""),
         ),
         base_image=BaseImage(is_there=image, registry=faults.get(network.REGISTRY, ""), mirror=faults.get(mirror, "")),
     )
@@ -142,6 +141,9 @@ def _cache(environ: Mapping[str, str]) -> Path | None:
 
 def _pulumi(environ: Mapping[str, str]) -> tuple[bool, str]:
     """Say whether an engine is there, and what is wrong with one on PATH that does not work."""
+    if _cache(environ) is None:
+        # Whatever folder is named next will be empty.
+        environ = {**environ, "XDG_CACHE_HOME": "/nonexistent"}
     try:
         return engine.find(environ) is not None, ""
     except LocalError as error:
@@ -151,8 +153,8 @@ def _pulumi(environ: Mapping[str, str]) -> tuple[bool, str]:
 def _go(environ: Mapping[str, str]) -> dict[str, str]:
     """Ask Go for its version, its servers and its folders; empty where there is no Go that works."""
     names = ("GOVERSION", "GOPROXY", "GOMODCACHE", "GOCACHE")
+    command = ["go", "env", "-json", *names]
     try:
-        command = ["go", "env", "-json", *names]
         said = json.loads(run(command, because="", timeout_seconds=ASK_SECONDS, env=engine.go_environment(environ)))
     except (LocalError, ValueError):
         return {}

@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 MB, GB = 10**6, 10**9
 HOW_TO_INSTALL_PULUMI = "https://www.pulumi.com/docs/install/"
-VARIABLES = {
-    CACHE: "XDG_CACHE_HOME",
-    TEMPORARY: "TMPDIR",
-    MODULES: "GOMODCACHE",
-    BUILDS: "GOCACHE",
-    PROJECT: "the project elsewhere",
+WAYS_OUT = {
+    CACHE: "set XDG_CACHE_HOME",
+    TEMPORARY: "set TMPDIR",
+    MODULES: "set GOMODCACHE",
+    BUILDS: "set GOCACHE",
+    PROJECT: "move this project",
 }
 
 
@@ -41,7 +41,7 @@ class Shortage:
     free_bytes: int
     needed_bytes: int
     uses: tuple[str, ...]
-    variables: tuple[str, ...]
+    ways_out: tuple[str, ...]
     """What moves the folders that are on it elsewhere."""
 
 
@@ -83,7 +83,7 @@ def shortages(facts: Facts) -> list[Shortage]:
                     free_bytes=free,
                     needed_bytes=total,
                     uses=tuple(f"{need.use} {text(need.bytes)}" for need in wanted),
-                    variables=tuple(VARIABLES[name] for name in names),
+                    ways_out=tuple(WAYS_OUT[name] for name in names),
                 )
             )
     return found

@@ -36,8 +36,7 @@ def unreachable(addresses: Iterable[str], *, seconds: float = SECONDS) -> dict[s
     deadline = time.monotonic() + seconds
     for thread in threads.values():
         thread.join(max(0.0, deadline - time.monotonic()))
-    late = f"no answer within {seconds:g} s"
-    return {each: _named(each, faults.get(each, late)) for each in threads}
+    return {each: _named(each, faults.get(each, _late(seconds))) for each in threads}
 
 
 def pip_index(environ: Mapping[str, str], home: Path | None) -> str:
@@ -84,14 +83,20 @@ def _fault(address: str, seconds: float) -> str:
     except urllib.error.HTTPError:
         return ""
     except urllib.error.URLError as error:
-        return "" if isinstance(error.reason, ssl.SSLError) else _text(error.reason)
+        return "" if isinstance(error.reason, ssl.SSLError) else _text(error.reason, seconds)
     except (OSError, ValueError, http.client.HTTPException) as error:
-        return _text(error)
+        return _text(error, seconds)
     return ""
 
 
-def _text(reason: str | BaseException) -> str:
+def _text(reason: str | BaseException, seconds: float) -> str:
+    if isinstance(reason, TimeoutError):
+        return _late(seconds)
     return getattr(reason, "strerror", None) or str(reason)
+
+
+def _late(seconds: float) -> str:
+    return f"no answer within {seconds:g} s"
 
 
 def _named(address: str, fault: str) -> str:

@@ -83,7 +83,10 @@ def _folders(facts: Facts) -> Iterator[Problem]:
             why=why[CACHE],
             remedy="set XDG_CACHE_HOME to a folder that you can write to",
         )
+    blocked = [folder.path for folder in facts.folders.values() if folder.blocked_at]
     for use, folder in facts.folders.items():
+        if any(folder.path.startswith(f"{path}/") for path in blocked):
+            continue  # told with the folder above it
         if folder.blocked_at:
             whose = f"; {folder.blocked_at} belongs to {folder.owner}" if folder.owner else ""
             yield Problem(
@@ -126,7 +129,7 @@ def _space(facts: Facts) -> Iterator[Problem]:
                 f"{needs.text(shortage.needed_bytes)} are needed ({', '.join(shortage.uses)})."
             ),
             why="A full disk would break the set-up off in the middle.",
-            remedy="free some space; or, on another file system, set " + " and ".join(shortage.variables),
+            remedy=f"free some space; or, to use another file system: {', '.join(shortage.ways_out)}",
         )
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import socket
+import tempfile
 import threading
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 CHUNK = 65_536
 
@@ -56,3 +57,36 @@ def _pass_on(source: socket.socket, target: socket.socket) -> None:
     # The other direction may still have something to say.
     with suppress(OSError):
         target.shutdown(socket.SHUT_WR)
+
+
+@contextmanager
+def answering() -> Iterator[Path]:
+    """Let something listen that says yes to every request, as an engine says to a ping."""
+    with tempfile.TemporaryDirectory(prefix="overtime-yes-") as folder, socket.socket(socket.AF_UNIX) as listener:
+        path = Path(folder) / "yes.sock"
+        listener.bind(str(path))
+        listener.listen()
+        threading.Thread(target=_say_yes, args=(listener,), daemon=True).start()
+        try:
+            yield path
+        finally:
+            with suppress(OSError):
+                listener.shutdown(socket.SHUT_RDWR)
+
+
+def _say_yes(listener: socket.socket) -> None:
+    while True:
+        try:
+            client = listener.accept()[0]
+        except OSError:
+            return
+        with client, suppress(OSError):
+            client.recv(CHUNK)
+            client.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nOK")
+
+
+@contextmanager
+def silent_server() -> Iterator[str]:
+    """Take connections and say nothing, as a firewall's black hole does; give the address."""
+    with socket.create_server(("127.0.0.1", 0), backlog=64) as listener:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"

@@ -183,6 +183,13 @@ def test_a_folder_that_cannot_be_written_is_told(use: str, variable: str) -> Non
     assert only(replace(READY, folders={use: whole})).remedy.startswith("sudo chown") is (use == CACHE)
 
 
+def test_a_folder_inside_one_that_cannot_be_written_is_not_told_again() -> None:
+    """As Go's, where there is no home and they go to the cache folder."""
+    blocked = folder(blocked_at="/home", owner="root")
+    inner = replace(blocked, path=f"{blocked.path}/go")
+    assert only(replace(READY, folders={CACHE: blocked, MODULES: inner})).what.startswith("The cache folder")
+
+
 def test_a_file_system_without_programs_is_told() -> None:
     """The engine and the plugins are programs; Go's own folders may be anywhere."""
     barred = folder(may_execute=False)
@@ -197,7 +204,7 @@ def test_what_one_disk_must_hold_is_added_up() -> None:
     uses = (CACHE, MODULES, BUILDS, TEMPORARY)
     found = only(replace(build, folders={use: folder(free_bytes=3 * GB) for use in uses}))
     assert "has 3.0 GB free; 5.2 GB are needed (building the Pulumi engine 1.9 GB, its Go modules 1.4 GB" in found.what
-    assert "XDG_CACHE_HOME and GOMODCACHE and GOCACHE" in found.remedy
+    assert "set XDG_CACHE_HOME, set GOMODCACHE, set GOCACHE" in found.remedy
     apart = {use: folder(device=number, free_bytes=3 * GB) for number, use in enumerate(uses)}
     assert problems(replace(build, folders=apart)) == []
 
