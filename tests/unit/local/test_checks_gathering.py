@@ -108,8 +108,9 @@ def test_the_engine_of_dockers_context_is_asked_first(short: Path) -> None:
 
 
 def test_asking_stops_at_the_first_that_answers(short: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(containers, "candidates", lambda _environ: [f"unix://{short}/none", host, "tcp://never:1"])
     with listening(short / "yes", b"HTTP/1.0 200 OK\r\n\r\nOK") as host:
+        hosts = [f"unix://{short}/none", host, "tcp://never:1"]
+        monkeypatch.setattr(containers, "candidates", lambda _environ: hosts)
         asked = containers.ask_everywhere({})
     assert [(each.host, bool(each.fault)) for each in asked] == [(f"unix://{short}/none", True), (host, False)]
 
