@@ -42,11 +42,21 @@ class Work:
 
 
 @dataclass(frozen=True, kw_only=True)
+class DeployedFunction:
+    """A function of the last deployment."""
+
+    name: str
+    """Its name in AWS."""
+    protected: bool = False
+    """Whether Pulumi refuses to delete its queues."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Deployed:
     """What the last deployment left."""
 
-    functions: Mapping[str, str] = field(default_factory=dict)
-    """The functions' names in AWS, by key."""
+    functions: Mapping[str, DeployedFunction] = field(default_factory=dict)
+    """By key."""
     network: Mapping[str, object] | None = None
     """The network's settings; None where nothing was deployed."""
     work: Mapping[str, Work] = field(default_factory=dict)
@@ -58,7 +68,7 @@ class Deployed:
 
     def work_of(self, key: str) -> Work | None:
         """Say what a function still has to do; None where that is not known."""
-        return self.work.get(self.functions.get(key, ""))
+        return self.work.get(self.functions[key].name) if key in self.functions else None
 
 
 def deployed(context: StackContext) -> Deployed:
@@ -67,7 +77,10 @@ def deployed(context: StackContext) -> Deployed:
         outputs = _outputs(context)
     except Exception as error:  # noqa: BLE001 - the SDK has no narrower one for a function that fails
         return Deployed(unasked=f"the last deployment's outputs could not be read ({error})")
-    functions = {key: str(each["name"]) for key, each in outputs.get("functions", {}).items()}
+    functions = {
+        key: DeployedFunction(name=str(each["name"]), protected=bool(each.get("protected")))
+        for key, each in outputs.get("functions", {}).items()
+    }
     network, watcher = outputs.get("network"), outputs.get("watcher")
     if not watcher:
         return Deployed(functions=functions, network=network)

@@ -1,10 +1,15 @@
-"""What a person should know before an update: work that would be cut off, and promises that AWS does not keep. Pure."""
+"""What a person should know before an update: work that would be cut off, and promises that AWS does not keep. Pure.
+
+An update that would delete a queue which may hold work is refused here, in our own words and before anything changes:
+Pulumi's own refusal comes last, after the update's other steps.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from overtime.errors import OvertimeError
 from overtime.settings.rules import DAY_SECONDS
 
 if TYPE_CHECKING:
@@ -32,6 +37,23 @@ def protected(key: str, settings: Settings, there: Deployed) -> bool:
     return not settings.retention.force_destroy and not drained
 
 
+class StillNeededError(OvertimeError):
+    """The settings leave out a function that may have work left."""
+
+
+def refuse(settings: Settings, there: Deployed) -> None:
+    """Raise StillNeededError for functions that are not in the settings any more and are not known to be drained."""
+    gone = [key for key, each in sorted(there.functions.items()) if key not in settings.functions and each.protected]
+    if gone:
+        left = "".join(f"\n\n  {key!r}: there {_left(there.work_of(key))}." for key in gone)
+        raise StillNeededError(
+            f"the settings leave out functions that may have work left, whose queues and roles would go with them{left}"
+            "\n\nA function is drained first: put its key back with `enabled: false`, run `pulumi up` until that says "
+            "it is drained, and remove the key then. To give the work up instead, put the key back, set "
+            "retention.force_destroy to true, and run `pulumi up` once before you remove the key."
+        )
+
+
 def notices(settings: Settings, there: Deployed) -> Iterator[Notice]:
     """Give everything that is to be told before this update."""
     yield from _removed(settings, there)
@@ -45,16 +67,8 @@ def notices(settings: Settings, there: Deployed) -> Iterator[Notice]:
 def _removed(settings: Settings, there: Deployed) -> Iterator[Notice]:
     for key in sorted(there.functions.keys() - settings.functions.keys()):
         work = there.work_of(key)
-        if settings.retention.force_destroy:
-            then = "retention.force_destroy is true, so this goes with it"
-        else:
-            then = (
-                "Unless an earlier update found it drained, its queues are protected, so this one is refused. Put the "
-                "key back with `enabled: false`, run `pulumi up`, and remove it once `pulumi up` says it is drained"
-            )
-        yield Notice(
-            "warning", f"The function {key!r} is no longer in the settings; of it there {_left(work)}. {then}."
-        )
+        if not (work and work.nothing):
+            yield Notice("warning", f"The function {key!r} goes with this update, and there {_left(work)}.")
 
 
 def _draining(settings: Settings, there: Deployed) -> Iterator[Notice]:

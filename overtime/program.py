@@ -17,7 +17,7 @@ from components.platform import Platform, PlatformArgs
 from components.primary_function import PrimaryFunction, PrimaryFunctionArgs
 from components.watcher import Watcher, WatcherArgs
 from overtime.deployed import deployed
-from overtime.notices import notices, protected
+from overtime.notices import notices, protected, refuse
 from overtime.settings import verify
 
 if TYPE_CHECKING:
@@ -43,7 +43,10 @@ def build(settings: Settings, context: StackContext) -> Outputs:
     alarms = _alarms(settings, platform, functions, watcher) if settings.alarms.enabled else None
     dashboard = _dashboard(context, platform, functions, watcher, alarms) if settings.dashboard.enabled else None
     return {
-        "functions": {key: _function_outputs(function) for key, function in functions.items()},
+        "functions": {
+            key: {**_function_outputs(function), "protected": protected(key, settings, there)}
+            for key, function in functions.items()
+        },
         "network": settings.network.model_dump(mode="json"),
         "cluster_arn": platform.cluster_arn,
         "ledger_table": platform.ledger.table_name,
@@ -63,6 +66,7 @@ def _verify_region(settings: Settings, context: StackContext) -> None:
 
 
 def _tell(settings: Settings, there: Deployed) -> None:
+    refuse(settings, there)
     for each in notices(settings, there):
         (pulumi.log.warn if each.severity == "warning" else pulumi.log.info)(each.text)
 

@@ -66,6 +66,7 @@ def test_exports(deploy: Deploy) -> None:
                 "task_family": "overtime-test-report",
                 "dispatcher_name": "overtime-test-report-dispatcher",
                 "log_group": "/aws/lambda/overtime-test-report",
+                "protected": True,
             }
         },
         "network": {

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from overtime.deployed import Deployed, Work
-from overtime.notices import notices, protected
+from overtime.deployed import Deployed, DeployedFunction, Work
+from overtime.notices import StillNeededError, notices, protected, refuse
 from overtime.settings import StackContext, parse
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def settings(root: Path, functions: dict[str, dict[str, Any]], **more: object) -
 
 def there(work: dict[str, Work] | None = None, **more: Any) -> Deployed:
     """Give a stack with the functions `report` and `sums`, of which only this work is known."""
-    names = {"report": "overtime-test-report", "sums": "overtime-test-sums"}
+    names = {key: DeployedFunction(name=f"overtime-test-{key}") for key in ("report", "sums")}
     known = {f"overtime-test-{key}": each for key, each in (work or {}).items()}
     return Deployed(functions=names, work=known, **{"task_retirement_days": 7, **more})
 
@@ -53,30 +53,37 @@ def test_a_function_that_goes_is_told_with_the_work_that_goes_with_it(root: Path
     """Removing a key and renaming it are the same: the old one goes."""
     [(severity, text)] = told(settings(root, {"report": {}, "total": {}}), there({"report": IDLE, "sums": BUSY}))
     assert severity == "warning"
-    assert "'sums' is no longer in the settings" in text
+    assert "'sums' goes with this update" in text
     assert "2 open runs, 1 message on the failure queue and 0 messages on the parking queue" in text
-    assert "`enabled: false`" in text
+
+
+def test_a_drained_function_goes_in_silence(root: Path) -> None:
+    now, deployed = settings(root, {"report": {}}), there({"report": BUSY, "sums": IDLE})
+    refuse(now, deployed)
+    assert told(now, deployed) == []
+
+
+@pytest.mark.parametrize("work", [{}, {"sums": BUSY}, {"sums": IDLE}])
+def test_a_function_that_was_not_found_drained_cannot_go(root: Path, work: dict[str, Work]) -> None:
+    """Its queues are protected in Pulumi's state, so the update would fail after its other steps."""
+    names = {"sums": DeployedFunction(name="overtime-test-sums", protected=True)}
+    known = {f"overtime-test-{key}": each for key, each in work.items()}
+    deployed = Deployed(functions=names, work=known, task_retirement_days=7)
+    with pytest.raises(StillNeededError, match=r"'sums': there .*\n\nA function is drained first.*`enabled: false`"):
+        refuse(settings(root, {"report": {}}, retention={"force_destroy": True}), deployed)
+    refuse(settings(root, {"report": {}, "sums": {}}), deployed)
 
 
 @pytest.mark.parametrize(
     ("work", "expected"),
     [
         ({}, "may be work left, which could not be counted"),
-        ({"sums": IDLE}, "is no work left"),
         ({"sums": UNKNOWN}, "0 open runs, an unknown number of messages on the failure queue"),
     ],
 )
 def test_what_is_not_known_is_not_called_nothing(root: Path, work: dict[str, Work], expected: str) -> None:
     [(_, text)] = told(settings(root, {"report": {}}), there(work))
     assert expected in text
-
-
-def test_with_force_destroy_the_work_is_told_to_go(root: Path) -> None:
-    found = settings(root, {"report": {}}, retention={"force_destroy": True})
-    [(severity, text)] = told(found, there({"sums": BUSY}))
-    assert severity == "warning"
-    assert "2 open runs" in text
-    assert text.endswith("retention.force_destroy is true, so this goes with it.")
 
 
 @pytest.mark.parametrize(
