@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
 
@@ -12,9 +13,12 @@ from runner.transport import Client, Response, TransportError, Url
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+    from typing import TypeVar
 
     from runner.credentials import CredentialSource
+
+    Answer = TypeVar("Answer")
 
 _DNS_SUFFIX = "amazonaws.com"
 _DNS_SUFFIXES = (
@@ -27,7 +31,7 @@ _DNS_SUFFIXES = (
 )
 """How the names of services end in the regions that begin so, as `partitions.json` of the AWS SDKs has it."""
 _SUCCESS = range(200, 300)
-_TOO_MANY_REQUESTS, _SERVER_ERROR = 429, 500
+_CLIENT_ERRORS, _TOO_MANY_REQUESTS = range(300, 500), 429
 _READ_OBJECT = "s3:GetObject"
 _PERMISSION = frozenset(
     {
@@ -44,18 +48,30 @@ _PERMISSION = frozenset(
 _EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException"})
 _MAY_PASS = frozenset(
     {
+        "BandwidthLimitExceeded",
         "InternalServerError",
         "LimitExceededException",
+        "PriorRequestNotComplete",
         "ProvisionedThroughputExceededException",
         "RequestLimitExceeded",
+        "RequestThrottled",
+        "RequestThrottledException",
         "RequestTimeout",
+        "RequestTimeoutException",
         "SlowDown",
+        "ThrottledException",
         "Throttling",
         "ThrottlingException",
         "TooManyRequestsException",
         "TransactionConflictException",
+        "TransactionInProgressException",
     }
 )
+"""What AWS's SDKs try again (botocore's standard mode), and two of DynamoDB's."""
+
+
+class OtherContentError(TransportError):
+    """What came is not what was to come: a broken transfer, unless it is so every time."""
 
 
 class CallError(Exception):
@@ -69,8 +85,9 @@ class CallError(Exception):
     @property
     def may_pass(self) -> bool:
         """Whether the same call can succeed later."""
-        busy = self.status >= _SERVER_ERROR or self.status == _TOO_MANY_REQUESTS
-        return busy or self.code in _MAY_PASS or self.code in _EXPIRED
+        busy = self.status not in _CLIENT_ERRORS or self.status == _TOO_MANY_REQUESTS
+        # AWS names its errors. What has no name was cut off, or comes from something that lies between.
+        return busy or not self.code or self.code in _MAY_PASS or self.code in _EXPIRED
 
 
 def dns_suffix(region: str) -> str:
@@ -110,38 +127,54 @@ class Aws:
         """Call DynamoDB with a low-level request as it stands."""
         headers = {"x-amz-target": f"DynamoDB_20120810.{operation}", "content-type": "application/x-amz-json-1.0"}
         body = json.dumps(request).encode()
-        response = self._call(
-            f"dynamodb:{operation}", "POST", self._url("dynamodb"), "/", budget, headers=headers, body=body
+        return self._call(
+            f"dynamodb:{operation}",
+            "POST",
+            self._url("dynamodb"),
+            "/",
+            budget,
+            read=_document,
+            headers=headers,
+            body=body,
         )
-        answer: dict[str, object] = json.loads(response.body)
-        return answer
 
-    def get_object(self, bucket: str, key: str, budget: RetryBudget) -> bytes:
-        """Read a whole object from S3."""
+    def get_object(self, bucket: str, key: str, sha256: str, budget: RetryBudget) -> bytes:
+        """Read a whole object from S3. Raises OtherContentError where it has another SHA-256 (in hex) every time."""
         url, path = self._object(bucket, key)
-        return bytes(self._call(_READ_OBJECT, "GET", url, path, budget).body)
+
+        def read(response: Response) -> bytes:
+            found = hashlib.sha256(response.body).hexdigest()
+            if found != sha256:
+                raise OtherContentError(
+                    f"{key} has {len(response.body)} bytes with the SHA-256 {found!r}, and {sha256!r} is to be there"
+                )
+            return bytes(response.body)
+
+        return self._call(_READ_OBJECT, "GET", url, path, budget, read=read)
 
     def put_object(self, bucket: str, key: str, body: bytes, budget: RetryBudget) -> None:
         """Write a whole object of JSON to S3."""
         url, path = self._object(bucket, key)
         headers = {"content-type": "application/json"}
-        self._call("s3:PutObject", "PUT", url, path, budget, headers=headers, body=body)
+        self._call("s3:PutObject", "PUT", url, path, budget, read=lambda _: None, headers=headers, body=body)
 
     def get_function(self, name: str, qualifier: str | None, budget: RetryBudget) -> dict[str, object]:
         """Ask Lambda for a function's configuration and for the address of its code, which is good for 10 minutes."""
         query = {"Qualifier": qualifier} if qualifier else {}
         path = f"/2015-03-31/functions/{quote(name)}"
-        return self._lambda("lambda:GetFunction", path, query, budget)
+        return self._lambda("lambda:GetFunction", path, query, budget, "Configuration")
 
     def get_layer(self, arn: str, budget: RetryBudget) -> dict[str, object]:
         """Ask Lambda for one layer version and for the address of its archive, which is good for 10 minutes."""
         query = {"find": "LayerVersion", "Arn": arn}
-        return self._lambda("lambda:GetLayerVersion", "/2018-10-31/layers", query, budget)
+        return self._lambda("lambda:GetLayerVersion", "/2018-10-31/layers", query, budget, "Content")
 
-    def _lambda(self, call: str, path: str, query: Mapping[str, str], budget: RetryBudget) -> dict[str, object]:
-        response = self._call(call, "GET", self._url("lambda"), path, budget, query=query)
-        answer: dict[str, object] = json.loads(response.body)
-        return answer
+    def _lambda(
+        self, call: str, path: str, query: Mapping[str, str], budget: RetryBudget, needed: str
+    ) -> dict[str, object]:
+        return self._call(
+            call, "GET", self._url("lambda"), path, budget, read=lambda answer: _document(answer, needed), query=query
+        )
 
     def _url(self, service: str, prefix: str = "") -> Url:
         return Url(self._endpoint or f"https://{prefix}{service}.{self._region}.{dns_suffix(self._region)}")
@@ -160,14 +193,15 @@ class Aws:
         path: str,
         budget: RetryBudget,
         *,
+        read: Callable[[Response], Answer],
         query: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
         body: bytes = b"",
-    ) -> Response:
+    ) -> Answer:
         encoded = query_string(query or {})
         path = url.target.rstrip("/") + path
 
-        def once() -> Response:
+        def once() -> Answer:
             sent = signed_headers(
                 method=method,
                 host=url.host,
@@ -182,12 +216,13 @@ class Aws:
             )
             target = f"{path}?{encoded}" if encoded else path
             response = self.client.send(url, method=method, target=target, headers=sent, body=body)
-            if response.status not in _SUCCESS:
+            # S3 may find an error after it has said 200.
+            if response.status not in _SUCCESS or (method == "PUT" and b"<Error>" in response.body):
                 error = CallError(call, response)
                 if error.code in _EXPIRED:
                     self._credentials.forget()
                 raise error
-            return response
+            return read(response)
 
         try:
             return retrying(once, may_pass, budget)
@@ -196,6 +231,17 @@ class Aws:
             if not error.may_pass and (error.code in _PERMISSION or error.status in (401, 403)):
                 raise _permission_missing(error) from error
             raise
+
+
+def _document(response: Response, needed: str | None = None) -> dict[str, object]:
+    """Read a JSON object; what is none is a broken transfer."""
+    try:
+        answer = json.loads(response.body)
+    except ValueError as error:
+        raise TransportError(f"an answer of {len(response.body)} bytes is no JSON: {error}") from error
+    if not isinstance(answer, dict) or (needed and needed not in answer):
+        raise TransportError(f"an answer of {len(response.body)} bytes has no {needed or 'JSON object'}")
+    return answer
 
 
 def may_pass(error: Exception) -> bool:

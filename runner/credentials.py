@@ -37,6 +37,10 @@ class Credentials:
         self.access_key, self.secret_key, self.token, self.expires = access_key, secret_key, token, expires
 
 
+class _RefusedError(TransportError):
+    """The endpoint refuses; it may do so for a moment only."""
+
+
 class CredentialSource:
     """Hands out credentials that are still good; threads may share it.
 
@@ -87,19 +91,25 @@ class CredentialSource:
         def once() -> Credentials:
             response = client.send(url, headers=headers)
             if response.status in _REFUSALS and response.status != _TOO_MANY_REQUESTS:
-                raise PermissionMissingError(
-                    f"the container's endpoint refuses the task role's credentials: it answered {response.status}. "
-                    "Check that the task definition names a task role."
-                )
+                raise _RefusedError(f"it answered {response.status}")
             if response.status != _OK:
                 raise TransportError(f"it answered {response.status}")
             try:
-                return parsed(response.body)
+                found = parsed(response.body)
             except (AttributeError, KeyError, TypeError, ValueError) as error:
-                raise TransportError(f"its answer holds no keys: {error!r}") from error
+                # Not its repr, in which an error of decoding has the whole answer.
+                raise TransportError(f"its answer holds no keys: {type(error).__name__}({error})") from error
+            if found.expires is not None and found.expires <= self._clock():
+                raise TransportError("its answer holds keys that have ended")
+            return found
 
         try:
             return retrying(once, lambda error: isinstance(error, TransportError), budget)
+        except _RefusedError as error:
+            raise PermissionMissingError(
+                "the container's endpoint refuses the task role's credentials: "
+                f"{error} for {budget.seconds} s. Check that the task definition names a task role."
+            ) from error
         except TransportError as error:
             raise UnavailableError(
                 "the task role's credentials could not be had from the container's endpoint after "
@@ -138,7 +148,10 @@ def parsed(document: bytes | bytearray) -> Credentials:
     """Read the container endpoint's answer."""
     answer = json.loads(document)
     expires = answer.get("Expiration")
-    return Credentials(answer["AccessKeyId"], answer["SecretAccessKey"], answer.get("Token"), _epoch(expires))
+    keys = answer["AccessKeyId"], answer["SecretAccessKey"], answer.get("Token")
+    if not all(isinstance(key, str) and key for key in keys[:2]) or not isinstance(keys[2], str | None):
+        raise ValueError("a key is no text")
+    return Credentials(*keys, _epoch(expires))
 
 
 def _epoch(timestamp: str | None) -> float | None:

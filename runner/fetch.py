@@ -9,7 +9,7 @@ import threading
 from functools import partial
 
 from runner.archive import ArchiveError
-from runner.aws import Aws, CallError, may_pass
+from runner.aws import Aws, CallError, OtherContentError, may_pass
 from runner.errors import CodeError, StoppedError, UnavailableError
 from runner.function import Archive, Function, from_lambda, layer_archive
 from runner.retrying import RetryBudget, retrying
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from runner.settings import FunctionName, Settings
     from runner.supervise import Happening
 
-_OK, _TOO_MANY_REQUESTS, _SERVER_ERROR = 200, 429, 500
+_OK = 200
 _LONGEST_DOWNLOAD_SECONDS = 480
 """How long a download may be tried again: the address is good for 10 minutes, and a last try takes its time."""
 
@@ -101,21 +101,22 @@ def _downloaded(client: Client, archive: Archive, budget: RetryBudget) -> bytear
     def once() -> bytearray:
         hashed = hashlib.sha256()
         response = client.send(Url(archive.url), observe=hashed.update)
-        if response.status >= _SERVER_ERROR or response.status == _TOO_MANY_REQUESTS:
-            raise TransportError(f"the store answered {response.status}")
         if response.status != _OK:
-            raise CodeError(f"{archive.what} could not be downloaded: the store answered {response.status}.")
+            raise CallError("the store", response)
         found = binascii.b2a_base64(hashed.digest(), newline=False).decode()
         if found != archive.sha256:
-            raise CodeError(
-                f"{archive.what} is not what was deployed: its SHA-256 is {found!r}, Lambda says {archive.sha256!r}. "
-                "Nothing of it was run. Deploy the function again."
+            raise OtherContentError(
+                f"{archive.what} is not what was deployed: its SHA-256 is {found!r}, Lambda says {archive.sha256!r}"
             )
         return response.body
 
     try:
         return retrying(once, may_pass, budget)
-    except TransportError as error:
+    except OtherContentError as error:
+        raise CodeError(f"{error}. Nothing of it was run. Deploy the function again.") from error
+    except (CallError, TransportError) as error:
+        if not may_pass(error):
+            raise CodeError(f"{archive.what} could not be downloaded: {error}.") from error
         raise UnavailableError(
             f"{archive.what} could not be downloaded after {budget.seconds} s of trying: {error}."
         ) from error

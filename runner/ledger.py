@@ -7,8 +7,9 @@ import os
 import time
 
 from overtime.ledger import task_requests
-from runner.aws import Aws, CallError, may_pass
+from runner.aws import Aws, CallError, OtherContentError, may_pass
 from runner.errors import NotOursError, UnavailableError
+from runner.retrying import RetryBudget, retrying
 from runner.transport import TransportError
 
 TYPE_CHECKING = False
@@ -19,12 +20,13 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
 
     from runner.outcome import Outcome
-    from runner.retrying import RetryBudget
     from runner.settings import Claim
 
     Answer = TypeVar("Answer")
+    Item = Mapping[str, AttributeValueTypeDef]
 
 _CONDITION = "ConditionalCheckFailedException"
+_ONE_TRY = RetryBudget(0)
 
 
 class TaskLedger:
@@ -33,6 +35,7 @@ class TaskLedger:
     def __init__(self, aws: Aws, claim: Claim, task_arn: str, budget: RetryBudget) -> None:
         self._aws, self._claim, self._task_arn, self._budget = aws, claim, task_arn, budget
         self._claim_id = os.urandom(16).hex()
+        self._event_sha256 = ""
 
     def claim(self) -> None:
         """Take the run. Raises NotOursError, which says how the ledger has it, where it is not to be had."""
@@ -40,36 +43,33 @@ class TaskLedger:
         request = task_requests.claim(
             claim.table, time.time(), claim.key, claim.attempt, task_arn=self._task_arn, claim_id=self._claim_id
         )
-        refused = self._update(request, "claiming")
-        if refused is None:
-            return
-        if not task_requests.claimed_by(
-            refused, attempt=claim.attempt, task_arn=self._task_arn, claim_id=self._claim_id
+        written, item = self._tried(lambda: self._update(request, self._budget), "claiming")
+        if not written and not task_requests.claimed_by(
+            item, attempt=claim.attempt, task_arn=self._task_arn, claim_id=self._claim_id
         ):
             raise NotOursError(
-                f"run {claim.key} cannot be claimed for task attempt {claim.attempt}: {described(refused)}. "
+                f"run {claim.key} cannot be claimed for task attempt {claim.attempt}: {described(item)}. "
                 "The handler was not started."
             )
+        self._event_sha256 = item.get("event_sha256", {}).get("S", "")
 
     def event(self) -> bytes:
-        """Return the event's bytes as Lambda got them."""
+        """Return the event's bytes as Lambda got them, which are those that the claimed item has the hash of."""
         claim = self._claim
         return self._tried(
-            lambda: self._aws.get_object(claim.bucket, claim.key.event_object, self._budget), "reading the event"
+            lambda: self._aws.get_object(claim.bucket, claim.key.event_object, self._event_sha256, self._budget),
+            "reading the event of",
         )
 
-    def finish(self, outcome: Outcome) -> None:
+    def finish(
+        self, outcome: Outcome, budget: RetryBudget | None = None, passes: Callable[[Exception], bool] = may_pass
+    ) -> None:
         """Leave the result, then close the run: a state that names a result must find it there.
 
-        Raises NotOursError where the ledger has meanwhile given the run to another task, or ended it.
+        Both are tried for as long as `budget` says, after what `passes`. Raises NotOursError where the ledger has
+        meanwhile given the run to another task, or ended it.
         """
         claim = self._claim
-        self._tried(
-            lambda: self._aws.put_object(
-                claim.bucket, claim.key.result_object(claim.attempt), outcome.result, self._budget
-            ),
-            "writing the result",
-        )
         request = task_requests.finish(
             claim.table,
             time.time(),
@@ -82,42 +82,53 @@ class TaskLedger:
             exit_code=outcome.exit_code,
             result_size=len(outcome.result),
         )
-        refused = self._update(request, "finishing")
-        if refused is not None and not task_requests.finished_by(
-            refused, attempt=claim.attempt, task_arn=self._task_arn, state=outcome.state
+        stored = False
+
+        def once() -> tuple[bool, Item]:
+            nonlocal stored
+            if not stored:
+                name = claim.key.result_object(claim.attempt)
+                self._aws.put_object(claim.bucket, name, outcome.result, _ONE_TRY)
+                stored = True
+            return self._update(request, _ONE_TRY)
+
+        written, item = self._tried(
+            lambda: retrying(once, passes, budget or self._budget), "writing down the result and the end of", budget
+        )
+        if not written and not task_requests.finished_by(
+            item, attempt=claim.attempt, task_arn=self._task_arn, state=outcome.state
         ):
             raise NotOursError(
                 f"run {claim.key} ended here as {outcome.state.value} but is not this task's any more: "
-                f"{described(refused)}. "
+                f"{described(item)}. "
                 "Its result was left in the bucket; the ledger was not changed."
             )
 
-    def _update(self, request: Mapping[str, object], doing: str) -> Mapping[str, AttributeValueTypeDef] | None:
-        """Send an UpdateItem; return the item that stood against it, None where the write was made."""
+    def _update(self, request: Mapping[str, object], budget: RetryBudget) -> tuple[bool, Item]:
+        """Send an UpdateItem; return whether the write was made, and the item as it is now (empty: none is known)."""
         try:
-            self._tried(lambda: self._aws.dynamodb("UpdateItem", request, self._budget), doing)
+            written, item = True, self._aws.dynamodb("UpdateItem", request, budget).get("Attributes")
         except CallError as error:
-            item = json.loads(error.body).get("Item")
-            # The refusal brings the item that stood against it; where there is no such run, none.
-            found: Mapping[str, AttributeValueTypeDef] = item if isinstance(item, dict) else {}
-            return found
-        return None
+            if error.code != _CONDITION:
+                raise
+            # The refusal brings the item that stood against it.
+            written, item = False, json.loads(error.body).get("Item")
+        return written, item if isinstance(item, dict) else {}
 
-    def _tried(self, call: Callable[[], Answer], doing: str) -> Answer:
+    def _tried(self, call: Callable[[], Answer], doing: str, budget: RetryBudget | None = None) -> Answer:
         try:
             return call()
         except (CallError, TransportError) as error:
-            if isinstance(error, CallError) and error.code == _CONDITION:
-                raise
-            tried = f" after {self._budget.seconds} s of trying" if may_pass(error) else ""
+            passes = may_pass(error) and not isinstance(error, OtherContentError)
+            tried = f" after {(budget or self._budget).seconds:.0f} s of trying" if may_pass(error) else ""
             raise UnavailableError(
                 f"{doing} run {self._claim.key} failed{tried}: {error}. "
                 "Check that the ledger's table and bucket exist and that the task's subnet reaches them.",
-                may_pass=may_pass(error),
+                may_pass=passes,
             ) from error
 
 
-def described(item: Mapping[str, AttributeValueTypeDef]) -> str:
+def described(item: Item) -> str:
     """Say in a few words how the ledger has a run."""
     if not item:
         return "the ledger does not know it"

@@ -14,6 +14,7 @@ from runner.credentials import CredentialSource
 from runner.errors import RunnerError
 from runner.fetch import CodeFetch
 from runner.handler import HandlerRun
+from runner.keeping import Keeping
 from runner.ledger import TaskLedger
 from runner.log import STDOUT, last_words, write_all
 from runner.outcome import outcome_of_error
@@ -64,6 +65,7 @@ def _from_ledger(
     task = this_task(settings.environ, budget)
     ledger = TaskLedger(_aws(settings, credentials), claim, task.arn, budget)
     ledger.claim()
+    keeping = Keeping(settings, happenings)
     try:
         event = ledger.event()
         outcome = run.run(
@@ -84,7 +86,8 @@ def _from_ledger(
         defect = RunnerError(f"a defect in the runner ended this run: {error!r}. The task's log says more.")
         ledger.finish(outcome_of_error(defect, claim.key.request_id))
         raise
-    ledger.finish(outcome)
+    keeping.begin()
+    ledger.finish(outcome, keeping.budget, keeping.passes)
     return outcome.exit_code
 
 

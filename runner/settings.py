@@ -63,7 +63,9 @@ class Settings:
     result_file: str | None = None
     max_runtime_seconds = LONGEST_RUNTIME_SECONDS
     patience_seconds = 300
-    """How long a call that may pass is tried again: before the handler starts, and above all at the run's end."""
+    """How long a call that may pass is tried again before the handler starts, and at least at the run's end."""
+    result_patience_seconds = 86_400
+    """How long the end of a run is tried to be written down at most, for days of work may be in it."""
     stop_seconds = 100
     """How long the handler has after SIGTERM: less than the task's stop timeout, so that the end is recorded."""
 
@@ -87,6 +89,9 @@ def read(environ: Mapping[str, str]) -> Settings:
         "OVERTIME_MAX_RUNTIME_SECONDS", settings.max_runtime_seconds, range(1, LONGEST_RUNTIME_SECONDS + 1)
     )
     settings.patience_seconds = number("OVERTIME_PATIENCE_SECONDS", settings.patience_seconds, range(86_401))
+    settings.result_patience_seconds = number(
+        "OVERTIME_RESULT_PATIENCE_SECONDS", settings.result_patience_seconds, range(LONGEST_RUNTIME_SECONDS + 1)
+    )
     settings.stop_seconds = number("OVERTIME_STOP_SECONDS", settings.stop_seconds, range(1, 121))
     if arn := environ.get("OVERTIME_FUNCTION_ARN"):
         try:

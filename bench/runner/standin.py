@@ -24,7 +24,11 @@ CONDITION_FAILED = "com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedExcep
 
 
 class LostAnswer(Exception):  # noqa: N818 -- no error: an accident that is played
-    """The call had its effect, and nobody is told."""
+    """The call had its effect or had not, and nobody is told; `sent` is all that comes of the answer."""
+
+    def __init__(self, sent: bytes = b"") -> None:
+        super().__init__()
+        self.sent = sent
 
 
 class StandIn:
@@ -32,7 +36,8 @@ class StandIn:
 
     `faults` maps a call's name ("dynamodb:UpdateItem") to answers that are given first, in order: (status, body).
     `on_call` maps one to what is done when it arrives, before it is answered; `lose_answers` to how many of its answers
-    are lost: the call has its effect, and the connection is closed.
+    are lost: the call has its effect, and the connection is closed; `cut` to what is sent instead of answers before the
+    connection is closed, without any effect.
     """
 
     def __init__(self) -> None:
@@ -43,6 +48,7 @@ class StandIn:
         self.calls: list[str] = []
         self.on_call: dict[str, Callable[[], object]] = {}
         self.lose_answers: dict[str, int] = {}
+        self.cut: dict[str, list[bytes]] = {}
         self._lock = threading.Lock()
         self.faults: dict[str, list[tuple[int, bytes]]] = {}
         self._server = _Server(self)
@@ -84,7 +90,12 @@ class StandIn:
     def add_run(self, event: bytes, *, state: str = "launching", attempt: int = 1) -> None:
         """Record the run as the dispatcher leaves it."""
         key = f"{FUNCTION}/{REQUEST_ID}"
-        self.items[key] = {"run_key": {"S": key}, "state": {"S": state}, "attempt": {"N": str(attempt)}}
+        self.items[key] = {
+            "run_key": {"S": key},
+            "state": {"S": state},
+            "attempt": {"N": str(attempt)},
+            "event_sha256": {"S": hashlib.sha256(event).hexdigest()},
+        }
         self.objects[f"{BUCKET}/events/{key}.json"] = event
 
     @property
@@ -118,6 +129,8 @@ class StandIn:
         call = self._name(method, unquote(url.path), headers)
         self.calls.append(call)
         self.on_call.get(call, int)()
+        if self.cut.get(call):
+            raise LostAnswer(self.cut[call].pop(0))
         if self.faults.get(call):
             return self.faults[call].pop(0)
         answer = self._answer(method, call, url, body)
@@ -238,7 +251,8 @@ class _Handler(BaseHTTPRequestHandler):
         headers = {name.lower(): value for name, value in self.headers.items()}
         try:
             status, answer = self.server.standin.answer(self.command, self.path, headers, body)
-        except LostAnswer:
+        except LostAnswer as lost:
+            self.wfile.write(lost.sent)
             self.close_connection = True
             return
         self.send_response(status)

@@ -128,6 +128,7 @@ class Task:
             "LAMBDA_RUNTIME_DIR": str(self.folder / "runtime"),
             "OVERTIME_LAYER_ROOT": str(self.layer_root),
             "OVERTIME_PATIENCE_SECONDS": "0",
+            "OVERTIME_RESULT_PATIENCE_SECONDS": "0",
         }
         process = subprocess.Popen(
             [sys.executable, "-s", "-S", "-m", "runner"],

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import botocore
 import pytest
+from botocore.retries import standard
 
 from runner.aws import Aws, CallError, dns_suffix, error_of, may_pass
 from runner.credentials import CredentialSource
@@ -82,10 +83,26 @@ def test_an_errors_code_and_text_in_each_protocol(answer: Response, expected: tu
         (400, "ValidationException", False),
         (403, "AccessDenied", False),
         (404, "NoSuchKey", False),
+        (301, "PermanentRedirect", False),
+        (200, "InternalError", True),
+        (400, "", True),
+        (403, "", True),
     ],
 )
 def test_what_is_worth_another_try(status: int, code: str, passes: bool) -> None:  # noqa: FBT001
     assert may_pass(CallError("s3:GetObject", response(status, json.dumps({"Code": code}).encode()))) is passes
+
+
+def test_what_the_sdk_tries_again_is_tried_again_here() -> None:
+    passing = (
+        standard.TransientRetryableChecker._TRANSIENT_ERROR_CODES
+        + standard.ThrottledRetryableChecker._THROTTLED_ERROR_CODES
+    )
+    of_ec2 = {"EC2ThrottledException"}  # the runner calls no EC2
+    codes = sorted(set(passing) - of_ec2)
+    assert [
+        code for code in codes if not CallError("x:Y", response(400, json.dumps({"Code": code}).encode())).may_pass
+    ] == []
 
 
 def test_the_network_is_always_worth_another_try() -> None:

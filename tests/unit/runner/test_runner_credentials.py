@@ -101,10 +101,43 @@ def test_an_endpoint_that_is_gone_may_come_back(standin: StandIn) -> None:
 
 @pytest.mark.parametrize("status", [400, 403, 404])
 def test_a_refusal_is_a_missing_role(standin: StandIn, status: int) -> None:
-    """It is not asked again, however long there would be time."""
-    standin.faults["ecs:credentials"] = [(status, b"")]
-    with pytest.raises(PermissionMissingError, match=f"answered {status}. Check that the task definition names a task"):
-        source_of(endpoint(standin), seconds=600).get()
+    """Only after its time, because a refusal may pass."""
+    standin.faults["ecs:credentials"] = [(status, b"")] * 100
+    expected = f"answered {status} for 1 s. Check that the task definition names a task"
+    with pytest.raises(PermissionMissingError, match=expected):
+        source_of(endpoint(standin), seconds=1).get()
+    assert standin.calls.count("ecs:credentials") > 1
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        (400, b""),
+        (404, b""),
+        (200, json.dumps(ANSWER).encode()),
+        (200, json.dumps(ANSWER | {"SecretAccessKey": None}).encode()),
+        (200, json.dumps(ANSWER | {"AccessKeyId": ""}).encode()),
+        (200, json.dumps(ANSWER | {"Token": 7}).encode()),
+        (200, json.dumps(ANSWER | {"Expiration": "soon"}).encode()),
+        (200, json.dumps(ANSWER | {"Expiration": 7}).encode()),
+        (200, json.dumps(ANSWER).encode()[:40]),
+        (200, b'{"code": "NoIdMatch", "message": "no"}'),
+        (200, b"\xff"),
+    ],
+)
+def test_what_is_no_set_of_keys_that_are_good_is_asked_for_again(standin: StandIn, fault: tuple[int, bytes]) -> None:
+    """ANSWER ended long ago."""
+    standin.faults["ecs:credentials"] = [fault]
+    assert source_of(endpoint(standin), seconds=20).get().access_key == "AKID"
+    assert standin.calls == ["ecs:credentials"] * 2
+
+
+def test_an_answer_that_cannot_be_read_is_not_in_the_error(standin: StandIn) -> None:
+    """It may hold keys all the same."""
+    standin.faults["ecs:credentials"] = [(200, b'{"SecretAccessKey": "s3cret\xff"}')]
+    with pytest.raises(UnavailableError, match="its answer holds no keys: UnicodeDecodeError") as caught:
+        source_of(endpoint(standin)).get()
+    assert "s3cret" not in str(caught.value)
 
 
 def test_an_address_that_is_none_is_named() -> None:

@@ -107,10 +107,15 @@ def test_a_download_that_breaks_down_once_is_made_again(task: Task) -> None:
 
 
 def test_a_download_that_is_refused(task: Task) -> None:
-    task.standin.faults["code:download"] = [(403, b"expired")]
+    task.standin.faults["code:download"] = [
+        (403, b"<Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>")
+    ]
     ended = task.run("app.handler")
     assert ended.code == 65
-    assert "the function's code could not be downloaded: the store answered 403" in only_line(ended)
+    assert (
+        "the function's code could not be downloaded: the store answered 403 AccessDenied: Request has expired"
+        in only_line(ended)
+    )
 
 
 @pytest.mark.parametrize(
