@@ -7,6 +7,7 @@ import errno
 import hashlib
 import threading
 from functools import partial
+from queue import Empty
 
 from runner.archive import ArchiveError
 from runner.aws import Aws, CallError, OtherContentError, may_pass
@@ -29,6 +30,10 @@ _LONGEST_DOWNLOAD_SECONDS = 480
 """How long a download may be tried again: the address is good for 10 minutes, and a last try takes its time."""
 
 
+_LOOK_SECONDS = 5
+"""How often the fetching thread is looked at, because it may have failed."""
+
+
 class CodeFetch(threading.Thread):
     """Fetches while the run is being claimed; `finished` waits for it, unless the task is told to stop meanwhile."""
 
@@ -48,7 +53,12 @@ class CodeFetch(threading.Thread):
 
     def finished(self) -> Function:
         """Wait for the code to be in place. Raises what `fetch` raises, or StoppedError."""
-        while (kind := self._happenings.get()[0]) != "fetched":
+        kind = ""
+        while kind != "fetched" and (self.is_alive() or not self._happenings.empty()):
+            try:
+                kind = self._happenings.get(timeout=_LOOK_SECONDS)[0]
+            except Empty:
+                continue
             if kind == "terminate":
                 raise StoppedError("the task was told to stop (SIGTERM) before its handler began.")
         if self._error is not None:

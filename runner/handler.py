@@ -36,12 +36,19 @@ class HandlerRun:
         self._settings, self._happenings = settings, happenings
         self._places = Places(settings.task_root, settings.layer_root, settings.runtime_dir)
         self._base = environment.foundation(settings.environ, self._places, by_hand=settings.claim is None)
+        self._last_lines = ""
         # By hand, stdout is for the handler and its result, and a person reads it.
         self._log = Log(STDERR, b"\n") if settings.claim is None else Log(STDOUT, b"\r")
         self._child: Child | None = Child.ahead(self._base, self._places, self._log)
 
-    def discard(self) -> None:
-        """End the interpreter that was started in advance, if it is still waiting, and the log."""
+    def close(self) -> None:
+        """Write the log's last lines and end it, and the interpreter that was started in advance if it still waits.
+
+        For the very end: what the run came to is kept by then, whatever becomes of its log.
+        """
+        lines, self._last_lines = self._last_lines, ""
+        if lines:
+            self._log.say(lines)
         if self._child is not None:
             self._child.discard()
             self._child = None
@@ -57,7 +64,7 @@ class HandlerRun:
         memory_mib: int | None = None,
         context: Mapping[str, object],
     ) -> Outcome:
-        """Return what came of it, with the log's lines written. Raises CodeError where no process can be started."""
+        """Return what came of it. The log's last lines are for `close`. Raises CodeError where no process can start."""
         seconds = self._settings.max_runtime_seconds
         trace_id = _optional(context, "trace_id") or _unsampled_trace(time.time())
         given = headers(function, request_id, (time.time() + seconds) * 1000, trace_id, context)
@@ -74,18 +81,14 @@ class HandlerRun:
         outcome = outcome_of(
             ending, request_id=request_id, run_seconds=seconds, out_of_memory=out_of_memory_kills() > kills
         )
-        self._log.say(
-            ("" if ending.handed_out else report.start(time.time()))
-            + report.end(
-                time.time(),
-                outcome,
-                duration=ending.duration,
-                init_duration=ending.init_duration,
-                memory_mib=memory_mib or function.memory_mib,
-                peak_mib=ending.exit.peak_mib if ending.exit else 0,
-            )
+        self._last_lines = ("" if ending.handed_out else report.start(time.time())) + report.end(
+            time.time(),
+            outcome,
+            duration=ending.duration,
+            init_duration=ending.init_duration,
+            memory_mib=memory_mib or function.memory_mib,
+            peak_mib=ending.exit.peak_mib if ending.exit else 0,
         )
-        self._log.close()
         return outcome
 
     def _started(self, wanted: Mapping[str, str]) -> Child:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from queue import Empty, SimpleQueue
 
 from runner.aws import CallError, may_pass
 from runner.errors import RunnerError
+from runner.log import last_words
 from runner.retrying import RetryBudget
 
 TYPE_CHECKING = False
@@ -62,9 +62,7 @@ class Keeping:
             return
         self._next_word = 2 * tried
         text = " ".join(str(error).split())
-        sys.stderr.write(
-            f"overtime: the run's end could not be written down for {tried:.0f} s, and is tried on: {text}\n"
-        )
+        last_words(f"overtime: the run's end could not be written down for {tried:.0f} s, and is tried on: {text}\n")
 
     def _pause(self, seconds: float) -> None:
         """Sleep; but once the task is to stop there are two minutes at most, so try again at once."""

@@ -35,6 +35,7 @@ def main(environ: Mapping[str, str] | None = None) -> int:
     # `put` of a SimpleQueue may be called from a signal handler: it never waits for a lock.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: happenings.put(("terminate", None)))
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # whoever ignores it is not told how a child ended
     try:
         settings = read(os.environ if environ is None else environ)
         run = HandlerRun(settings, happenings)
@@ -43,7 +44,7 @@ def main(environ: Mapping[str, str] | None = None) -> int:
                 return _from_ledger(settings, settings.claim, settings.function, run, happenings)
             return _by_hand(settings, run, happenings)
         finally:
-            run.discard()
+            run.close()
     except RunnerError as error:
         last_words(f"overtime: {' '.join(str(error).split())}\n")
         return error.exit_code
@@ -107,6 +108,7 @@ def _by_hand(settings: Settings, run: HandlerRun, happenings: SimpleQueue[Happen
         log_stream=str(settings.context.get("log_stream_name", "by-hand")),
         context=settings.context,
     )
+    run.close()  # the result is stdout's last line
     try:
         if settings.result_file:
             with open(settings.result_file, "wb") as file:

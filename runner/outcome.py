@@ -33,7 +33,7 @@ class Outcome:
 
 def outcome_of(ending: Ending, *, request_id: str, run_seconds: float, out_of_memory: bool) -> Outcome:
     """Decide. The order matters: a run that was out of time stays timed out, whatever its process did then."""
-    answer, code = ending.answer, ending.exit.code if ending.exit else 0
+    answer, code = ending.answer, ending.exit.code if ending.exit else -signal.SIGKILL
     if ending.timed_out:
         text = f"Error: Task timed out after {run_seconds:.2f} seconds"
         return _fault("Sandbox.Timedout", text, request_id, RunState.TIMED_OUT)

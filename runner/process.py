@@ -42,6 +42,8 @@ class Child:
     def __init__(self, pid: int, pipe: int | None = None) -> None:
         self.pid = pid
         self._pipe = pipe
+        self._exit: Exit | None = None
+        self._reaper: threading.Thread | None = None
 
     @classmethod
     def ahead(cls, environment: Mapping[str, str], places: Places, log: Log) -> Child:
@@ -83,36 +85,61 @@ class Child:
                 return  # it is dead already, and whoever watches it is told
 
     def discard(self) -> None:
-        """Make away with a process that was started ahead and is not needed."""
+        """Make away with a process that was started ahead and is not needed; its end is not waited for."""
         if self._pipe is not None:
             os.close(self._pipe)
             self._pipe = None
         self.signal(signal.SIGKILL)
-        os.waitpid(self.pid, 0)
 
     def signal(self, number: int) -> None:
-        """Send a signal to the whole group, if any of it is left."""
+        """Send a signal to the whole group, and to the process itself where it has left its group."""
+        for send in (os.killpg, os.kill) if self._has_left_its_group() else (os.killpg,):
+            try:
+                send(self.pid, number)
+            except (ProcessLookupError, PermissionError):
+                continue  # nobody is left who could be told
+
+    def _has_left_its_group(self) -> bool:
         try:
-            os.killpg(self.pid, number)
+            return self._exit is None and os.getpgid(self.pid) != self.pid
         except ProcessLookupError:
-            return
+            return False
 
     def watch(self, happenings: SimpleQueue[Happening]) -> None:
-        """Report the process's end into the queue, from a thread of its own."""
+        """Report the process's end into the queue, from a thread of its own; where that fails, `ended` still tells."""
 
         def wait() -> None:
-            _, status, usage = os.wait4(self.pid, 0)
-            happenings.put(("exit", Exit(os.waitstatus_to_exitcode(status), usage)))
+            self._exit = self._collected(0)
+            if self._exit is not None:
+                happenings.put(("exit", self._exit))
 
-        threading.Thread(target=wait, name="reaper", daemon=True).start()
+        self._reaper = threading.Thread(target=wait, name="reaper", daemon=True)
+        try:
+            self._reaper.start()
+        except RuntimeError:
+            return  # the container has no more threads to give
+
+    def ended(self) -> Exit | None:
+        """Tell how the process ended, None while it has not. Does not wait."""
+        unwatched = self._reaper is None or not self._reaper.is_alive()
+        if self._exit is None and unwatched:
+            self._exit = self._collected(os.WNOHANG)
+        return self._exit
+
+    def _collected(self, options: int) -> Exit | None:
+        try:
+            pid, status, usage = os.wait4(self.pid, options)
+        except ChildProcessError:
+            return Exit(0)  # it was collected elsewhere, so that nobody can say how it ended
+        return Exit(os.waitstatus_to_exitcode(status), usage) if pid else None
 
 
 class Exit:
     """How the process ended: `code` is its exit status, negative for a signal; its peak memory in MiB."""
 
-    def __init__(self, code: int, usage: struct_rusage) -> None:
+    def __init__(self, code: int, usage: struct_rusage | None = None) -> None:
         self.code = code
-        self.peak_mib = usage.ru_maxrss // 1024
+        self.peak_mib = usage.ru_maxrss // 1024 if usage else 0
 
 
 def _runtime(places: Places) -> list[str]:

@@ -19,6 +19,7 @@ LARGEST_RESULT = 6_291_556
 
 _ROOT = "/2018-06-01/runtime"
 _PIECE = 1 << 16
+_PAUSE = 0.1
 _JSON = "Content-Type: application/json"
 _REASONS = {200: "OK", 202: "Accepted", 400: "Bad Request", 404: "Not Found", 413: "Request Entity Too Large"}
 
@@ -62,8 +63,12 @@ class RuntimeApi:
             try:
                 connection, _ = self._listener.accept()
             except OSError:
-                return
-            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+                self._closed.wait(_PAUSE)  # too many open files, say, for a moment
+                continue
+            try:
+                threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+            except RuntimeError:
+                self._serve(connection)  # the handler has taken all threads that there are
 
     def _serve(self, connection: socket.socket) -> None:
         with connection, connection.makefile("rb") as reader:
@@ -103,7 +108,8 @@ class RuntimeApi:
             first, self._handed_out = not self._handed_out, True
         if not first:
             self._happenings.put(("idle", None))
-            threading.Event().wait()  # there is no second invocation: the process is about to be ended
+            self._closed.wait()  # there is no second invocation: the process is about to be ended
+            raise ConnectionAbortedError
         self._begin()
         self._happenings.put(("begun", None))
         return 200, self._invocation.headers, self._invocation.event

@@ -24,8 +24,10 @@ if TYPE_CHECKING:
 
 KILL_SECONDS = 5.0
 """Between SIGTERM and SIGKILL at the end of the run time; Lambda itself gives none."""
-_KILL_AGAIN_SECONDS = 86_400
-"""After SIGKILL only the process's end is waited for, which a hanging disk can delay; so rarely is it sent again."""
+GONE_SECONDS = 5.0
+"""How long a process may take to end after SIGKILL, which a hanging disk can delay; then it counts as gone."""
+LOOK_SECONDS = 5.0
+"""How often the process is looked at, because the thread that waits for its end may have failed."""
 _SETTLE_SECONDS = 1.0
 """How long the runtime may take, after its answer, to ask for the next event."""
 
@@ -63,34 +65,31 @@ def supervise(
 ) -> Ending:
     """Return how it ended, with no process of the handler's left.
 
-    The first answer counts. At the end of `run_seconds`, and on SIGTERM after `stop_seconds`, the group is killed.
+    The first answer counts. At the end of `run_seconds`, and on SIGTERM after `stop_seconds`, the group is killed. A
+    process that even then does not end is left behind: what is known of the run is written down without it.
     """
     ending = Ending(clock())
-    give_up, kill = ending.released + run_seconds, None
+    limit, told, killed = ending.released + run_seconds, False, False
     while ending.exit is None and ending.answer is None:
-        try:
-            limit = give_up if kill is None else kill
-            kind, value = happenings.get(timeout=max(0.0, limit - clock()))
-        except Empty:
-            if clock() < limit:
-                continue
-            if kill is not None:
-                child.signal(signal.SIGKILL)
-                kill = clock() + _KILL_AGAIN_SECONDS
-            else:
-                ending.timed_out = True
-                child.signal(signal.SIGTERM)
-                kill = clock() + KILL_SECONDS
+        happening = _next(child, happenings, limit, clock)
+        if happening is None and killed:
+            break
+        if happening is None:
+            ending.timed_out = ending.timed_out or not told
+            child.signal(signal.SIGKILL if told else signal.SIGTERM)
+            limit = clock() + (GONE_SECONDS if told else KILL_SECONDS)
+            told, killed = True, told
             continue
+        kind, value = happening
         if kind == "begun":
             ending.began, ending.handed_out = clock(), True
-        elif kind == "terminate" and not ending.stopped:
-            ending.stopped = True
+        elif kind == "terminate" and not ending.stopped and not killed:
+            ending.stopped = told = True
             child.signal(signal.SIGTERM)
-            kill = clock() + (KILL_SECONDS if ending.timed_out else stop_seconds)
+            limit = clock() + (KILL_SECONDS if ending.timed_out else stop_seconds)
         elif isinstance(value, Answer):
             if ending.timed_out:  # it has had its time; nothing that it says counts any more
-                child.signal(signal.SIGKILL)
+                limit = clock()
             else:
                 ending.answer = value
         elif isinstance(value, Exit):
@@ -103,16 +102,32 @@ def supervise(
 def _end(child: Child, happenings: SimpleQueue[Happening], ending: Ending, clock: Callable[[], float]) -> None:
     """Let the runtime finish what follows its answer, then end the group, as Lambda freezes it."""
     settled = clock() + _SETTLE_SECONDS
-    while ending.exit is None and clock() < settled:
-        try:
-            kind, value = happenings.get(timeout=max(0.0, settled - clock()))
-        except Empty:
-            break
+    while ending.exit is None and (happening := _next(child, happenings, settled, clock)) is not None:
+        kind, value = happening
         if isinstance(value, Exit):
             ending.exit = value
         elif kind == "idle":
             break
     child.signal(signal.SIGKILL)
-    while ending.exit is None:
-        _, value = happenings.get()
-        ending.exit = value if isinstance(value, Exit) else None
+    gone = clock() + GONE_SECONDS
+    while ending.exit is None and (happening := _next(child, happenings, gone, clock)) is not None:
+        ending.exit = happening[1] if isinstance(happening[1], Exit) else None
+
+
+def _next(
+    child: Child, happenings: SimpleQueue[Happening], limit: float, clock: Callable[[], float]
+) -> Happening | None:
+    """Return what happens next, None where nothing does until `limit`."""
+    while True:
+        left = limit - clock()
+        try:
+            return happenings.get(timeout=max(0.0, min(left, LOOK_SECONDS)))
+        except Empty:
+            ended = child.ended()
+        if ended is not None:
+            try:
+                return happenings.get_nowait()  # an answer comes before the end, even if only just
+            except Empty:
+                return "exit", ended
+        if left <= LOOK_SECONDS and clock() >= limit:
+            return None

@@ -4,6 +4,7 @@ import functools
 import io
 import json
 import os
+import select
 import subprocess
 import sys
 import zipfile
@@ -21,6 +22,16 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[3]
 HANDLERS = ROOT / "tests" / "handlers"
 AT_MOST_SECONDS = 30
+
+
+def assert_gone(pid: int) -> None:
+    """Wait for the end of a process that may have ended already."""
+    try:
+        descriptor = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return
+    assert select.select([descriptor], [], [], AT_MOST_SECONDS)[0], "it still runs"
+    os.close(descriptor)
 
 
 @functools.cache

@@ -74,12 +74,12 @@ def test_the_ledgers_word_and_a_defect_are_final() -> None:
     assert [Run(DAY).keeping.passes(error) for error in NEVER] == [False] * 3
 
 
-def test_what_is_waited_for_is_said_ever_more_rarely(capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_is_waited_for_is_said_ever_more_rarely(capfd: pytest.CaptureFixture[str]) -> None:
     run = Run(DAY)
     for _ in range(DAY // 15):
         run.now += 15
         assert run.keeping.passes(DOWN)
-    lines = capsys.readouterr().err.splitlines()
+    lines = capfd.readouterr().err.splitlines()
     assert lines[0] == "overtime: the run's end could not be written down for 60 s, and is tried on: down"
     assert len(lines) == 11
 
