@@ -95,8 +95,8 @@ def test_what_is_worth_another_try(status: int, code: str, passes: bool) -> None
 
 def test_what_the_sdk_tries_again_is_tried_again_here() -> None:
     passing = (
-        standard.TransientRetryableChecker._TRANSIENT_ERROR_CODES
-        + standard.ThrottledRetryableChecker._THROTTLED_ERROR_CODES
+        vars(standard.TransientRetryableChecker)["_TRANSIENT_ERROR_CODES"]
+        + vars(standard.ThrottledRetryableChecker)["_THROTTLED_ERROR_CODES"]
     )
     of_ec2 = {"EC2ThrottledException"}  # the runner calls no EC2
     codes = sorted(set(passing) - of_ec2)

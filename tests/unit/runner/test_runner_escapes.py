@@ -243,7 +243,7 @@ def test_a_want_of_threads_leaves_the_runtime_api_open(api: RuntimeApi, monkeypa
         assert asked(client) == b"HTTP/1.1 200 OK\r\n"
 
 
-class Mute(SimpleQueue):  # type: ignore[type-arg] -- of happenings
+class Mute(SimpleQueue["Happening"]):
     """A queue that takes nothing, as where memory has run out."""
 
     def put(self, *_: object, **__: object) -> None:
