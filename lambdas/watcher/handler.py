@@ -24,6 +24,7 @@ from lambdas.watcher.reconcile import reconcile
 from lambdas.watcher.tasks import Tasks
 from lambdas.watcher.watch import Watcher
 from overtime.errors import OvertimeError
+from overtime.ledger.run import UnreadableItemError
 from overtime.ledger.slots import Slots
 from overtime.ledger.store import RunLedger
 
@@ -118,6 +119,8 @@ def handler(event: dict[str, object], context: LambdaContext) -> dict[str, objec
             meter.count(None, "RunsLeft", done.left + done.faults)
             log = logger.warning if done.left + done.faults else logger.info
             log("reconciled", open_runs=done.looked_at, left_for_next_time=done.left, faults=done.faults)
+    except UnreadableItemError as error:
+        logger.error(str(error))  # noqa: TRY400 -- trying again would not make it readable: counted, and passed over
     except OvertimeError as error:
         logger.error(str(error))  # noqa: TRY400 -- the text says it; a trace would say no more
         raise

@@ -11,7 +11,8 @@
 | finished | its task has stopped, is not known, or was never named | settled |
 | finished | its task is alive after 10 min | left, its task is stopped |
 
-Slots whose run is settled, at a newer attempt, gone or parked are given back after 15 min.
+Slots whose run is settled, at a newer attempt, gone or parked are given back after 15 min. An item that the ledger
+would not have written is passed over: it costs itself and a metric, and never the others.
 
 What cannot be a task's ARN, such as a host's name, ECS cannot be asked about. Whether such a task goes on is not known,
 so no second one is started before the first must have ended; once its run is finished there is nothing to wait for.
@@ -31,8 +32,9 @@ from lambdas.watcher.gauges import Gauges
 from lambdas.watcher.stopped_task import NEVER_CLAIMED, RUN_ENDED, lost, read
 from lambdas.watcher.tasks import is_task_arn
 from lambdas.watcher.verdict import LONGEST_WAIT
-from overtime.errors import OvertimeError
-from overtime.ledger.model import RunKey, RunState, slots_of
+from lambdas.watcher.watch import ITEMS_UNREADABLE
+from overtime.ledger.model import InvalidRunKeyError, RunKey, RunState, slots_of
+from overtime.ledger.run import UnreadableItemError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -113,7 +115,10 @@ class _Turn:
                 return
             try:
                 run = self._read(key)
-            except OvertimeError as error:
+            except (UnreadableItemError, InvalidRunKeyError) as error:
+                self._unreadable(key, error)
+                continue
+            except Exception as error:  # noqa: BLE001 -- whatever one item causes, the others are looked after
                 self._fault(key, error)
                 continue
             if run is not None and run.finished and not settle:
@@ -130,7 +135,7 @@ class _Turn:
                 return
             try:
                 _run(self.watcher, run, tasks)
-            except OvertimeError as error:
+            except Exception as error:  # noqa: BLE001 -- likewise
                 self._fault(str(run.key), error)
             self.left.discard(str(run.key))
 
@@ -149,8 +154,14 @@ class _Turn:
             return
         try:
             self.watcher.count(run)
-        except OvertimeError as error:
+        except Exception as error:  # noqa: BLE001 -- likewise
             self.failed(str(run.key), error)  # settling tries again
+
+    def _unreadable(self, key: str, error: Exception) -> None:
+        """Pass over what the ledger would not have written: it costs itself and a metric, and is no fault of ours."""
+        self.watcher.meter.count(key.partition("/")[0] or "unknown", ITEMS_UNREADABLE)
+        self.left.discard(key)
+        self.failed(key, error)
 
     def _fault(self, key: str, error: Exception) -> None:
         self.faults += 1
@@ -165,17 +176,17 @@ def _run(watcher: Watcher, run: Run, tasks: Described) -> None:
     if run.task_arn is None:
         _without_task(watcher, run)
         return
-    task = tasks.task(run.task_arn)
+    task = tasks.task_of(run.key, run.attempt, run.task_arn)
     unknown = _UNKNOWN if run.finished or is_task_arn(run.task_arn) else _LONGEST_TASK
     stopped = read(task) if task is not None else None
-    if stopped is not None and (stopped.key, stopped.attempt) == (run.key, run.attempt):
+    if stopped is not None:
         watcher.on_stopped(stopped)
     elif task is None and _age(watcher, run.updated_at) > unknown:
         watcher.on_stopped(lost(run.task_arn, run.key, run.attempt))
     elif task is not None and run.finished and _age(watcher, run.updated_at) > _ENDED:
-        watcher.tasks.stop(run.task_arn, RUN_ENDED)
+        watcher.tasks.stop(task, run.key, run.attempt, RUN_ENDED)
     elif task is not None and run.state is RunState.LAUNCHING and _age(watcher, run.updated_at) > _NEVER_CLAIMED:
-        watcher.tasks.stop(run.task_arn, NEVER_CLAIMED)
+        watcher.tasks.stop(task, run.key, run.attempt, NEVER_CLAIMED)
 
 
 def _without_task(watcher: Watcher, run: Run) -> None:
@@ -196,14 +207,21 @@ def _is_overdue(watcher: Watcher, run: Run) -> bool:
 
 def _slots(watcher: Watcher, function_name: str) -> None:
     held = watcher.slots.held(function_name)
+    for _ in range(watcher.slots.forget_unreadable(function_name)):
+        watcher.meter.count(function_name, ITEMS_UNREADABLE)
     for (key, attempt), taken in held.items():
-        if watcher.clock() - taken / 1000 > _DUE and _is_free(watcher.ledger.get(key), attempt):
+        age = watcher.clock() - taken / 1000
+        if age > _DUE and _is_free(watcher, key, attempt, age=age):
             watcher.slots.give_back(key, attempt, taken=taken)
     if not held:
         watcher.slots.close(function_name)
 
 
-def _is_free(run: Run | None, attempt: int) -> bool:
+def _is_free(watcher: Watcher, key: RunKey, attempt: int, *, age: float) -> bool:
+    try:
+        run = watcher.ledger.get(key)
+    except UnreadableItemError:
+        return age > _LONGEST_TASK  # whatever became of the run, its task has ended by then
     if run is None or run.settled_at is not None or run.attempt > attempt:
         return True
     return run.state is RunState.QUEUED and run.parked_at is not None

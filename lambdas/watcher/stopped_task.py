@@ -94,11 +94,10 @@ def read(task: Mapping[str, object]) -> StoppedTask | None:
     arn = _text(task, "taskArn")
     if _text(task, "lastStatus") != "STOPPED" or not arn:
         return None
-    name, environment = _override(task)
-    try:
-        key, attempt = RunKey.parse(environment[RUN_KEY_VARIABLE]), int(environment[TASK_ATTEMPT_VARIABLE])
-    except (KeyError, ValueError, InvalidRunKeyError):
+    about = started_for(task)
+    if about is None:
         return None
+    (key, attempt), (name, _) = about, _override(task)
     container: Mapping[str, object] = next((each for each in _list(task, "containers") if each.get("name") == name), {})
     code = container.get("exitCode")
     return StoppedTask(
@@ -110,6 +109,15 @@ def read(task: Mapping[str, object]) -> StoppedTask | None:
         container_reason=_text(container, "reason"),
         exit_code=int(code) if isinstance(code, int | float) else None,
     )
+
+
+def started_for(task: Mapping[str, object]) -> tuple[RunKey, int] | None:
+    """Read for which run and attempt RunTask started a task, which nobody can change; None where it is no run's."""
+    _, environment = _override(task)
+    try:
+        return RunKey.parse(environment[RUN_KEY_VARIABLE]), int(environment[TASK_ATTEMPT_VARIABLE])
+    except (KeyError, ValueError, InvalidRunKeyError):
+        return None
 
 
 def lost(arn: str, key: RunKey, attempt: int) -> StoppedTask:

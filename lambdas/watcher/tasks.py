@@ -1,4 +1,8 @@
-"""The cluster's tasks, as far as the watcher looks at them or ends them."""
+"""The cluster's tasks, as far as the watcher looks at them or ends them.
+
+A run's item may name any task, because its function's role writes that attribute. So only tasks of the own cluster are
+asked about, and one is a run's own only where RunTask started it for this run and attempt.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +12,15 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from lambdas.watcher.stopped_task import started_for
 from overtime.errors import OvertimeError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from mypy_boto3_ecs import ECSClient
+
+    from overtime.ledger.model import RunKey
 
 _AT_ONCE = 100
 _TASK_ARN = re.compile(r"arn:[\w-]+:ecs:[\w-]+:\d+:task/(?:[\w-]+/)?(?:[\w-]{32}|[\w-]{36})")
@@ -40,6 +47,11 @@ class Described:
             raise self.untold[arn]
         return self.known.get(arn)
 
+    def task_of(self, key: RunKey, attempt: int, arn: str) -> Mapping[str, object] | None:
+        """Give a run's own task as `task` does; one that was started for anything else is not known as its."""
+        task = self.task(arn)
+        return task if task is not None and started_for(task) == (key, attempt) else None
+
 
 def is_task_arn(text: str) -> bool:
     """Tell whether ECS can be asked about a task by this name at all."""
@@ -51,20 +63,32 @@ class Tasks:
 
     def __init__(self, ecs: ECSClient, cluster_arn: str) -> None:
         self._ecs, self._cluster_arn = ecs, cluster_arn
+        before, _, name = cluster_arn.partition(":cluster/")
+        self._tasks = f"{before}:task/", f"{before}:task/{name}/"
 
     def describe(self, arns: Sequence[str]) -> Described:
-        """Ask about tasks. What is no task's ARN is not asked about, and so not known."""
-        found, wanted = Described(), [arn for arn in arns if is_task_arn(arn)]
+        """Ask about tasks. What is not the ARN of a task of this cluster is not asked about, and so not known."""
+        found, wanted = Described(), [arn for arn in arns if self._is_ours(arn)]
         for start in range(0, len(wanted), _AT_ONCE):
             self._describe(wanted[start : start + _AT_ONCE], found)
         return found
 
-    def stop(self, arn: str, reason: str) -> None:
-        """Ask a task to end; raises ClusterUnavailableError."""
+    def stop(self, task: Mapping[str, object], key: RunKey, attempt: int, reason: str) -> None:
+        """Ask a task to end, as DescribeTasks told of it, if this run's attempt is what it was started for.
+
+        Raises ClusterUnavailableError.
+        """
+        arn = str(task.get("taskArn"))
+        if not self._is_ours(arn) or started_for(task) != (key, attempt):
+            return
         try:
             self._ecs.stop_task(cluster=self._cluster_arn, task=arn, reason=reason)
         except (ClientError, BotoCoreError) as error:
             raise self._unavailable(f"stop {arn}", error) from error
+
+    def _is_ours(self, arn: str) -> bool:
+        # Old ARNs do not name the cluster, and ECS knows those of this cluster only, for it is asked with its name.
+        return is_task_arn(arn) and arn.rpartition("/")[0] + "/" in self._tasks
 
     def _describe(self, arns: Sequence[str], found: Described) -> None:
         try:

@@ -24,6 +24,7 @@ from overtime.ledger import pointers
 from overtime.ledger.answers import Moved, ObjectGoneError
 from overtime.ledger.model import RunState
 from overtime.ledger.pointers import Pointer
+from overtime.ledger.run import UnreadableItemError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -44,6 +45,8 @@ _MOST_LOOKS = 5
 _GIVE_UP_SECONDS = 86_400
 """After so long a destination that takes nothing is given up on, as Lambda gives up."""
 NO_DESTINATION, UNDELIVERABLE = "no destination", "undeliverable"
+ITEMS_UNREADABLE = "ItemsUnreadable"
+"""The metric of items that hold what the ledger would not have written."""
 
 
 class UnsettledError(OvertimeError):
@@ -84,7 +87,13 @@ class Watcher:
             return None
         if stopped.lacks_exit_code:
             stopped = read(self.tasks.describe([stopped.arn]).task(stopped.arn) or {}) or stopped
-        self.on_stopped(stopped)
+        try:
+            self.on_stopped(stopped)
+        except UnreadableItemError:
+            # The task has stopped, whatever its run's item says of it.
+            self.slots.give_back(stopped.key, stopped.attempt)
+            self.meter.count(stopped.key.function_name, ITEMS_UNREADABLE)
+            raise
         return stopped.key
 
     def on_stopped(self, task: StoppedTask) -> None:

@@ -18,13 +18,13 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import BotoCoreError, ClientError
 
 from overtime.ledger.answers import CONDITION_FAILED, LedgerUnavailableError, error_code
-from overtime.ledger.model import RunKey, slots_key
+from overtime.ledger.model import InvalidRunKeyError, RunKey, slots_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_dynamodb.type_defs import UpdateItemInputTypeDef
+    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef, UpdateItemInputTypeDef
 
 
 class Slots:
@@ -59,18 +59,29 @@ class Slots:
         return self._sent(request, key.function_name)
 
     def held(self, function_name: str) -> Mapping[tuple[RunKey, int], int]:
-        """List the slots of a function and when each was taken, in milliseconds."""
+        """List the slots of a function that can be read, and when each was taken, in milliseconds."""
+        read = (_read(function_name, name, taken) for name, taken in self._entries(function_name).items())
+        return dict(slot for slot in read if slot is not None)
+
+    def forget_unreadable(self, function_name: str) -> int:
+        """Free what stands among the slots and can be no task's; tells how much there was."""
+        entries = self._entries(function_name).items()
+        names = [name for name, taken in entries if _read(function_name, name, taken) is None]
+        for name in names:
+            request = self._request(function_name)
+            request["UpdateExpression"] = "REMOVE #held.#slot"
+            request["ExpressionAttributeNames"] = {"#held": "held", "#slot": name}
+            self._sent(request, function_name)
+        return len(names)
+
+    def _entries(self, function_name: str) -> Mapping[str, AttributeValueTypeDef]:
         try:
             answer = self._dynamodb.get_item(
                 TableName=self._table, Key={"run_key": {"S": slots_key(function_name)}}, ConsistentRead=True
             )
         except (ClientError, BotoCoreError) as error:
             raise self._unavailable(function_name, error) from error
-        found = {}
-        for name, taken in answer.get("Item", {}).get("held", {}).get("M", {}).items():
-            request_id, _, attempt = name.rpartition("/")
-            found[RunKey(function_name, request_id), int(attempt)] = int(taken["N"])
-        return found
+        return answer.get("Item", {}).get("held", {}).get("M", {})
 
     def close(self, function_name: str) -> None:
         """Take the item out of the watcher's sight while it holds nothing; the next slot brings it back."""
@@ -115,3 +126,12 @@ class Slots:
 
 def _slot(key: RunKey, attempt: int) -> str:
     return f"{key.request_id}/{attempt}"
+
+
+def _read(function_name: str, name: str, taken: AttributeValueTypeDef) -> tuple[tuple[RunKey, int], int] | None:
+    request_id, _, attempt = name.rpartition("/")
+    try:
+        slot = RunKey(function_name, request_id), int(attempt)
+        return (slot, int(taken["N"])) if name == _slot(*slot) else None
+    except (KeyError, ValueError, InvalidRunKeyError):
+        return None

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import PutObjectRequestTypeDef
 
+_JSON = "application/json"
 _OBJECT_IS_THERE = "PreconditionFailed"
 _OBJECT_IS_GONE = frozenset({"NoSuchKey", "404"})
 
@@ -123,8 +124,11 @@ class RunLedger:
         return self._object(key, key.event_object)
 
     def result(self, run: Run) -> bytes:
-        """Read what the latest task attempt left: the handler's result, or Lambda's error document."""
-        return self._object(run.key, run.key.result_object(run.attempt))
+        """Read what the latest task attempt left: the handler's result, or Lambda's error document.
+
+        The function's role may put another object there at any time, and one that has another size is not the run's.
+        """
+        return self._object(run.key, run.key.result_object(run.attempt), size=run.result_size)
 
     def revive(self, run: Run, event: bytes, reason: str, *, runs_days: int) -> Moved | Refused:
         """See `requests.revive`; the event is stored anew first, for the run begins another life, and so must it."""
@@ -148,7 +152,7 @@ class RunLedger:
             "Bucket": self._bucket,
             "Key": key.event_object,
             "Body": event,
-            "ContentType": "application/json",
+            "ContentType": _JSON,
         }
         if not anew:
             request["IfNoneMatch"] = "*"
@@ -185,9 +189,11 @@ class RunLedger:
             raise self._unavailable("update", key, error) from error
         return Moved(Run.from_item(key, answer["Attributes"]))
 
-    def _object(self, key: RunKey, name: str) -> bytes:
+    def _object(self, key: RunKey, name: str, *, size: int | None = None) -> bytes:
+        """Read an object; one that is to have a size is read no further, for it may be larger than the memory."""
         try:
-            return self._s3.get_object(Bucket=self._bucket, Key=name)["Body"].read()
+            body = self._s3.get_object(Bucket=self._bucket, Key=name)["Body"]
+            content = body.read() if size is None else body.read(size + 1)
         except (ClientError, BotoCoreError) as error:
             if isinstance(error, ClientError) and error_code(error) in _OBJECT_IS_GONE:
                 raise ObjectGoneError(
@@ -195,6 +201,12 @@ class RunLedger:
                     "It was never written, or has expired."
                 ) from error
             raise self._unavailable(f"read {name!r} of", key, error) from error
+        if size is not None and len(content) != size:
+            raise ObjectGoneError(
+                f"the ledger has another size for {name!r} of {key}, {size} bytes, so it is not what the run left: "
+                "something has replaced it in the bucket."
+            )
+        return content
 
     def _unavailable(self, what: str, which: RunKey | str, error: Exception) -> LedgerUnavailableError:
         return LedgerUnavailableError(

@@ -151,7 +151,7 @@ class Place(World):
             functions={self.name: self.function},
             ledger=self.ledger(fuse),
             slots=self.slots(fuse),
-            tasks=Tasks(cast("ECSClient", wrap(self.cluster)), "arn:cluster"),
+            tasks=Tasks(cast("ECSClient", wrap(self.cluster)), "arn:aws:ecs:eu-west-1:123456789012:cluster/c"),
             sqs=sqs,
             destinations=Destinations(
                 sqs=sqs,

@@ -9,13 +9,17 @@ import pytest
 from lambdas.watcher import handler as module
 from lambdas.watcher.config import Config
 from lambdas.watcher.watch import UnsettledError
+from overtime.ledger.answers import LedgerUnavailableError
 from overtime.ledger.model import RunState
+from overtime.ledger.store import RunLedger
 from tests.unit.watcher.world import EVENT, World
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_s3 import S3Client
+
+    from overtime.ledger.model import RunKey
 
 
 @dataclass
@@ -102,9 +106,15 @@ def test_reconciling_ends_before_lambda_ends_it(wired: World, caplog: pytest.Log
     assert (said["levelname"], said["open_runs"], said["left_for_next_time"]) == ("WARNING", 0, 1)
 
 
-def test_each_round_says_so_and_what_it_left(wired: World, capsys: pytest.CaptureFixture[str]) -> None:
+def refuses(ledger: RunLedger, key: RunKey) -> None:
+    raise LedgerUnavailableError(f"{ledger} does not answer about {key}")
+
+
+def test_each_round_says_so_and_what_it_left(
+    wired: World, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Also where it left nothing, since an alarm is raised where the metric is missing; it is of no function."""
-    key, task = wired.start()
+    _, task = wired.start()
     wired.claim(task)
 
     def written() -> list[tuple[list[list[str]], list[float]]]:
@@ -115,10 +125,24 @@ def test_each_round_says_so_and_what_it_left(wired: World, capsys: pytest.Captur
     assert written() == [([["service"]], [0])]
     handle({"overtime": "reconcile"}, Context(remaining=59_000))
     assert written() == [([["service"]], [1])]
+    monkeypatch.setattr(RunLedger, "get", refuses)
+    handle({"overtime": "reconcile"})
+    assert written() == [([["service"]], [1])]
+
+
+def test_an_item_that_cannot_be_read_is_counted_and_not_tried_again(
+    wired: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Neither the clock's call nor a stopped task's fails of what one function's role has written."""
+    key, task = wired.start()
+    wired.stop(task, "killed")
     broken = {"Key": {"run_key": {"S": str(key)}}, "ExpressionAttributeValues": {":a": {"S": "one"}}}
     wired.dynamodb.update_item(TableName="runs", UpdateExpression="SET attempt = :a", **broken)  # type: ignore[arg-type]
     handle({"overtime": "reconcile"})
-    assert written() == [([["service"]], [1])]
+    handle({"detail-type": "ECS Task State Change", "detail": wired.cluster.tasks[task]})
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [line["ItemsUnreadable"] for line in lines if "ItemsUnreadable" in line] == [[1], [1]]
+    assert [line["RunsLeft"] for line in lines if "RunsLeft" in line] == [[0]]
 
 
 def test_figures_that_cannot_be_written_fail_the_invocation(wired: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -43,7 +43,7 @@ def tasks(ecs: Ecs) -> Tasks:
     ("text", "is_one"),
     [
         (arn(1), True),
-        ("arn:aws-us-gov:ecs:us-gov-west-1:123456789012:task/2f0b9f3e-4d2b-4ccf-a8c4-d454db0ee121", True),
+        ("arn:aws:ecs:eu-west-1:123456789012:task/2f0b9f3e-4d2b-4ccf-a8c4-d454db0ee121", True),
         ("ip-10-42-0-17.eu-west-1.compute.internal", False),
         ("arn:aws:ecs:eu-west-1:123456789012:task/c/17", False),
         ("", False),
