@@ -46,13 +46,10 @@ class HandlerRun:
 
         For the very end: what the run came to is kept by then, whatever becomes of its log.
         """
-        lines, self._last_lines = self._last_lines, ""
-        if lines:
-            self._log.say(lines)
         if self._child is not None:
             self._child.discard()
             self._child = None
-        self._log.close()
+        self._log.close(self._last_lines)
 
     def run(  # noqa: PLR0913 -- what makes up an invocation
         self,

@@ -17,7 +17,7 @@ from runner.frames import Records
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 STDOUT, STDERR = 1, 2
 AT_MOST_SECONDS = 5.0
@@ -44,72 +44,84 @@ class Log:
             err: (STDERR, bytes),
         }
         self._unfinished: dict[object, int] = {}
-        self._lines: SimpleQueue[tuple[str, threading.Event]] = SimpleQueue()
+        self._lines: SimpleQueue[tuple[str, bool, threading.Event]] = SimpleQueue()
         self._closed = False
         self._patience = AT_MOST_SECONDS
         threading.Thread(target=self._carry, name="log", daemon=True).start()
 
     def say(self, text: str) -> None:
         """Write lines of the runner's after all that the handler has written by now."""
+        self._put(text, last=False)
+
+    def close(self, text: str = "") -> None:
+        """Write what is left of the handler's, finish its lines, and write the runner's last; then nothing more."""
+        if not self._closed:
+            self._closed = True
+            self._put(text, last=True)
+
+    def _put(self, text: str, *, last: bool) -> None:
         done = threading.Event()
-        self._lines.put((text, done))
+        self._lines.put((text, last, done))
         os.write(self._waker, b"\n")
         if not done.wait(self._patience):
             self._patience = 0  # it is stuck, and has been waited for
-
-    def close(self) -> None:
-        """Write what is left of the handler's, and finish its last line; what comes later is not written."""
-        if not self._closed:
-            self._closed = True
-            self.say("")
 
     def _carry(self) -> None:
         poll = select.poll()
         for source in (self._wake, *self._sources):
             os.set_blocking(source, False)
             poll.register(source, select.POLLIN)
-        text = None
-        while text != "":
+        last = False
+        while not last:
             ready = [source for source, _ in poll.poll()]
             if self._wake not in ready:
                 for source in ready:
-                    self._carry_from(source, 1)
+                    self._carry_from(source, _PIECE)
                 continue
             os.read(self._wake, 1)
-            text, done = self._lines.get()
+            text, last, done = self._lines.get()
             for source in self._sources:
                 self._carry_from(source, _REST)
+            if last:
+                for target in (STDOUT, STDERR):
+                    self._finish_line(target)
             self._write(_OWN, self._own, text.encode("utf-8", "backslashreplace"))
-            if text:
-                done.set()
-        for target in (STDOUT, STDERR):
-            if self._unfinished.pop(_place(target), None) is not None:
-                _write(target, b"\n")
+            done.set()
         for source in self._sources:
             os.close(source)
-        done.set()
 
     def _carry_from(self, source: int, at_most: int) -> None:
         target, lines = self._sources[source]
-        while at_most > 0:
-            try:
-                piece = os.read(source, _PIECE)
-            except BlockingIOError:
-                return
-            at_most -= len(piece)
+        for piece in pieces(source, at_most):
             self._write(source, target, lines(piece))
+
+    def _finish_line(self, target: int) -> None:
+        if self._unfinished.pop(_place(target), None) is not None:
+            _write(target, b"\n")
 
     def _write(self, source: int, target: int, data: bytes) -> None:
         """Write so that nothing goes on with a line that another source has left unfinished."""
         if not data:
             return
         place = _place(target)
-        glue = b"" if self._unfinished.get(place, source) == source else b"\n"
-        _write(target, glue + data)
+        if self._unfinished.get(place, source) != source:
+            self._finish_line(target)
+        _write(target, data)
         if data.endswith(b"\n"):
             self._unfinished.pop(place, None)
         else:
             self._unfinished[place] = source
+
+
+def pieces(source: int, at_most: int) -> Iterator[bytes]:
+    """Read what a descriptor that does not wait holds by now, or about so many bytes of it: it may be without end."""
+    while at_most > 0:
+        try:
+            piece = os.read(source, _PIECE)
+        except BlockingIOError:
+            return
+        at_most -= len(piece)
+        yield piece
 
 
 def last_words(text: str, target: int = STDERR) -> None:

@@ -50,7 +50,7 @@ def blocks_not(event: object, context: object) -> int:  # noqa: ARG001
 
 
 def leaves_a_writer(event: object, context: object) -> str:  # noqa: ARG001
-    """Leave a process behind that has a group of its own and writes for ever."""
-    command = "while :; do echo more; done"
-    os.posix_spawn("/bin/sh", ["/bin/sh", "-c", command], os.environ, setsid=True, setsigdef=[signal.SIGPIPE])
+    """Leave processes behind that have groups of their own and write for ever, faster than anybody reads."""
+    for _ in range(8):
+        os.posix_spawnp("yes", ["yes"], os.environ, setsid=True, setsigdef=[signal.SIGPIPE])
     return "done"

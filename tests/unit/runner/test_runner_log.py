@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bench.runner.standin import REQUEST_ID
+from runner.log import pieces
 from tests.unit.runner.conftest import AT_MOST_SECONDS
 
 if TYPE_CHECKING:
@@ -97,6 +99,13 @@ def test_the_last_line_by_hand_is_the_result_whoever_still_writes(task: Task) ->
     assert task.by_hand("1", "outspoken.leaves_a_writer").output.splitlines()[-1] == '"done"'
 
 
+def test_of_what_is_written_without_end_so_much_is_read() -> None:
+    """Or the lines after it would never be written."""
+    source = os.open("/dev/zero", os.O_RDONLY)
+    assert sum(map(len, itertools.islice(pieces(source, 1 << 20), 1000))) == 1 << 20
+    os.close(source)
+
+
 def unread(why: str) -> tuple[int, int]:
     """Give the ends of a pipe that nobody reads any more, or whose reader is stuck."""
     read, write = os.pipe()
@@ -126,6 +135,20 @@ def test_a_log_that_cannot_be_written_decides_nothing(task: Task, why: str, hand
     os.close(write)
     expected = (0, "succeeded") if handler == "app.handler" else (1, "failed")
     assert (code, task.standin.run["state"]["S"], task.standin.result is None) == (*expected, False)
+
+
+def test_a_log_that_does_not_wait_for_its_reader_is_whole(task: Task) -> None:
+    """Whoever shares the container's stdout may have made it so."""
+    task.deploy("behaviours.prints")
+    task.standin.add_run(b'{"bytes": 2097152}')
+    read, write = os.pipe()
+    os.set_blocking(write, False)
+    process = task.start(write)
+    os.close(write)
+    with open(read, encoding="utf-8") as reader:  # noqa: PTH123 -- a descriptor
+        lines = reader.read().splitlines()
+    assert process.wait(AT_MOST_SECONDS) == 0
+    assert (lines.count("y" * 1023), lines[-2][:4], lines[-1][:7]) == (2048, "END ", "REPORT ")
 
 
 def test_what_the_runner_complains_of_does_not_change_its_exit_code_either(task: Task) -> None:
