@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,6 +10,7 @@ import pulumi_aws as aws
 
 from components import dashboard_body
 from components.dashboard_body import ShownFunction, ShownWatcher
+from components.documents import written
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -54,7 +54,7 @@ class Dashboard(pulumi.ComponentResource):
             f"{name}-dashboard",
             dashboard_name=args.dashboard_name,
             dashboard_body=shown.apply(
-                lambda known: json.dumps(
+                lambda known: written(
                     dashboard_body.body(
                         region=known["region"],
                         functions=[
@@ -63,8 +63,7 @@ class Dashboard(pulumi.ComponentResource):
                         ],
                         watcher=ShownWatcher(name=args.watcher.name, dead_letters_name=known["dead_letters"]),
                         alarm_arns=known["alarms"],
-                    ),
-                    sort_keys=True,
+                    )
                 )
             ),
             opts=pulumi.ResourceOptions(parent=self),

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 
 import pulumi
 import pulumi_aws as aws
 
 from components import policies
+from components.documents import written
 
 LONGEST_RETENTION_SECONDS = 1_209_600
 LARGEST_MESSAGE_BYTES = 1_048_576
@@ -48,14 +48,14 @@ class FailureQueue(pulumi.ComponentResource):
             protect=args.protect,
             visibility_timeout_seconds=_VISIBILITY_FACTOR * args.consumer_timeout_seconds,
             redrive_policy=parking.arn.apply(
-                lambda arn: json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": args.max_receive_count})
+                lambda arn: written({"deadLetterTargetArn": arn, "maxReceiveCount": args.max_receive_count})
             ),
         )
         aws.sqs.RedriveAllowPolicy(
             f"{name}-redrive",
             queue_url=parking.url,
             redrive_allow_policy=queue.arn.apply(
-                lambda arn: json.dumps({"redrivePermission": "byQueue", "sourceQueueArns": [arn]})
+                lambda arn: written({"redrivePermission": "byQueue", "sourceQueueArns": [arn]})
             ),
             opts=pulumi.ResourceOptions(parent=self),
         )

@@ -19,8 +19,13 @@ if TYPE_CHECKING:
 
 _ZONE_BITS = 3
 """A zone has an eighth of the VPC however many there are: one more leaves the subnets of the others where they are."""
-_WITHOUT_FARGATE = ("apne1-az3", "usw1-az2")
-"""https://docs.aws.amazon.com/AmazonECS/latest/developerguide/AWS_Fargate-Regions.html"""
+_FARGATE_ZONES = {
+    "ap-northeast-1": ("apne1-az1", "apne1-az2", "apne1-az4"),
+    "cn-north-1": ("cnn1-az1", "cnn1-az2"),
+    "us-west-1": ("usw1-az1", "usw1-az3"),
+}
+"""The zones of the regions where Fargate does not run in all of them:
+https://docs.aws.amazon.com/AmazonECS/latest/developerguide/AWS_Fargate-Regions.html"""
 
 
 class TooFewZonesError(OvertimeError):
@@ -77,10 +82,12 @@ class Network(pulumi.ComponentResource):
             filters=[
                 aws.GetAvailabilityZonesFilterArgs(name="opt-in-status", values=["opt-in-not-required"]),
             ],
-            exclude_zone_ids=list(_WITHOUT_FARGATE),
             opts=pulumi.InvokeOptions(parent=self),
         )
-        return first_zones(found.names, wanted, region=found.region)
+        # Names are drawn anew for each account, ids are the same everywhere.
+        ids = _FARGATE_ZONES.get(found.region, found.zone_ids)
+        names = [name for name, zone in zip(found.names, found.zone_ids, strict=True) if zone in ids]
+        return first_zones(names, wanted, region=found.region)
 
     def _egress_only(self, name: str, vpc: awsx.ec2.Vpc) -> pulumi.Output[str]:
         child = pulumi.ResourceOptions(parent=self)

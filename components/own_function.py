@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -10,6 +9,7 @@ import pulumi
 import pulumi_aws as aws
 
 from components import archives, lambda_archive, metrics, policies
+from components.documents import written
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -82,7 +82,7 @@ def _role(
     role = aws.iam.Role(
         f"{name}-role",
         description=args.role_description,
-        assume_role_policy=json.dumps(policies.function_trust()),
+        assume_role_policy=written(policies.function_trust()),
         opts=child,
     )
     policy = args.permissions(logs.arn)

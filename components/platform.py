@@ -34,6 +34,8 @@ class PlatformArgs:
     """How long runs are kept."""
     container_insights: bool
     """Whether CloudWatch collects metrics per task."""
+    spot: bool
+    """Whether any function's tasks run on Spot."""
     base_images: Mapping[ImageKey, str]
     """The base image of each runner image that the functions need."""
     sources: str
@@ -60,7 +62,7 @@ class Platform(pulumi.ComponentResource):
         self.network = Network(f"{name}-network", NetworkArgs(network=args.network), child)
         ledger = RunLedgerArgs(runs_days=args.retention.runs_days, force_destroy=args.retention.force_destroy)
         self.ledger = RunLedger(f"{name}-ledger", ledger, child)
-        self.cluster_arn = self._cluster(name, container_insights=args.container_insights)
+        self.cluster_arn = self._cluster(name, container_insights=args.container_insights, spot=args.spot)
         repository = self._repository(name, args.base_images)
         self.repository_arn = self._repository_arn(repository.url)
         self.image_uris = {
@@ -78,14 +80,17 @@ class Platform(pulumi.ComponentResource):
     def _arn_prefix(self, service: str) -> pulumi.Output[str]:
         return pulumi.Output.format("arn:{0}:{1}:{2}:{3}", self._partition, service, self.region, self._account)
 
-    def _cluster(self, name: str, *, container_insights: bool) -> pulumi.Output[str]:
+    def _cluster(self, name: str, *, container_insights: bool, spot: bool) -> pulumi.Output[str]:
         child = pulumi.ResourceOptions(parent=self)
         insights = aws.ecs.ClusterSettingArgs(
             name="containerInsights", value="enabled" if container_insights else "disabled"
         )
         cluster = aws.ecs.Cluster(f"{name}-cluster", settings=[insights], opts=child)
         providers = aws.ecs.ClusterCapacityProviders(
-            f"{name}-capacity", cluster_name=cluster.name, capacity_providers=["FARGATE", "FARGATE_SPOT"], opts=child
+            f"{name}-capacity",
+            cluster_name=cluster.name,
+            capacity_providers=["FARGATE", "FARGATE_SPOT"] if spot else ["FARGATE"],
+            opts=child,
         )
         # Through the providers: a task on Spot cannot start before they are there.
         return pulumi.Output.all(cluster.arn, providers.cluster_name).apply(lambda known: str(known[0]))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Literal, TypedDict
 
 import pulumi
 
+from components.documents import written
 from components.watcher_grants import GRANTED
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class Statement(_StatementParts):
 
 def rendered(document: Callable[..., Document], **names: pulumi.Input[object]) -> pulumi.Output[str]:
     """Write a document as JSON once AWS has given the names in it."""
-    return pulumi.Output.all(**names).apply(lambda known: json.dumps(document(**known), sort_keys=True))
+    return pulumi.Output.all(**names).apply(lambda known: written(document(**known)))
 
 
 def function_trust() -> Document:
@@ -174,13 +174,20 @@ def _payloads(bucket_arn: str) -> list[Statement]:
 
 
 def execution(*, repository_arn: str, log_group_arn: str) -> Document:
-    """Let ECS pull the runner image and write the container's output."""
+    """Let ECS pull the runner image and write the container's output.
+
+    Where the account has GuardDuty's Runtime Monitoring on, ECS adds its agent to every task and pulls it with this
+    role, from a repository of AWS's own, whose account depends on the region:
+    https://docs.aws.amazon.com/guardduty/latest/ug/ecs-runtime-agent-ecr-image-uri.html
+    """
     pull = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
+    guard_duty = ":".join([*repository_arn.split(":")[:4], "*", "repository/aws-guardduty-agent-fargate"])
     return _document(
         [
             # The action has no resource: a token is for the whole registry.
             _allow("LogIntoRegistry", ["ecr:GetAuthorizationToken"], ["*"]),
             _allow("PullRunnerImage", pull, [repository_arn]),
+            _allow("PullGuardDutyAgent", pull, [guard_duty]),
             _logs(log_group_arn),
         ]
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,6 +9,7 @@ import pulumi
 import pulumi_aws as aws
 
 from components import archives, policies
+from components.documents import written
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -80,9 +80,8 @@ class PrimaryFunction(pulumi.ComponentResource):
             f"{name}-permissions",
             role=role.name,
             policy=pulumi.Output.all(logs.arn, args.failure_queue_arn).apply(
-                lambda arns: json.dumps(
-                    policies.primary(log_group_arn=arns[0], queue_arn=arns[1], permissions=args.options.permissions),
-                    sort_keys=True,
+                lambda arns: written(
+                    policies.primary(log_group_arn=arns[0], queue_arn=arns[1], permissions=args.options.permissions)
                 )
             ),
             opts=child,

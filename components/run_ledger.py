@@ -70,7 +70,8 @@ class RunLedger(pulumi.ComponentResource):
             ],
             ttl=aws.dynamodb.TableTtlArgs(attribute_name="expires_at", enabled=True),
             point_in_time_recovery=aws.dynamodb.TablePointInTimeRecoveryArgs(enabled=True),
-            server_side_encryption=aws.dynamodb.TableServerSideEncryptionArgs(enabled=True),
+            # Not enabled means a key that AWS owns: the table is encrypted all the same, and no request to KMS is paid.
+            server_side_encryption=aws.dynamodb.TableServerSideEncryptionArgs(enabled=False),
             # What stops at a bucket with objects must not have lost the states before.
             deletion_protection_enabled=not force_destroy,
             opts=pulumi.ResourceOptions(parent=self),

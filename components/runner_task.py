@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,6 +9,7 @@ import pulumi
 import pulumi_aws as aws
 
 from components import policies
+from components.documents import written, written_later
 
 if TYPE_CHECKING:
     from components.platform import Platform
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from overtime import settings
 
 CONTAINER_NAME = "runner"
+FUNCTION_TAG = "overtime:function"
+"""Every task has it from its definition, so that the account's bill can tell the functions apart."""
 RUNNER_USER = "993:990"
 """The user that the Dockerfile makes, and that owns the volumes."""
 WRITABLE = {"tmp": "/tmp", "task": "/var/task", "opt": "/opt"}  # noqa: S108 - Lambda's own folders
@@ -58,7 +60,7 @@ class RunnerTask(pulumi.ComponentResource):
         role = aws.iam.Role(
             f"{name}-execution-role",
             description=f"ECS itself, for tasks of {args.function.name}: image and log",
-            assume_role_policy=json.dumps(policies.execution_trust()),
+            assume_role_policy=written(policies.execution_trust()),
             opts=child,
         )
         document = policies.rendered(
@@ -99,6 +101,7 @@ class RunnerTask(pulumi.ComponentResource):
             task_role_arn=args.function.role_arn,
             volumes=[aws.ecs.TaskDefinitionVolumeArgs(name=volume) for volume in WRITABLE],
             container_definitions=self._container(args),
+            tags={FUNCTION_TAG: args.function.name},
             opts=pulumi.ResourceOptions(parent=self),
         )
 
@@ -138,4 +141,4 @@ class RunnerTask(pulumi.ComponentResource):
                 },
             },
         }
-        return pulumi.Output.json_dumps([container], sort_keys=True)
+        return written_later([container])

@@ -9,6 +9,7 @@ import pulumi
 import pulumi_aws as aws
 
 from components import metrics, policies
+from components.documents import written_later
 from components.failure_queue import LARGEST_MESSAGE_BYTES, LONGEST_RETENTION_SECONDS
 from components.functions_table import FUNCTIONS_FILE, functions_table
 from components.own_function import OwnFunctionArgs, own_function
@@ -64,7 +65,7 @@ class Watcher(pulumi.ComponentResource):
             more_permissions=[policies.rendered(policies.sending, grants=grants) for grants in others],
             timeout_seconds=TIMEOUT_SECONDS,
             variables=self._environment(args),
-            file=(FUNCTIONS_FILE, pulumi.Output.json_dumps(functions_table(args.functions.values()), sort_keys=True)),
+            file=(FUNCTIONS_FILE, written_later(functions_table(args.functions.values()))),
         )
         function, role, logs = own_function(name, own, self)
         self._one_try(name, function)

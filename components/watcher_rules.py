@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 
 import pulumi
 import pulumi_aws as aws
 
 from components import policies
+from components.documents import written
 
 CLOCK_SECONDS = 300
 
@@ -32,9 +32,7 @@ class WatcherRules(pulumi.ComponentResource):
         super().__init__("overtime:index:WatcherRules", name, {}, opts)
         child = pulumi.ResourceOptions(parent=self)
 
-        pattern = pulumi.Output.from_input(args.cluster_arn).apply(
-            lambda arn: json.dumps(stopped_task(arn), sort_keys=True)
-        )
+        pattern = pulumi.Output.from_input(args.cluster_arn).apply(lambda arn: written(stopped_task(arn)))
         stopped = aws.cloudwatch.EventRule(
             f"{name}-stopped", description="A task of the cluster has stopped", event_pattern=pattern, opts=child
         )

@@ -78,6 +78,7 @@ def _platform(settings: Settings) -> Platform:
             network=settings.network,
             retention=settings.retention,
             container_insights=settings.cluster.container_insights,
+            spot=any(each.task.capacity == "spot" for each in settings.functions.values()),
             base_images={
                 (each.runtime, each.architecture): settings.image.base_of(each.runtime)
                 for each in settings.functions.values()

@@ -76,6 +76,7 @@ class LaunchPlan:
             "clientToken": self.client_token,
             "startedBy": STARTED_BY,
             "propagateTags": "TASK_DEFINITION",
+            "enableECSManagedTags": True,
             "networkConfiguration": {
                 "awsvpcConfiguration": {
                     "subnets": list(self.subnet_ids),

@@ -148,7 +148,8 @@ class Answers(mocks.Mocks):
             "aws:index/getPartition:getPartition": {"partition": "aws"},
             "aws:index/getAvailabilityZones:getAvailabilityZones": {
                 "region": REGION,
-                "names": [name for name, kind in ZONES.items() if _asked_for(args.args, kind)],
+                "names": (names := [name for name, kind in ZONES.items() if _asked_for(args.args, kind)]),
+                "zoneIds": [f"euw1-az{'bca'.index(name[-1]) + 1}" for name in names],
             },
         }
         if args.token == "pulumi:pulumi:readStackOutputs":
@@ -240,7 +241,12 @@ def platform(name: str, functions: Sequence[Function] = ()) -> Platform:
     return Platform(
         name,
         PlatformArgs(
-            network=Network(), retention=Retention(), container_insights=False, base_images=images, sources="."
+            network=Network(),
+            retention=Retention(),
+            container_insights=False,
+            spot=False,
+            base_images=images,
+            sources=".",
         ),
     )
 

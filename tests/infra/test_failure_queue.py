@@ -27,7 +27,7 @@ def test_queue(run: Run, recorder: Recorder) -> None:
         "visibilityTimeoutSeconds": 420,
         "maxMessageSize": 1_048_576,
         "sqsManagedSseEnabled": True,
-        "redrivePolicy": json.dumps({"deadLetterTargetArn": PARKING, "maxReceiveCount": 9}),
+        "redrivePolicy": f'{{"deadLetterTargetArn":"{PARKING}","maxReceiveCount":9}}',
     }
 
 

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 LAYER = "arn:aws:lambda:eu-west-1:123456789012:layer:numbers:1"
 OWN = {"actions": ["s3:PutObject", "s3:GetObject"], "resources": ["arn:aws:s3:::mine/*"]}
 LOGS = "arn:aws:logs:eu-west-1:123456789012:log-group:/aws/lambda/overtime-test-report"
+GUARD_DUTY = "arn:aws:ecr:eu-west-1:*:repository/aws-guardduty-agent-fargate"
+"""AWS's own; the account depends on the region."""
 FUNCTION = "arn:aws:lambda:eu-west-1:123456789012:function:overtime-test-report"
 TABLE = "arn:aws:dynamodb:eu-west-1:123456789012:table/overtime-ledger-runs-0a1b2c3"
 BUCKET = "arn:aws:s3:::overtime-ledger-objects-0a1b2c3"
@@ -207,7 +209,7 @@ def test_who_may_tell_of_alarms(deploy: Deploy, recorder: Recorder) -> None:
 
 
 def test_execution(deploy: Deploy, recorder: Recorder) -> None:
-    """ECS may pull the stack's own images and write this function's log."""
+    """ECS may pull the stack's own images and GuardDuty's agent, and write this function's log."""
     deploy()
 
     assert recorder.policy("report-task-execution-permissions") == {
@@ -215,6 +217,9 @@ def test_execution(deploy: Deploy, recorder: Recorder) -> None:
         "PullRunnerImage": allow(
             ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"],
             ["arn:aws:ecr:eu-west-1:123456789012:repository/overtime-images-0a1b2c3"],
+        ),
+        "PullGuardDutyAgent": allow(
+            ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"], [GUARD_DUTY]
         ),
         "WriteLog": allow(["logs:CreateLogStream", "logs:PutLogEvents"], [f"{LOGS}:*"]),
     }
@@ -286,7 +291,7 @@ def test_every_statement(deploy: Deploy, recorder: Recorder) -> None:
             assert not [action for action in statement["Action"] if "*" in action], policy.name
             if not NO_RESOURCE.issuperset(statement["Action"]):
                 broad = [arn for arn in statement["Resource"] if not arn.startswith("arn:aws:") or "*" in arn[:-2]]
-                assert broad == [], policy.name
+                assert set(broad) <= {GUARD_DUTY}, policy.name
 
 
 def test_roles_stay_apart(deploy: Deploy, recorder: Recorder) -> None:

@@ -69,19 +69,37 @@ def test_too_few_zones(deploy: Deploy) -> None:
         deploy(network={"availability_zones": 4})
 
 
-def test_zones_where_fargate_does_not_run(deploy: Deploy, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Zones of a region where Fargate does not run, or that AWS does not offer now, are no places for tasks."""
+@pytest.mark.parametrize(
+    "zones",
+    [
+        ("ap-northeast-1", {"a": "apne1-az4", "b": "apne1-az3", "c": "apne1-az1", "d": "apne1-az2"}, "acd"),
+        ("cn-north-1", {"a": "cnn1-az3", "b": "cnn1-az2", "c": "cnn1-az1"}, "bc"),
+        ("us-west-1", {"a": "usw1-az1", "b": "usw1-az2", "c": "usw1-az3"}, "ac"),
+        ("us-west-1", {"a": "usw1-az4", "b": "usw1-az1", "c": "usw1-az3"}, "bc"),
+        ("eu-west-1", {"a": "euw1-az3", "b": "euw1-az1", "c": "euw1-az2"}, "abc"),
+    ],
+    ids=["Tokyo", "Beijing", "N. California", "a zone to come", "all of them"],
+)
+def test_zones_where_fargate_does_not_run(
+    zones: tuple[str, dict[str, str], str], deploy: Deploy, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where a region has zones without Fargate, only those that AWS names are taken, and none that comes later."""
     asked = []
     answer = Answers.call
+    region, ids, expected = zones
 
     def call(self: Answers, args: MockCallArgs) -> tuple[dict[str, Any], list[tuple[str, str]] | None]:
-        asked.append(args.args)
-        return answer(self, args)
+        if not args.token.endswith(":getAvailabilityZones"):
+            return answer(self, args)
+        asked.append(args.args["state"])
+        names = [f"{region}{letter}" for letter in ids]
+        return {"region": region, "names": names, "zoneIds": list(ids.values())}, []
 
     monkeypatch.setattr(Answers, "call", call)
-    deploy()
-    [zones] = [each for each in asked if "filters" in each]
-    assert (zones["state"], zones["excludeZoneIds"]) == ("available", ["apne1-az3", "usw1-az2"])
+    deploy(network={"availability_zones": len(expected)})
+    found = recorder.inputs("Vpc", "overtime-network-vpc")["availabilityZoneNames"]
+    assert found == [f"{region}{letter}" for letter in expected]
+    assert asked == ["available"]
 
 
 def test_nothing_may_connect_to_a_task(deploy: Deploy, recorder: Recorder) -> None:
@@ -128,13 +146,17 @@ def test_container_insights(switch: bool, value: str, deploy: Deploy, recorder: 
     assert settings == [{"name": "containerInsights", "value": value}]
 
 
-def test_capacity(deploy: Deploy, recorder: Recorder) -> None:
-    """Tasks can run on demand and on Spot; which of them is asked for with each task."""
-    deploy()
+@pytest.mark.parametrize(
+    ("capacities", "providers"),
+    [(["on_demand"], ["FARGATE"]), (["on_demand", "spot"], ["FARGATE", "FARGATE_SPOT"])],
+)
+def test_capacity(capacities: list[str], providers: list[str], deploy: Deploy, recorder: Recorder) -> None:
+    """Spot is there where any function asks for it, and only there: not every region has it."""
+    deploy({f"f{number}": {"task": {"capacity": capacity}} for number, capacity in enumerate(capacities)})
 
     assert recorder.inputs("ClusterCapacityProviders", "overtime-capacity") == {
         "clusterName": "overtime-cluster-0a1b2c3",
-        "capacityProviders": ["FARGATE", "FARGATE_SPOT"],
+        "capacityProviders": providers,
     }
 
 
@@ -155,7 +177,7 @@ def test_table(deploy: Deploy, recorder: Recorder) -> None:
         ],
         "ttl": {"attributeName": "expires_at", "enabled": True},
         "pointInTimeRecovery": {"enabled": True},
-        "serverSideEncryption": {"enabled": True},
+        "serverSideEncryption": {"enabled": False},  # by a key that AWS owns and nobody pays for
         "deletionProtectionEnabled": True,
     }
 

@@ -30,6 +30,7 @@ def test_definition(deploy: Deploy, recorder: Recorder) -> None:
         "executionRoleArn": "arn:aws:iam::123456789012:role/report-task-execution-role-0a1b2c3",
         "taskRoleArn": "arn:aws:iam::123456789012:role/report-role-0a1b2c3",
         "volumes": [{"name": "tmp"}, {"name": "task"}, {"name": "opt"}],
+        "tags": {"overtime:function": "overtime-test-report"},
     }
 
 

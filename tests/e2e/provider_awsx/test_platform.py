@@ -46,6 +46,7 @@ def program(place: Place, sources: Path, *, zones: int = 2) -> Callable[[], None
             network=settings.Network(availability_zones=zones),
             retention=settings.Retention(force_destroy=True),
             container_insights=False,
+            spot=False,
             base_images={RUNTIME: place.base_image},
             sources=str(sources),
         )

@@ -33,6 +33,12 @@ def test_a_plan_always_gives_the_same_request() -> None:
     assert PLAN.request() == replace(PLAN).request()
 
 
+def test_a_task_carries_the_tags_that_the_bill_is_read_by() -> None:
+    """Those of its definition, which name the function, and the cluster's, which ECS adds itself."""
+    request = PLAN.request()
+    assert (request["propagateTags"], request["enableECSManagedTags"]) == ("TASK_DEFINITION", True)
+
+
 def test_the_token_belongs_to_one_attempt_of_one_run() -> None:
     """It is 64 characters, and another for every run and attempt."""
     tokens = {
