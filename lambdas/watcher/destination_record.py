@@ -1,7 +1,7 @@
 """The record that Lambda would have sent to a destination, for a run that ended on Fargate. Pure.
 
 Fields and order are those of https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html.
-Event and result are put in as they are, character by character.
+Event and result are put in as `payload` says: as they are, character by character, where every parser takes that.
 
 Over the target's size Lambda drops the payloads (https://docs.aws.amazon.com/lambda/latest/api/API_OnFailure.html); so
 does this: the record then has neither `requestPayload` nor `responsePayload`, and names the run all the same.
@@ -10,8 +10,9 @@ does this: the record then has neither `requestPayload` nor `responsePayload`, a
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
+from lambdas.watcher.payload import member
 from overtime.ledger.model import RunState, timestamp
 
 if TYPE_CHECKING:
@@ -49,10 +50,10 @@ def record(  # noqa: PLR0913 -- a record says all of this
         ),
     }
     if payloads and event is not None:
-        members["requestPayload"] = _json(event)
+        members["requestPayload"] = member(event)
     members["responseContext"] = json.dumps(response)
     if payloads:
-        members["responsePayload"] = _json(result) if result is not None else error_document(run)
+        members["responsePayload"] = member(result) if result is not None else error_document(run)
     return "{" + ",".join(f"{json.dumps(name)}:{text}" for name, text in members.items()) + "}"
 
 
@@ -64,20 +65,3 @@ def error_document(run: Run) -> str:
         return json.dumps({"errorMessage": run.failure.error_message or ""})
     message = f"RequestId: {run.key.request_id} Error: {run.reason or 'the run ended without a reason'}"
     return json.dumps({"errorMessage": message, "errorType": run.error_type or f"Overtime.{run.state.value}"})
-
-
-def _json(content: bytes) -> str:
-    """Take a payload as it is where it is JSON, else as a text, so that the record is JSON in any case."""
-    text = content.decode("utf-8", "replace")
-    try:
-        json.loads(text, parse_int=str, parse_float=str, parse_constant=_no_constant)
-    except RecursionError:
-        return text
-    except ValueError:
-        return json.dumps(text)
-    return text
-
-
-def _no_constant(name: str) -> NoReturn:
-    # Python writes and reads NaN and Infinity; JSON has neither, and a bus or a function refuses a record with one.
-    raise ValueError(name)
