@@ -8,6 +8,7 @@ import pulumi
 
 from components.documents import written
 from components.watcher_grants import GRANTED
+from overtime.ledger.model import TASK_ATTRIBUTES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -84,7 +85,7 @@ def runner(
         [
             _allow("FetchCode", ["lambda:GetFunction"], [function_arn, f"{function_arn}:*"]),
             *layers,
-            _runs("ClaimAndFinishRuns", ["dynamodb:UpdateItem"], table_arn, function_name),
+            _runs("ClaimAndFinishRuns", ["dynamodb:UpdateItem"], table_arn, function_name, attributes=TASK_ATTRIBUTES),
             _allow("ReadEvents", ["s3:GetObject"], [f"{bucket_arn}/events/{function_name}/*"]),
             _allow("WriteResults", ["s3:PutObject"], [f"{bucket_arn}/results/{function_name}/*"]),
         ]
@@ -241,10 +242,17 @@ def _logs(log_group_arn: str) -> Statement:
     return _allow("WriteLog", ["logs:CreateLogStream", "logs:PutLogEvents"], [f"{log_group_arn}:*"])
 
 
-def _runs(sid: str, actions: Sequence[str], table_arn: str, function_name: str) -> Statement:
+def _runs(
+    sid: str, actions: Sequence[str], table_arn: str, function_name: str, *, attributes: Collection[str] = ()
+) -> Statement:
     # Runs of other functions are in the same table; their keys start with those functions' names.
-    keys = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": [f"{function_name}/*"]}}
-    return _allow(sid, actions, [table_arn], keys)
+    condition = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": [f"{function_name}/*"]}}
+    if attributes:
+        # Those that a request names, its key and conditions included. What it answers with is the same function's, so
+        # dynamodb:ReturnValues is left alone.
+        # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/specifying-conditions.html
+        condition["ForAllValues:StringEquals"] = {"dynamodb:Attributes": sorted(attributes)}
+    return _allow(sid, actions, [table_arn], condition)
 
 
 def _allow(

@@ -151,6 +151,14 @@ Only the two arrows above lead out of them: `reopen` from `cancelled` before the
 ENDS = frozenset({RunState.SUCCEEDED, RunState.FAILED, RunState.TIMED_OUT, RunState.CANCELLED})
 """The states in which a task's run may finish."""
 
+TASK_ATTRIBUTES = frozenset(
+    {
+        *("run_key", "state", "attempt", "updated_at", "history", "task_arn", "claim_id", "started_at", "reason"),
+        *("parked_at", "due_at", "finished_at", "error_type", "exit_code", "result_size"),
+    }
+)
+"""The attributes that a task's requests name, and its role may: the key, conditions, and what is written or removed."""
+
 
 def timestamp(now: float) -> str:
     """Write seconds since the epoch as ISO 8601 in UTC with milliseconds, which sorts as text."""

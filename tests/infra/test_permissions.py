@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from overtime.ledger.model import TASK_ATTRIBUTES
+
 if TYPE_CHECKING:
     from tests.infra.conftest import Deploy
     from tests.infra.recording import Recorder
@@ -20,6 +22,7 @@ FUNCTION = "arn:aws:lambda:eu-west-1:123456789012:function:overtime-test-report"
 TABLE = "arn:aws:dynamodb:eu-west-1:123456789012:table/overtime-ledger-runs-0a1b2c3"
 BUCKET = "arn:aws:s3:::overtime-ledger-objects-0a1b2c3"
 RUNS_OF_ONE = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["overtime-test-report/*"]}}
+WHAT_TASKS_WRITE = {"ForAllValues:StringEquals": {"dynamodb:Attributes": sorted(TASK_ATTRIBUTES)}}
 NO_RESOURCE = {"ecr:GetAuthorizationToken", "ecs:ListAccountSettings"}
 """Actions for which AWS knows no resource."""
 
@@ -49,7 +52,7 @@ def test_runner(deploy: Deploy, recorder: Recorder) -> None:
     assert recorder.policy("report-task-runner") == {
         "FetchCode": allow(["lambda:GetFunction"], [FUNCTION, f"{FUNCTION}:*"]),
         "FetchLayers": allow(["lambda:GetLayerVersion"], [LAYER]),
-        "ClaimAndFinishRuns": allow(["dynamodb:UpdateItem"], [TABLE], RUNS_OF_ONE),
+        "ClaimAndFinishRuns": allow(["dynamodb:UpdateItem"], [TABLE], RUNS_OF_ONE | WHAT_TASKS_WRITE),
         "ReadEvents": allow(["s3:GetObject"], [f"{BUCKET}/events/overtime-test-report/*"]),
         "WriteResults": allow(["s3:PutObject"], [f"{BUCKET}/results/overtime-test-report/*"]),
     }

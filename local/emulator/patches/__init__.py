@@ -60,6 +60,7 @@ def apply() -> Patched:
         ecs_calls,
         interruptions,
         invocations,
+        item_access,
         lambda_requests,
         memory,
         metrics,
@@ -76,6 +77,7 @@ def apply() -> Patched:
     for patch in (
         *dispatch.PATCHES,
         *authorization.PATCHES,
+        *item_access.PATCHES,
         *registry.PATCHES,
         *workers.PATCHES,
         *invocations.PATCHES,

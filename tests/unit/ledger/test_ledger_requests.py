@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from local.emulator.patches.item_access import attributes
 from overtime.ledger import reads, requests, task_requests
 from overtime.ledger.expressions import ImpossibleStateError, bounded
-from overtime.ledger.model import ENDS, TERMINAL_STATES, TRANSITIONS, RunKey, RunState
+from overtime.ledger.model import ENDS, TASK_ATTRIBUTES, TERMINAL_STATES, TRANSITIONS, RunKey, RunState
 from overtime.ledger.run import Failure, Run
 
 if TYPE_CHECKING:
@@ -341,6 +342,28 @@ def test_a_request_for_an_impossible_state_is_not_written(ask: Callable[[], obje
     """The mistake is told before anything is sent, with the states that are possible."""
     with pytest.raises(ImpossibleStateError, match="one of"):
         ask()
+
+
+def test_a_tasks_requests_name_what_its_role_may_and_all_of_that() -> None:
+    """Its policy allows these attributes; one more would be refused on AWS, and one too many is a right for nothing."""
+    about = (TABLE, NOW, KEY, 1)
+    made = (
+        task_requests.claim(*about, task_arn=TASK, claim_id="c"),
+        task_requests.finish(
+            *about,
+            task_arn=TASK,
+            state=RunState.FAILED,
+            reason="r",
+            error_type="e",
+            exit_code=1,
+            result_size=1,
+        ),
+    )
+    named = {name for request in made for name in request["ExpressionAttributeNames"].values()}
+    assert named | {"run_key"} == TASK_ATTRIBUTES
+    assert not TASK_ATTRIBUTES & {"open", "settled_at", "notified", "expires_at", "held", "event_sha256", "failure"}
+    for request in made:
+        assert attributes(request) <= TASK_ATTRIBUTES
 
 
 def test_every_request_goes_over_the_wire_as_it_is() -> None:
