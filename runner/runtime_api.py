@@ -18,7 +18,7 @@ LARGEST_RESULT = 6_291_556
 """Bytes that Lambda takes from a handler: 6 MiB and 100."""
 
 _ROOT = "/2018-06-01/runtime"
-_PIECE = 1 << 16
+_PIECE, _LONGEST_LINE = 1 << 16, 1 << 21
 _PAUSE = 0.1
 _JSON = "Content-Type: application/json"
 _REASONS = {200: "OK", 202: "Accepted", 400: "Bad Request", 404: "Not Found", 413: "Request Entity Too Large"}
@@ -74,8 +74,8 @@ class RuntimeApi:
         with connection, connection.makefile("rb") as reader:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             try:
-                while line := reader.readline(_PIECE):
-                    method, target, _ = line.decode("latin-1").split(" ", 2)
+                while reader.peek(1):
+                    method, target, _ = _line(reader).split(" ", 2)
                     headers = _headers(reader)
                     if headers.get("expect", "").lower() == "100-continue":
                         connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
@@ -122,9 +122,17 @@ class RuntimeApi:
         return 202, {}, b'{"status":"OK"}\n'
 
 
+def _line(reader: BufferedReader) -> str:
+    """Return a line without its end. Raises for one that breaks off: a runtime that dies has not answered."""
+    line = reader.readline(_LONGEST_LINE)
+    if not line.endswith(b"\n"):
+        raise ConnectionResetError("the runtime hung up in the middle of a line")
+    return line.decode("latin-1").rstrip("\r\n")
+
+
 def _headers(reader: BufferedReader) -> dict[str, str]:
     headers = {}
-    while (line := reader.readline(1 << 21).decode("latin-1").rstrip("\r\n")) != "":
+    while line := _line(reader):
         name, _, value = line.partition(":")
         headers[name.lower()] = value.strip()
     return headers
@@ -134,9 +142,9 @@ def _body(reader: BufferedReader, headers: Mapping[str, str]) -> tuple[bytes, in
     """Read the whole body; keep it only if Lambda would."""
     kept, size = bytearray(), 0
     chunked = headers.get("transfer-encoding", "").lower() == "chunked"
-    left = int(reader.readline(_PIECE).split(b";")[0], 16) if chunked else int(headers.get("content-length", "0"))
+    left = int(_line(reader).partition(";")[0], 16) if chunked else int(headers.get("content-length", "0"))
     while left:
-        piece = reader.read(min(left, _PIECE))
+        piece = reader.read(max(0, min(left, _PIECE)))
         if not piece:
             raise ConnectionResetError("the runtime hung up in the middle of its answer")
         size += len(piece)
@@ -144,10 +152,10 @@ def _body(reader: BufferedReader, headers: Mapping[str, str]) -> tuple[bytes, in
         if size <= LARGEST_RESULT:
             kept += piece
         if chunked and not left:
-            reader.readline(_PIECE)
-            left = int(reader.readline(_PIECE).split(b";")[0], 16)
-    if chunked:
-        reader.readline(_PIECE)
+            _line(reader)
+            left = int(_line(reader).partition(";")[0], 16)
+    while chunked and _line(reader):
+        pass  # trailers
     return bytes(kept), size
 
 

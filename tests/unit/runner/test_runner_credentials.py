@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from bench.runner.standin import StandIn
 
 ANSWER = {"AccessKeyId": "AKID", "SecretAccessKey": "s", "Token": "t", "Expiration": "2024-05-11T09:48:00Z"}
+GOOD = ANSWER | {"Expiration": "2999-05-11T09:48:00Z"}
 
 
 class Role:
@@ -115,12 +116,12 @@ def test_a_refusal_is_a_missing_role(standin: StandIn, status: int) -> None:
         (400, b""),
         (404, b""),
         (200, json.dumps(ANSWER).encode()),
-        (200, json.dumps(ANSWER | {"SecretAccessKey": None}).encode()),
-        (200, json.dumps(ANSWER | {"AccessKeyId": ""}).encode()),
-        (200, json.dumps(ANSWER | {"Token": 7}).encode()),
-        (200, json.dumps(ANSWER | {"Expiration": "soon"}).encode()),
-        (200, json.dumps(ANSWER | {"Expiration": 7}).encode()),
-        (200, json.dumps(ANSWER).encode()[:40]),
+        (200, json.dumps(GOOD | {"SecretAccessKey": None}).encode()),
+        (200, json.dumps(GOOD | {"AccessKeyId": ""}).encode()),
+        (200, json.dumps(GOOD | {"Token": 7}).encode()),
+        (200, json.dumps(GOOD | {"Expiration": "soon"}).encode()),
+        (200, json.dumps(GOOD | {"Expiration": 7}).encode()),
+        (200, json.dumps(GOOD).encode()[:40]),
         (200, b'{"code": "NoIdMatch", "message": "no"}'),
         (200, b"\xff"),
     ],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import socket
 from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
@@ -123,3 +124,39 @@ def test_every_answer_names_its_type_once(served: Served, method: str, path: str
 
 def test_it_listens_on_loopback_only(served: Served) -> None:
     assert served.api.address.startswith("127.0.0.1:")
+
+
+def sent(served: Served, data: bytes, *, hang_up: bool = True) -> None:
+    """Send bytes, and hang up or not; wait for the other side to do so."""
+    host, _, port = served.api.address.partition(":")
+    with socket.create_connection((host, int(port)), timeout=10) as client:
+        client.sendall(data)
+        if hang_up:
+            client.shutdown(socket.SHUT_WR)
+        while client.recv(1 << 16):
+            pass
+
+
+@pytest.mark.parametrize("kind", ["invocation/id-1/response", "invocation/id-1/error", "init/error"])
+@pytest.mark.parametrize(
+    "rest",
+    [
+        b"Content-Type: application/json\r\nContent-Length: 5\r\n\r\n[1,2]",
+        b"Transfer-Encoding: chunked\r\n\r\n2\r\n[1\r\n3\r\n,2]\r\n0\r\nLambda-Runtime: x\r\n\r\n",
+    ],
+)
+def test_an_answer_in_whose_middle_the_runtime_died_is_none(served: Served, kind: str, rest: bytes) -> None:
+    """Above all not an empty one, which would count as the handler's result."""
+    request = f"POST {ROOT}/{kind} HTTP/1.1\r\n".encode() + rest
+    for length in range(len(request)):
+        sent(served, request[:length])
+    assert served.happenings.empty()
+    sent(served, request)
+    assert served.answer().body == b"[1,2]"
+
+
+@pytest.mark.parametrize("size", ["Content-Length: -1", "Content-Length: x", "Transfer-Encoding: chunked\r\n\r\n-1"])
+def test_an_answer_of_no_size_is_none(served: Served, size: str) -> None:
+    """Its connection is closed at once, and not read for as long as it is open."""
+    sent(served, f"POST {ROOT}/invocation/id-1/response HTTP/1.1\r\n{size}\r\n\r\n[]".encode(), hang_up=False)
+    assert served.happenings.empty()

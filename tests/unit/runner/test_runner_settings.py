@@ -40,8 +40,9 @@ def test_there_is_a_limit_of_14_days_where_none_is_set() -> None:
 def test_what_is_not_set_has_its_default() -> None:
     """The default is said in one place, so a setting that is read and one that is not read agree."""
     settings = read(TASK)
-    assert (settings.patience_seconds, settings.stop_seconds) == (300, 100)
+    assert (settings.patience_seconds, settings.result_patience_seconds, settings.stop_seconds) == (300, 86_400, 100)
     assert read({**TASK, "OVERTIME_PATIENCE_SECONDS": "7"}).patience_seconds == 7
+    assert read({**TASK, "OVERTIME_RESULT_PATIENCE_SECONDS": "8"}).result_patience_seconds == 8
 
 
 @pytest.mark.parametrize(
