@@ -95,7 +95,7 @@ def _moved(settings: Settings, there: Deployed) -> Iterator[Notice]:
     if runs or there.unasked is not None:
         yield Notice(
             "warning",
-            f"The network's settings change while {_number(runs, 'run') if runs else 'runs may be'} open. AWS keeps a "
+            f"The network's settings change while runs are open ({runs or 'how many is not known'}). AWS keeps a "
             "subnet or security group while a task has its address in it (DependencyViolation), so the update may wait "
             "for half an hour and then stop halfway. Drain the functions first (`enabled: false`), or wait until "
             "nothing runs.",

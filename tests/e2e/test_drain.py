@@ -110,7 +110,7 @@ def test_a_network_that_changes_under_a_run_is_told(leaving: Leaving) -> None:
     events: list[Event] = []
     leaving.deployment(network={"availability_zones": 3}).preview(events.append)
     [text] = told(events, "warning")
-    assert "network's settings change while 2 runs are open" in text
+    assert "network's settings change while runs are open (2)" in text
 
 
 def test_a_run_longer_than_the_accounts_task_retirement_is_told(leaving: Leaving) -> None:

@@ -132,11 +132,11 @@ def test_a_network_that_changes_under_runs(root: Path) -> None:
     now = settings(root, functions, network={"availability_zones": 3})
     [(severity, text)] = told(now, there({"report": BUSY}, network=before))
     assert severity == "warning"
-    assert "change while 2 runs open" in text
+    assert "change while runs are open (2)" in text
     assert told(now, there({"report": IDLE}, network=before)) == []
     assert told(settings(root, functions), there({"report": BUSY}, network=before)) == []
     moved, unasked = told(now, Deployed(network=before, unasked="it was throttled"))
-    assert "change while runs may be open" in moved[1]
+    assert "change while runs are open (how many is not known)" in moved[1]
     assert unasked == ("info", "It is not known what work is left in this stack: it was throttled.")
 
 
