@@ -86,7 +86,7 @@ def test_every_context_attribute_is_as_the_page_says(seen: Seen) -> None:
     assert here["log_stream_name"] == seen.stream
     assert here["invoked_function_arn"] == there["invoked_function_arn"].removesuffix(":$LATEST")
     assert (here["client_context"], here["tenant_id"]) == (None, None)
-    assert 14 * 86_400_000 - 60_000 < here["get_remaining_time_in_millis()"] <= 14 * 86_400_000
+    assert 7 * 86_400_000 - 60_000 < here["get_remaining_time_in_millis()"] <= 7 * 86_400_000
 
 
 def test_every_variable_is_as_the_page_says(seen: Seen) -> None:

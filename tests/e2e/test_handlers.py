@@ -85,6 +85,12 @@ def test_ten_megabytes_of_output_are_all_in_the_functions_log(chain: Chain) -> N
     assert "this went to stderr" in lines
 
 
+def test_an_error_with_its_trace_is_one_event_of_the_log(chain: Chain) -> None:
+    run = chain.run("raises")
+    lines = chain.log("raises", run.task_arn or "")
+    assert [line for line in lines if line.startswith("[ERROR] LookupError: no such customer\rTraceback (most recent")]
+
+
 def test_the_log_is_framed_as_on_lambda(chain: Chain) -> None:
     run = chain.run("echo")
     lines = chain.log("echo", run.task_arn or "")

@@ -39,7 +39,9 @@ def test_what_lambda_reserves_is_lambdas(name: str) -> None:
     assert combined({}, {name: "mine"})[name] != "mine"
 
 
-@pytest.mark.parametrize("name", ["PYTHONHASHSEED", "LD_LIBRARY_PATH", "TZ", "LANG", "LC_ALL", "MALLOC_ARENA_MAX"])
+@pytest.mark.parametrize(
+    "name", ["PYTHONHASHSEED", "LD_LIBRARY_PATH", "TZ", "LANG", "LC_ALL", "MALLOC_ARENA_MAX", "HOME", "LOCPATH"]
+)
 def test_what_a_process_reads_at_its_start_needs_a_fresh_one(name: str) -> None:
     base = environment.fixed(PLACES)
     assert environment.needs_fresh_interpreter({**base, name: "other"}, base)
