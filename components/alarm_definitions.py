@@ -1,22 +1,34 @@
-"""Which alarms there are, as plain values; `docs/operating.md` says what to do about each."""
+"""Which alarms there are, as plain values; `docs/operating.md` says what to do about each.
+
+Each looks at something that passes: it is over when nothing more happens, so that the next incident is told again. Only
+`expiring`, `waiting` and the two on long runs and waits last for as long as what they are about.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from components import metrics
+from overtime.settings.names import DISPATCHER_SUFFIX
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import pulumi
 
-MANUAL = "docs/operating.md"
 PERIOD_SECONDS = 300
 OLDEST_SECONDS = 600
 """A record whose dispatch failed is delivered again after six minutes; at ten it has failed twice. SQS leaves messages
 out of the figure from their third delivery on, so a higher bound would never be met."""
+OLDEST_PARKED_DAYS = 11
+"""SQS deletes a message 14 days after it was first sent, but a dead-letter queue's figure begins when it was moved
+there: three days are for what it waited before.
+https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/setting-up-dead-letter-queue-retention.html"""
+
+_OUTPUT = "fields @timestamp, @logStream, @message | sort @timestamp desc | limit 200"
+_FAULTS = 'fields @timestamp, level, run_key, message | filter level != "INFO" | sort @timestamp desc | limit 200'
+_REASONS = "fields @timestamp, run_key, reason | filter ispresent(reason) | sort @timestamp desc | limit 200"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,99 +38,205 @@ class Alarm:
     key: str
     """What it is called in the manual and in the program."""
     name: str
-    """What people are told has happened."""
+    about: str
+    """Name of the function that it is about."""
     meaning: str
     namespace: str
     metric: str
     dimensions: Mapping[str, pulumi.Input[str]]
     statistic: str = "Sum"
+    comparison: Literal["GreaterThanThreshold", "LessThanThreshold"] = "GreaterThanThreshold"
     threshold: float = 0
-    """It is raised by more than this."""
     evaluation_periods: int = 1
     """Periods that are looked at."""
     datapoints_to_alarm: int = 1
-    """Periods that have to be above."""
+    """Periods that have to be beyond the threshold."""
+    missing: Literal["notBreaching", "breaching"] = "notBreaching"
+    """What a period without data is; queues and functions that nobody uses have none."""
+    can_wait: bool = False
+    """Whether it is enough to look at it the next morning."""
+    log_group: str
+    query: str
+    """What to ask the log group first."""
 
-    @property
-    def description(self) -> str:
-        """What the alarm means and where it is written what to do."""
-        return f"{self.meaning} What to do: {MANUAL}, {self.key}."
 
-
-def of_function(
+def of_function(  # noqa: PLR0913 -- what differs from function to function
     function_name: str,
     *,
     queue_name: pulumi.Input[str],
     parking_name: pulumi.Input[str],
+    watcher_name: str,
     longest_run: int | None,
+    longest_wait: int | None,
+    has_destinations: bool,
+    skipped: bool,
 ) -> list[Alarm]:
     """List the alarms of one function."""
+
+    def alarm(  # noqa: PLR0913 -- an alarm's own
+        key: str,
+        meaning: str,
+        watched: tuple[str, str, Mapping[str, pulumi.Input[str]]],
+        log: tuple[str, str],
+        *,
+        over: float | None = None,
+        can_wait: bool = False,
+    ) -> Alarm:
+        return Alarm(
+            key=key,
+            name=f"{function_name}-{key}",
+            about=function_name,
+            meaning=meaning,
+            namespace=watched[0],
+            metric=watched[1],
+            dimensions=watched[2],
+            statistic="Sum" if over is None else "Maximum",
+            threshold=over or 0,
+            can_wait=can_wait,
+            log_group=log[0],
+            query=log[1],
+        )
+
+    def ours(metric: str, part: str = metrics.WATCHER) -> tuple[str, str, Mapping[str, pulumi.Input[str]]]:
+        return metrics.NAMESPACE, metric, metrics.dimensions(function_name, part)
+
+    age = "ApproximateAgeOfOldestMessage"
+    output = _log_of(function_name), _OUTPUT
+    dispatcher = _log_of(function_name + DISPATCHER_SUFFIX)
     found = [
-        Alarm(
-            key="parked",
-            name=f"{function_name}-parked",
-            meaning="Failed invocations of the function are on its parking queue: they were not handed over.",
-            namespace="AWS/SQS",
-            metric="ApproximateNumberOfMessagesVisible",
-            dimensions={"QueueName": parking_name},
-            statistic="Maximum",
+        alarm(
+            "failed",
+            "A run failed or timed out on Fargate, and that was the handler's own doing. It is not repeated.",
+            ours("RunsFailed"),
+            output,
         ),
-        Alarm(
-            key="waiting",
-            name=f"{function_name}-waiting",
-            meaning="A failed invocation of the function has waited for the dispatcher too long.",
-            namespace="AWS/SQS",
-            metric="ApproximateAgeOfOldestMessage",
-            dimensions={"QueueName": queue_name},
-            statistic="Maximum",
-            threshold=OLDEST_SECONDS,
+        alarm(
+            "platform-failed",
+            "A run failed and the handler was not at fault: image, capacity, permission, or AWS itself.",
+            ours("RunsFailedByPlatform"),
+            output,
         ),
-        Alarm(
-            key="lost",
-            name=f"{function_name}-lost",
-            meaning="Lambda could not leave failed invocations of the function on its failure queue: they are gone.",
-            namespace="AWS/Lambda",
-            metric="DeadLetterErrors",
-            dimensions={"FunctionName": function_name},
+        alarm(
+            "parked",
+            "No task can be started for a failed invocation, or its record cannot be read. It waits for a person.",
+            ours("RunsParked", metrics.DISPATCHER),
+            (dispatcher, _FAULTS),
+        ),
+        alarm(
+            "expiring",
+            f"A message has been on the parking queue for {OLDEST_PARKED_DAYS} days. SQS deletes it within three more.",
+            ("AWS/SQS", age, {"QueueName": parking_name}),
+            (dispatcher, _FAULTS),
+            over=OLDEST_PARKED_DAYS * 86_400,
+            can_wait=True,
+        ),
+        alarm(
+            "waiting",
+            f"A failed invocation has waited for the dispatcher for more than {OLDEST_SECONDS // 60} minutes.",
+            ("AWS/SQS", age, {"QueueName": queue_name}),
+            (dispatcher, _FAULTS),
+            over=OLDEST_SECONDS,
+        ),
+        alarm(
+            "lost",
+            "Lambda could not put a failed invocation on the failure queue. Its event is gone.",
+            ("AWS/Lambda", "DeadLetterErrors", {"FunctionName": function_name}),
+            output,
         ),
     ]
-    if longest_run is not None:
-        found.append(
-            Alarm(
-                key="long-run",
-                name=f"{function_name}-long-run",
-                meaning=f"A run of the function is at work for longer than {longest_run} seconds.",
-                namespace=metrics.NAMESPACE,
-                metric="RunAge",
-                dimensions=metrics.dimensions(function_name, metrics.WATCHER),
-                statistic="Maximum",
-                threshold=longest_run,
-            )
+    if skipped:
+        meaning = (
+            "An invocation failed on Lambda in a way that `rescue` does not name. Its event is on the parking queue."
         )
+        found.append(alarm("skipped", meaning, ours("RunsSkipped", metrics.DISPATCHER), output, can_wait=True))
+    if has_destinations:
+        meaning = "A destination did not take the record of how a run ended. It is sent again for a day."
+        log = _log_of(watcher_name), _FAULTS
+        found.append(alarm("undelivered", meaning, ours("DestinationDeliveryFailures"), log))
+    if longest_run is not None:
+        meaning = f"A run has been at work for more than {_span(longest_run)}."
+        found.append(alarm("long-run", meaning, ours("RunAge"), output, over=longest_run, can_wait=True))
+    if longest_wait is not None:
+        meaning = f"A run has waited for a slot or for capacity for more than {_span(longest_wait)}."
+        found.append(alarm("long-wait", meaning, ours("LongestWait"), (dispatcher, _REASONS), over=longest_wait))
     return found
 
 
 def of_watcher(function_name: str, *, dead_letters_name: pulumi.Input[str]) -> list[Alarm]:
     """List the alarms of a stack's watcher."""
+    log_group = _log_of(function_name)
     return [
+        Alarm(
+            key="watcher-silent",
+            name=f"{function_name}-silent",
+            about=function_name,
+            meaning="The watcher has not gone through the open runs for some time: nobody looks after them.",
+            namespace=metrics.NAMESPACE,
+            metric="RunsLeft",
+            dimensions=metrics.dimensions(function_name, metrics.WATCHER),
+            statistic="SampleCount",
+            comparison="LessThanThreshold",
+            threshold=1,
+            evaluation_periods=3,
+            datapoints_to_alarm=2,
+            missing="breaching",
+            log_group=log_group,
+            query=_FAULTS,
+        ),
         Alarm(
             key="watcher-failing",
             name=f"{function_name}-failing",
-            meaning="The watcher keeps failing: runs whose task died stay open, owners are not told.",
+            about=function_name,
+            meaning="The watcher keeps failing when it is called: what became of runs is noticed late.",
             namespace="AWS/Lambda",
             metric="Errors",
             dimensions={"FunctionName": function_name},
-            # It is called every period, and what failed once is tried again.
+            # It is called every period, which makes up for a single failure.
             evaluation_periods=3,
             datapoints_to_alarm=2,
+            log_group=log_group,
+            query=_FAULTS,
+        ),
+        Alarm(
+            key="watcher-behind",
+            name=f"{function_name}-behind",
+            about=function_name,
+            meaning="The watcher leaves open runs over each time, for lack of time or because it cannot handle them.",
+            namespace=metrics.NAMESPACE,
+            metric="RunsLeft",
+            dimensions=metrics.dimensions(function_name, metrics.WATCHER),
+            statistic="Minimum",
+            evaluation_periods=3,
+            datapoints_to_alarm=3,
+            can_wait=True,
+            log_group=log_group,
+            query=_FAULTS,
         ),
         Alarm(
             key="watcher-dead-letters",
             name=f"{function_name}-dead-letters",
-            meaning="The watcher gave up on events; they are on its dead-letter queue.",
+            about=function_name,
+            meaning="EventBridge could not tell the watcher of a task that stopped. The next round finds it.",
             namespace="AWS/SQS",
-            metric="ApproximateNumberOfMessagesVisible",
+            # Not how many there are: that would keep the alarm until somebody empties the queue.
+            metric="NumberOfMessagesSent",
             dimensions={"QueueName": dead_letters_name},
-            statistic="Maximum",
+            can_wait=True,
+            log_group=log_group,
+            query=_FAULTS,
         ),
     ]
+
+
+def _log_of(function_name: str) -> str:
+    return f"/aws/lambda/{function_name}"
+
+
+def _span(seconds: int) -> str:
+    """Write a span of time as the settings do."""
+    units = (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
+    left, parts = seconds, []
+    for unit, size in units:
+        count, left = divmod(left, size)
+        parts += [f"{count}{unit}"] if count else []
+    return "".join(parts)

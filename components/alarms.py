@@ -9,6 +9,7 @@ import pulumi
 import pulumi_aws as aws
 
 from components import alarm_definitions, policies
+from components.alarm_text import Place, description
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from components.alarm_definitions import Alarm
     from components.fargate_fallback import FargateFallback
     from components.watcher import Watcher
+    from overtime import settings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,8 +28,14 @@ class AlarmsArgs:
     """The functions they are about, by key."""
     watcher: Watcher
     """The stack's watcher, which they are about too."""
-    action_arns: Sequence[str]
-    """Who is told; none stands for a topic that is made."""
+    options: settings.Alarms
+    """Who is told, and of what."""
+    name_prefix: str
+    """How the names of all functions of the stack begin, and so their alarms'."""
+    dashboard_name: str | None
+    """The stack's dashboard, if it has one."""
+    arn_prefix: pulumi.Input[str]
+    """`arn:<partition>:<any service>:<region>:<account>`, as the stack's ARNs begin."""
 
 
 class _Actions(NamedTuple):
@@ -43,7 +51,7 @@ class _Actions(NamedTuple):
     @classmethod
     def of(cls, arns: Sequence[str]) -> _Actions:
         # The end of an alarm would open an OpsItem or an incident of its own.
-        return cls(list(arns), [arn for arn in arns if arn.split(":")[2] in {"sns", "lambda"}])
+        return cls(list(arns), [arn for arn in arns if _service(arn) in {"sns", "lambda"}])
 
 
 class Alarms(pulumi.ComponentResource):
@@ -56,12 +64,18 @@ class Alarms(pulumi.ComponentResource):
     def __init__(self, name: str, args: AlarmsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("overtime:index:Alarms", name, {}, opts)
 
-        self.topic_arn = None if args.action_arns else self._topic(name)
-        actions = _Actions.of(args.action_arns) if self.topic_arn is None else _Actions.to(self.topic_arn)
+        options = args.options
+        self.topic_arn = None if options.action_arns else self._topic(name)
+        urgent = _Actions.of(options.action_arns) if self.topic_arn is None else _Actions.to(self.topic_arn)
+        later = _Actions.of(options.ticket_arns) if options.ticket_arns else urgent
+        self._let_call(name, args, sorted({*options.action_arns, *options.ticket_arns}))
         watched = alarm_definitions.of_watcher(args.watcher.name, dead_letters_name=args.watcher.dead_letters_name)
-        self.arns = [self._alarm(f"{name}-{each.key}", each, actions) for each in watched]
+        alarms = {f"{name}-{each.key}": each for each in watched}
         for key, function in args.functions.items():
-            self.arns += [self._alarm(f"{name}-{key}-{each.key}", each, actions) for each in _of(function)]
+            alarms |= {f"{name}-{key}-{each.key}": each for each in _of(function, args)}
+        self.arns = [
+            self._alarm(each, alarm, args, later if alarm.can_wait else urgent) for each, alarm in alarms.items()
+        ]
         self.register_outputs({"arns": self.arns})
 
     def _topic(self, name: str) -> pulumi.Output[str]:
@@ -71,32 +85,80 @@ class Alarms(pulumi.ComponentResource):
         aws.sns.TopicPolicy(f"{name}-topic-policy", arn=topic.arn, policy=policy, opts=child)
         return topic.arn
 
-    def _alarm(self, name: str, alarm: Alarm, actions: _Actions) -> pulumi.Output[str]:
+    def _let_call(self, name: str, args: AlarmsArgs, arns: Sequence[str]) -> None:
+        """Let the stack's alarms call the functions among the actions; another account's is for its owner to allow.
+
+        All alarms in one statement: one for each would soon fill the 20 KB that Lambda has for a function's policy.
+        https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarms-and-actions-Lambda.html
+        """
+        functions = [arn for arn in arns if _service(arn) == "lambda"]
+        if not functions:
+            return
+        account = aws.get_caller_identity(opts=pulumi.InvokeOptions(parent=self)).account_id
+        here = pulumi.Output.from_input(args.arn_prefix)
+        for number, arn in enumerate(each for each in functions if each.split(":")[4] == account):
+            aws.lambda_.Permission(
+                f"{name}-call-{number}",
+                function=":".join(arn.split(":")[:7]),
+                qualifier=":".join(arn.split(":")[7:]) or None,
+                action="lambda:InvokeFunction",
+                principal="lambda.alarms.cloudwatch.amazonaws.com",
+                source_account=account,
+                source_arn=here.apply(lambda prefix: _alarm_arns(prefix, args.name_prefix)),
+                opts=pulumi.ResourceOptions(parent=self),
+            )
+
+    def _alarm(self, name: str, alarm: Alarm, args: AlarmsArgs, actions: _Actions) -> pulumi.Output[str]:
         return aws.cloudwatch.MetricAlarm(
             name,
             name=alarm.name,  # forced: it is what people read first when they are woken
-            alarm_description=alarm.description,
+            alarm_description=pulumi.Output.from_input(args.arn_prefix).apply(
+                lambda prefix: description(alarm, _place(prefix, args))
+            ),
             namespace=alarm.namespace,
             metric_name=alarm.metric,
             dimensions=dict(alarm.dimensions),
             statistic=alarm.statistic,
-            comparison_operator="GreaterThanThreshold",
+            comparison_operator=alarm.comparison,
             threshold=alarm.threshold,
             period=alarm_definitions.PERIOD_SECONDS,
             evaluation_periods=alarm.evaluation_periods,
             datapoints_to_alarm=alarm.datapoints_to_alarm,
-            # Queues and functions that nobody uses have no figures at all.
-            treat_missing_data="notBreaching",
+            treat_missing_data=alarm.missing,
             alarm_actions=actions.raised,
             ok_actions=actions.over,
             opts=pulumi.ResourceOptions(parent=self),
         ).arn
 
 
-def _of(fallback: FargateFallback) -> list[Alarm]:
+def _of(fallback: FargateFallback, args: AlarmsArgs) -> list[Alarm]:
+    options = fallback.options
     return alarm_definitions.of_function(
         fallback.function.name,
         queue_name=fallback.failures.name,
         parking_name=fallback.failures.parking_name,
-        longest_run=fallback.options.longest_run,
+        watcher_name=args.watcher.name,
+        longest_run=options.longest_run,
+        longest_wait=options.alarms.longest_wait,
+        has_destinations=bool(options.destinations.arns),
+        skipped=args.options.skipped,
     )
+
+
+def _place(arn_prefix: str, args: AlarmsArgs) -> Place:
+    _, partition, _, region, *_ = arn_prefix.split(":")
+    return Place(
+        partition=partition,
+        region=region,
+        dashboard_name=args.dashboard_name,
+        manual_url=args.options.manual_url,
+    )
+
+
+def _alarm_arns(arn_prefix: str, name_prefix: str) -> str:
+    _, partition, _, region, account = arn_prefix.split(":")
+    return f"arn:{partition}:cloudwatch:{region}:{account}:alarm:{name_prefix}-*"
+
+
+def _service(arn: str) -> str:
+    return arn.split(":")[2]

@@ -12,7 +12,7 @@ from components import metrics
 from components.metrics import DISPATCHER, NAMESPACE, WATCHER
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
 Line = list[object]
 
@@ -119,7 +119,7 @@ def _watcher(watcher: ShownWatcher, region: str) -> list[Widget]:
         ["AWS/Lambda", metric, "FunctionName", watcher.name, {"label": label}]
         for metric, label in (("Invocations", "called"), ("Errors", "failed"), ("Throttles", "throttled"))
     ]
-    calls.append([NAMESPACE, "RunsLeft", *_words(metrics.of_stack(WATCHER)), {"label": "runs left over"}])
+    calls.append(_figure("RunsLeft", watcher.name, WATCHER, {"label": "runs left over"}))
     duration: list[Line] = [["AWS/Lambda", "Duration", "FunctionName", watcher.name, {"label": "longest (ms)"}]]
     letters: list[Line] = [_queue("ApproximateNumberOfMessagesVisible", watcher.dead_letters_name, "events")]
     return [
@@ -160,11 +160,7 @@ def _spread(name: str, function_name: str) -> list[Line]:
 
 def _figure(name: str, function_name: str, part: str, options: dict[str, object]) -> Line:
     dimensions = metrics.dimensions(function_name, part)
-    return [NAMESPACE, name, *_words(dimensions), options]
-
-
-def _words(dimensions: Mapping[str, object]) -> list[object]:
-    return [word for pair in dimensions.items() for word in pair]
+    return [NAMESPACE, name, *(word for pair in dimensions.items() for word in pair), options]
 
 
 def _queue(metric: str, queue_name: str, label: str, *, axis: str = "left") -> Line:

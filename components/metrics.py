@@ -17,11 +17,9 @@ def emitted_by(part: str) -> dict[str, str]:
     return {"POWERTOOLS_SERVICE_NAME": part, "POWERTOOLS_METRICS_NAMESPACE": NAMESPACE}
 
 
-def of_stack(part: str) -> dict[str, pulumi.Input[str]]:
-    """Give the dimensions of a figure that is about no function in particular."""
-    return {"service": part}
-
-
 def dimensions(function_name: str, part: str) -> dict[str, pulumi.Input[str]]:
-    """Give the dimensions of a function's figures; there are no others, so their number stays small."""
+    """Give the dimensions of a function's figures; there are no others, so their number stays small.
+
+    What is about the stack as a whole has the watcher's own name: an account may have other stacks.
+    """
     return {"function_name": function_name, "service": part}

@@ -40,7 +40,7 @@ def build(settings: Settings, context: StackContext) -> Outputs:
     platform = _platform(settings)
     functions = {key: _function(key, settings, context, platform, there) for key in settings.functions}
     watcher = _watcher(settings, context, platform, functions)
-    alarms = _alarms(settings, platform, functions, watcher) if settings.alarms.enabled else None
+    alarms = _alarms(settings, context, platform, functions, watcher) if settings.alarms.enabled else None
     dashboard = _dashboard(context, platform, functions, watcher, alarms) if settings.dashboard.enabled else None
     return {
         "functions": {
@@ -138,11 +138,22 @@ def _watcher(
 
 
 def _alarms(
-    settings: Settings, platform: Platform, functions: Mapping[str, FargateFallback], watcher: Watcher
+    settings: Settings,
+    context: StackContext,
+    platform: Platform,
+    functions: Mapping[str, FargateFallback],
+    watcher: Watcher,
 ) -> Alarms:
     return Alarms(
         "overtime-alarms",
-        AlarmsArgs(functions=functions, watcher=watcher, action_arns=settings.alarms.action_arns),
+        AlarmsArgs(
+            functions=functions,
+            watcher=watcher,
+            options=settings.alarms,
+            name_prefix=context.dashboard_name,
+            dashboard_name=context.dashboard_name if settings.dashboard.enabled else None,
+            arn_prefix=platform.ecs_arn_prefix,
+        ),
         pulumi.ResourceOptions(parent=platform),
     )
 

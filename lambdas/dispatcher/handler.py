@@ -124,6 +124,8 @@ def dispatch(record: SQSRecord) -> Done:
     except OvertimeError as error:
         if isinstance(error, UnreadableRecordError):
             metrics.add_metric("RecordsUnreadable", MetricUnit.Count, 1)
+            if int(record.attributes.approximate_receive_count or 1) >= dispatcher().config.max_receive_count:
+                metrics.add_metric("RunsParked", MetricUnit.Count, 1)  # the queue does it now
         elif isinstance(error, NotDispatchedError):
             metrics.add_metric("LaunchFailed", MetricUnit.Count, 1)
             if error.parked:

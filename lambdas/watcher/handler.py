@@ -38,15 +38,19 @@ _CLIENTS = ClientConfig(
 )
 
 
+_COUNTED_BY = {"RunsParked": "dispatcher"}
+"""Under whose name a figure is that both functions count, because an alarm looks at one metric; else under our own."""
+
+
 class Emf:
     """Figures by function, written to the log in CloudWatch's embedded format at the end of an invocation."""
 
     def __init__(self) -> None:
-        self._by_function: dict[str | None, EphemeralMetrics] = {}
+        self._by_function: dict[tuple[str, str | None], EphemeralMetrics] = {}
 
-    def count(self, function_name: str | None, name: str, number: int = 1) -> None:
-        """Count so many; of the stack as a whole where no function is named."""
-        self._of(function_name).add_metric(name, MetricUnit.Count, number)
+    def count(self, function_name: str, name: str, number: int = 1) -> None:
+        """Count so many."""
+        self._of(function_name, _COUNTED_BY.get(name)).add_metric(name, MetricUnit.Count, number)
 
     def seconds(self, function_name: str, name: str, value: float) -> None:
         """Note a duration."""
@@ -58,13 +62,12 @@ class Emf:
         for metrics in written.values():
             metrics.flush_metrics()
 
-    def _of(self, function_name: str | None) -> EphemeralMetrics:
-        if function_name not in self._by_function:
-            metrics = EphemeralMetrics()
-            if function_name is not None:
-                metrics.add_dimension("function_name", function_name)
-            self._by_function[function_name] = metrics
-        return self._by_function[function_name]
+    def _of(self, function_name: str, service: str | None = None) -> EphemeralMetrics:
+        if (function_name, service) not in self._by_function:
+            metrics = EphemeralMetrics(service=service)
+            metrics.add_dimension("function_name", function_name)
+            self._by_function[function_name, service] = metrics
+        return self._by_function[function_name, service]
 
 
 meter = Emf()
@@ -115,8 +118,8 @@ def handler(event: dict[str, object], context: LambdaContext) -> dict[str, objec
             logger.info("task stopped" if key else "not a run's stopped task", run_key=str(key))
         else:
             done = reconcile(watcher(), config().open_index, _failed, remaining=lambda: _seconds_left(context))
-            # Also where it is 0: an alarm tells people when this is not written any more.
-            meter.count(None, "RunsLeft", done.left + done.faults)
+            # Under the watcher's own name, also where it is 0: an alarm tells people when this is not written any more.
+            meter.count(context.function_name, "RunsLeft", done.left + done.faults)
             log = logger.warning if done.left + done.faults else logger.info
             log("reconciled", open_runs=done.looked_at, left_for_next_time=done.left, faults=done.faults)
     except UnreadableItemError as error:

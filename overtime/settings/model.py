@@ -85,6 +85,8 @@ class FunctionAlarms(Section):
 
     longest_run: values.LongestRun = 12 * 3600
     """An alarm is raised by a run that took longer, such as `6h`; in seconds once read. With null, there is none."""
+    longest_wait: values.LongestWait = 3600
+    """An alarm is raised by a run that waits longer for a task, such as `2h`; in seconds once read."""
 
 
 class Function(Section):
@@ -197,6 +199,12 @@ class Alarms(Section):
     """Whether there are any."""
     action_arns: arn_types.AlarmActions = ()
     """Who is told, such as a topic's ARN; by default a topic that the program makes, for people to subscribe to."""
+    ticket_arns: arn_types.AlarmActions = ()
+    """Who is told instead of what can wait until the morning; by default those of `action_arns`."""
+    skipped: values.Switch = True
+    """Whether there is an alarm on failures that `rescue` does not name, such as an exception."""
+    manual_url: values.ManualUrl | None = None
+    """Where people read `docs/operating.md` on the web, so that each alarm can link to its section."""
 
 
 class Dashboard(Section):

@@ -46,6 +46,7 @@ MEMORY_RULE = "Fargate takes whole MiB from 512 up, in fixed pairs with cpu."
 RUNTIMES = ("python3.11", "python3.12", "python3.13", "python3.14")
 HANDLER_RULE = "A handler reads module.function, such as handler.handler, pkg.mod.main or pkg/mod.main."
 CODE_RULE = "Give the folder or the .zip that holds the function's code, relative to the project."
+MANUAL_URL = "https://wiki.example.com/overtime/operating"
 IMAGE_RULE = "Give an image that has Lambda's runtime client for this version, such as one of AWS's base images."
 
 Runtime = Annotated[
@@ -141,6 +142,16 @@ ConcurrentRuns = Annotated[
 Capacity = Annotated[
     Literal["on_demand", "spot"],
     ruled("Tasks run on on_demand or spot capacity; spot is cheaper, and AWS may take a task away.", "on_demand"),
+]
+LongestWait = Annotated[
+    Annotated[Seconds, Field(ge=300, le=LONGEST_RUN_SECONDS)] | None,
+    BeforeValidator(nothing),
+    ruled("A wait of 5m to 14d raises an alarm, written like 30m, 1h or 1d; null takes the alarm away.", "1h"),
+]
+ManualUrl = Annotated[
+    str,
+    StringConstraints(pattern=r"^https?://[^\s#()<>\[\]]+$", max_length=200),
+    ruled("Give the web address, at most 200 characters, at which your people read docs/operating.md.", MANUAL_URL),
 ]
 LongestRun = Annotated[
     Annotated[Seconds, Field(ge=SHORTEST_RUN_SECONDS, le=LONGEST_RUN_SECONDS)] | None,

@@ -97,7 +97,17 @@ def watcher_rules(name: str, _root: Path) -> object:
 
 def alarms(name: str, root: Path) -> object:
     functions, of_them = watched(name, root)
-    return Alarms(name, AlarmsArgs(functions=functions, watcher=of_them, action_arns=()))
+    return Alarms(
+        name,
+        AlarmsArgs(
+            functions=functions,
+            watcher=of_them,
+            options=settings.Alarms(),
+            name_prefix=f"overtime-{name}",
+            dashboard_name=None,
+            arn_prefix="arn:aws:ecs:eu-west-1:123456789012",
+        ),
+    )
 
 
 def dashboard(name: str, root: Path) -> object:
@@ -241,12 +251,19 @@ EXPECTED = {
             **{
                 f"-{noun}": "aws:cloudwatch/metricAlarm:MetricAlarm"
                 for noun in (
+                    "watcher-silent",
                     "watcher-failing",
+                    "watcher-behind",
                     "watcher-dead-letters",
+                    "report-failed",
+                    "report-platform-failed",
                     "report-parked",
+                    "report-expiring",
                     "report-waiting",
                     "report-lost",
+                    "report-skipped",
                     "report-long-run",
+                    "report-long-wait",
                 )
             },
         },

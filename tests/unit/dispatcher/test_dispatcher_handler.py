@@ -5,6 +5,7 @@ import io
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -47,6 +48,7 @@ class Scripted:
     """A dispatcher that meets what the test says, message by message."""
 
     answers: dict[str, Done | Exception]
+    config: SimpleNamespace = field(default_factory=lambda: SimpleNamespace(max_receive_count=5))
     seen: list[str] = field(default_factory=list)
 
     def dispatch(self, record: SQSRecord) -> Done:
@@ -110,6 +112,22 @@ def test_every_record_succeeds_or_fails_by_itself(
         "DuplicateRecords": [1.0],
         "RunsSkipped": [1.0],
     }
+
+
+def test_a_record_that_cannot_be_read_counts_as_parked_when_it_is(
+    handling: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its last delivery sends it to the parking queue; there is no run in the ledger from which anybody would know."""
+    monkeypatch.setattr(handling, "dispatcher", lambda: Scripted({"a": UnreadableRecordError("not ours")}))
+    counted = []
+    for receives in ("4", "5"):
+        given = batch("a")
+        for record in given["Records"]:  # type: ignore[attr-defined]
+            record["attributes"] = {**record["attributes"], "ApproximateReceiveCount": receives}
+        handling.handler(given, Context())
+        [emf] = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "_aws" in line]
+        counted.append({metric["Name"] for metric in emf["_aws"]["CloudWatchMetrics"][0]["Metrics"]})
+    assert counted == [{"RecordsUnreadable"}, {"RecordsUnreadable", "RunsParked"}]
 
 
 def test_a_batch_that_fails_whole_is_still_answered(handling: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -113,21 +113,21 @@ def refuses(ledger: RunLedger, key: RunKey) -> None:
 def test_each_round_says_so_and_what_it_left(
     wired: World, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Also where it left nothing, since an alarm is raised where the metric is missing; it is of no function."""
+    """Also where it left nothing, since its absence raises an alarm; it has the watcher's own name."""
     _, task = wired.start()
     wired.claim(task)
 
-    def written() -> list[tuple[list[list[str]], list[float]]]:
+    def written() -> list[tuple[str, list[float]]]:
         lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "RunsLeft" in line]
-        return [(line["_aws"]["CloudWatchMetrics"][0]["Dimensions"], line["RunsLeft"]) for line in lines]
+        return [(line["function_name"], line["RunsLeft"]) for line in lines]
 
     handle({"overtime": "reconcile"})
-    assert written() == [([["service"]], [0])]
+    assert written() == [("watcher", [0])]
     handle({"overtime": "reconcile"}, Context(remaining=59_000))
-    assert written() == [([["service"]], [1])]
+    assert written() == [("watcher", [1])]
     monkeypatch.setattr(RunLedger, "get", refuses)
     handle({"overtime": "reconcile"})
-    assert written() == [([["service"]], [1])]
+    assert written() == [("watcher", [1])]
 
 
 def test_an_item_that_cannot_be_read_is_counted_and_not_tried_again(
@@ -143,6 +143,18 @@ def test_an_item_that_cannot_be_read_is_counted_and_not_tried_again(
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [line["ItemsUnreadable"] for line in lines if "ItemsUnreadable" in line] == [[1], [1]]
     assert [line["RunsLeft"] for line in lines if "RunsLeft" in line] == [[0]]
+
+
+def test_what_both_count_is_one_metric(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever notices that a run was parked: the alarm looks at the dispatcher's metric."""
+    monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", "overtime")
+    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "watcher")
+    module.meter.count("report", "RunsParked")
+    module.meter.count("report", "RunsFailed")
+    module.meter.flush()
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    told = {(each["service"], name) for each in lines for name in ("RunsParked", "RunsFailed") if name in each}
+    assert told == {("dispatcher", "RunsParked"), ("watcher", "RunsFailed")}
 
 
 def test_figures_that_cannot_be_written_fail_the_invocation(wired: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,62 @@
+"""What an alarm says to whoever is woken: whose it is, what it means, and where to look and to read on. Pure."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from components.alarm_definitions import Alarm
+
+MANUAL = "docs/operating.md"
+LONGEST_DESCRIPTION = 1024
+"""https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html"""
+CONSOLES: Mapping[str, str] = MappingProxyType(
+    {
+        "aws": "console.aws.amazon.com",
+        "aws-cn": "console.amazonaws.cn",
+        "aws-us-gov": "console.amazonaws-us-gov.com",
+    }
+)
+"""Where the console of a partition is, behind the region's name; other partitions have none on the internet."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where the links of a stack's alarms lead."""
+
+    partition: str
+    region: str
+    dashboard_name: str | None
+    """The stack's dashboard, if there is one."""
+    manual_url: str | None
+    """Where people read the manual on the web, if that was said."""
+
+
+def description(alarm: Alarm, place: Place) -> str:
+    """Write the description of an alarm, which is part of every notification."""
+    manual = f"{place.manual_url or MANUAL}#{alarm.key}"
+    return "\n".join([f"{alarm.about}: {alarm.meaning}", f"What to do: {manual}", *_console(alarm, place)])
+
+
+def _console(alarm: Alarm, place: Place) -> list[str]:
+    if place.partition not in CONSOLES:
+        return []
+    start = f"https://{place.region}.{CONSOLES[place.partition]}/cloudwatch/home?region={place.region}"
+    query = (
+        "~(end~0~start~-10800~timeType~'RELATIVE~unit~'seconds"
+        f"~editorString~'{_encoded(alarm.query)}~source~(~'{_encoded(alarm.log_group)}))"
+    )
+    dashboard = (
+        [] if place.dashboard_name is None else [f"Dashboard: {start}#dashboards/dashboard/{place.dashboard_name}"]
+    )
+    return [*dashboard, f"Logs: {start}#logsV2:logs-insights$3FqueryDetail$3D{query}"]
+
+
+def _encoded(text: str) -> str:
+    """Write a text as the console does in its own links."""
+    return re.sub(r"[^A-Za-z0-9_.-]", lambda found: f"*{ord(found[0]):02x}", text)
