@@ -110,8 +110,8 @@ def test_what_an_alarm_says() -> None:
         f"What to do: {url}#long-run",
         f"Dashboard: {console}#dashboards/dashboard/overtime-test",
         (
-            f"Logs: {console}#logsV2:logs-insights$3FqueryDetail$3D~(end~0~start~-10800~timeType~'RELATIVE~unit~'seconds"
-            "~editorString~'fields*20*40timestamp*2c*20*40logStream*2c*20*40message*20*7c*20sort*20*40timestamp*20desc*20*7c"
+            f"Logs: {console}#logsV2:logs-insights$3FqueryDetail$3D~(end~0~start~-10800~timeType~'RELATIVE"
+            "~unit~'seconds~editorString~'fields*20*40timestamp*2c*20*40logStream*2c*20*40message*20*7c*20sort*20*40timestamp*20desc*20*7c"
             "*20limit*20200~source~(~'*2faws*2flambda*2freport))"
         ),
     ]

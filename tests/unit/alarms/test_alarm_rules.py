@@ -23,22 +23,19 @@ TWO_OF_THREE = (
     ("- - - X -", "ALARM", RETAIN, "ALARM", "OK"),
 )
 TREATMENTS = ("missing", "ignore", "breaching", "notBreaching")
-ROWS = [(3, *row) for row in THREE_OF_THREE] + [(2, *row) for row in TWO_OF_THREE]
+ROWS = [(3, row[0], row[1:]) for row in THREE_OF_THREE] + [(2, row[0], row[1:]) for row in TWO_OF_THREE]
 POINTS = {"0": False, "X": True, "-": None}
 
 
-@pytest.mark.parametrize(("needed", "points", "missing", "ignore", "breaching", "not_breaching"), ROWS)
-def test_the_tables_of_the_user_guide(  # noqa: PLR0913 -- a row's columns
-    needed: int, points: str, missing: str, ignore: str, breaching: str, not_breaching: str
-) -> None:
+@pytest.mark.parametrize(("needed", "points", "states"), ROWS)
+def test_the_tables_of_the_user_guide(needed: int, points: str, states: tuple[str, ...]) -> None:
     """Three periods are evaluated, five are looked at."""
     for current in State:
         found = [
             decide([POINTS[point] for point in points.split()], periods=3, needed=needed, missing=how, current=current)
             for how in TREATMENTS
         ]
-        expected = [current if said == RETAIN else said for said in (missing, ignore, breaching, not_breaching)]
-        assert found == expected, points
+        assert found == [current if said == RETAIN else said for said in states], points
 
 
 @pytest.mark.parametrize("points", ["- - - - X", "- - - X -"])

@@ -1,0 +1,114 @@
+"""Ten incidents: what happens, minute by minute, and which alarms are to tell of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from overtime.ledger.model import RunState
+from tests.unit.alarms.stage import FUNCTION
+from tests.unit.watcher.world import QUEUE, refused
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from tests.unit.alarms.stage import Stage
+
+GONE = "arn:aws:s3:::gone"
+FULL = [{"reason": "You've reached the limit on the number of vCPUs you can run concurrently"}]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Incident:
+    """One kind of incident."""
+
+    what: str
+    begin: Callable[[Stage], None]
+    raises: Mapping[str, tuple[int, int]]
+    """The alarms that go to ALARM, each after so many minutes at least and at most."""
+    minutes: int = 60
+    """How long it is watched."""
+    at: Mapping[int, Callable[[Stage], None]] = field(default_factory=dict)
+    """What happens later, by the minute."""
+    needs_rounds: bool = False
+    """Whether it is only seen by a round of the watcher."""
+
+
+def _handler_fails(stage: Stage) -> None:
+    task = stage.started("r-1")
+    stage.world.finish(task, RunState.FAILED, b'{"errorType": "KeyError"}')
+    stage.stopped(task, "returned")
+
+
+def _platform_fails(stage: Stage) -> None:
+    stage.world.function = replace(stage.world.function, max_task_attempts=1)
+    stage.stopped(stage.started("r-1"), "host")
+
+
+def _destination_is_dead(stage: Stage) -> None:
+    stage.world.function = replace(stage.world.function, on_success=GONE)
+    task = stage.started("r-1")
+    stage.world.finish(task, RunState.SUCCEEDED)
+    stage.stopped(task, "returned")
+
+
+def _watcher_is_off(stage: Stage) -> None:
+    stage.clock_on = False
+
+
+def _quota_is_used_up(stage: Stage) -> None:
+    stage.answer = FULL
+    stage.world.fail("r-1")
+
+
+def _quota_is_free(stage: Stage) -> None:
+    stage.answer = None
+
+
+def _exception(stage: Stage) -> None:
+    attributes = {"RequestID": "r-1", "ErrorCode": "200", "ErrorMessage": "'customer'"}
+    stage.world.queues.send_message(
+        QueueUrl=QUEUE,
+        MessageBody="{}",
+        MessageAttributes={name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()},
+    )
+
+
+def _refused(stage: Stage) -> None:
+    stage.answer = refused("AccessDeniedException", 400)
+    stage.world.fail("r-1")
+
+
+def _long_run(stage: Stage) -> None:
+    stage.started("r-1")
+
+
+def _event_is_lost(stage: Stage) -> None:
+    stage.aws_counts("AWS/Lambda", "DeadLetterErrors", {"FunctionName": FUNCTION}, 1)
+
+
+def _mapping_is_detached(stage: Stage) -> None:
+    stage.mapping_on = False
+    stage.world.fail("r-1")
+
+
+INCIDENTS = (
+    Incident(what="handler fails", begin=_handler_fails, raises={"failed": (0, 1)}),
+    Incident(what="platform fails", begin=_platform_fails, raises={"platform-failed": (0, 1)}),
+    Incident(what="destination dead", begin=_destination_is_dead, raises={"undelivered": (0, 1)}),
+    Incident(what="watcher off", begin=_watcher_is_off, raises={"watcher-silent": (15, 25)}),
+    Incident(
+        what="quota for two hours",
+        begin=_quota_is_used_up,
+        at={120: _quota_is_free},
+        raises={"long-wait": (60, 66)},
+        minutes=180,
+        needs_rounds=True,
+    ),
+    Incident(what="parked by exception", begin=_exception, raises={"skipped": (0, 1)}),
+    # On the way: at ten minutes the record has failed twice.
+    Incident(what="parked by refusal", begin=_refused, raises={"waiting": (10, 12), "parked": (24, 30)}),
+    Incident(what="long run", begin=_long_run, raises={"long-run": (720, 726)}, minutes=13 * 60, needs_rounds=True),
+    Incident(what="lost event", begin=_event_is_lost, raises={"lost": (0, 1)}),
+    Incident(what="detached mapping", begin=_mapping_is_detached, raises={"waiting": (10, 12)}),
+)
