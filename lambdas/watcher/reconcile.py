@@ -83,8 +83,10 @@ def reconcile(
     keys = list(watcher.ledger.open_keys(index))
     random.shuffle(keys)
     turn = _Turn(watcher, failed, remaining, left=set(keys))
-    turn.go_through(keys)
-    turn.gauges.write(watcher.meter)
+    try:
+        turn.go_through(keys)
+    finally:  # also where ECS cannot be asked about tasks: how long runs wait and work is known without it
+        turn.gauges.write(watcher.meter)
     turn.go_through(turn.finished, settle=True)
     return Reconciled(len(keys) - len(turn.left), len(turn.left), turn.faults)
 

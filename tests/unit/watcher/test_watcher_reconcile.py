@@ -8,6 +8,7 @@ import pytest
 
 from lambdas.dispatcher.dispatch import Result
 from lambdas.watcher.reconcile import Reconciled, reconcile
+from lambdas.watcher.tasks import Tasks
 from overtime.ledger.model import RunState, slots_key
 from tests.unit.watcher.world import FAILURE, Fuse, World, refused, throttled
 
@@ -256,6 +257,20 @@ def test_who_waits_and_for_how_long_is_told(world: World) -> None:
     world.figures.counted.clear()
     world.reconcile(after=0)
     assert world.figures.counted["RunsWaiting"] == 2
+
+
+def test_how_long_runs_work_is_told_while_ecs_does_not_answer(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The round fails, and whoever waits for the alarm on long runs or waits is not kept from it."""
+
+    def silent(*_: object) -> None:
+        raise refused("ServerException", 500)
+
+    _, task = world.start()
+    world.claim(task)
+    monkeypatch.setattr(Tasks, "describe", silent)
+    with pytest.raises(Exception, match="ServerException"):
+        world.reconcile(after=3_600)
+    assert world.figures.durations["RunAge"] == [pytest.approx(3_600, abs=5)]
 
 
 def test_everybody_has_a_turn_where_time_is_short(world: World) -> None:
