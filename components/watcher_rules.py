@@ -77,7 +77,11 @@ class WatcherRules(pulumi.ComponentResource):
             dead_letter_config=aws.cloudwatch.EventTargetDeadLetterConfigArgs(arn=args.dead_letters.arn)
             if kept_after
             else None,
-            retry_policy=None if kept_after else aws.cloudwatch.EventTargetRetryPolicyArgs(maximum_retry_attempts=0),
+            retry_policy=None
+            if kept_after
+            else aws.cloudwatch.EventTargetRetryPolicyArgs(
+                maximum_retry_attempts=0, maximum_event_age_in_seconds=CLOCK_SECONDS
+            ),
             # No event before the rule may call, and leave what it could not deliver.
             opts=pulumi.ResourceOptions(parent=self, depends_on=[permission, *([kept_after] if kept_after else [])]),
         )

@@ -132,7 +132,7 @@ def test_calls(noun: str, deploy: Deploy, recorder: Recorder) -> None:
     letters = "arn:aws:sqs:eu-west-1:123456789012:overtime-watcher-dead-letters-0a1b2c3"
     undelivered: dict[str, dict[str, object]] = {
         "stopped": {"deadLetterConfig": {"arn": letters}},
-        "clock": {"retryPolicy": {"maximumRetryAttempts": 0}},
+        "clock": {"retryPolicy": {"maximumRetryAttempts": 0, "maximumEventAgeInSeconds": 300}},
     }
     assert recorder.inputs("Permission", f"{RULES}-{noun}-permission") == {
         "function": "overtime-test-watcher",
