@@ -10,6 +10,17 @@ if TYPE_CHECKING:
 
     from runner.settings import Settings
 
+_PARTITIONS = (
+    ("cn-", "aws-cn"),
+    ("us-gov-", "aws-us-gov"),
+    ("eusc-", "aws-eusc"),
+    ("us-iso-", "aws-iso"),
+    ("us-isob-", "aws-iso-b"),
+    ("eu-isoe-", "aws-iso-e"),
+    ("us-isof-", "aws-iso-f"),
+)
+"""The partition of regions that begin so, as `partitions.json` of the AWS SDKs has it."""
+
 
 class Archive:
     """A zip to fetch: the code itself or a layer. `sha256` is base64, as Lambda gives it."""
@@ -80,10 +91,15 @@ def by_hand(settings: Settings, fetched: Function | None = None) -> Function:
     function.version = str(context.get("function_version", function.version))
     function.memory_mib = int(str(context.get("memory_limit_in_mb", function.memory_mib)))
     function.log_group = str(context.get("log_group_name", function.log_group))
-    default_arn = function.arn or f"arn:aws:lambda:{settings.region}:000000000000:function:{function.name}"
+    place = f"{_partition(settings.region)}:lambda:{settings.region}:000000000000"
+    default_arn = function.arn or f"arn:{place}:function:{function.name}"
     function.arn = str(context.get("invoked_function_arn", default_arn))
     function.handler = settings.handler or function.handler
     return function
+
+
+def _partition(region: str) -> str:
+    return next((partition for begin, partition in _PARTITIONS if region.startswith(begin)), "aws")
 
 
 def _object(value: Mapping[str, object], name: str) -> dict[str, object]:

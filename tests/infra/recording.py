@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from pulumi.runtime.proto import resource_pb2
 
-ACCOUNT, REGION = "123456789012", "eu-west-1"
+ACCOUNT, REGION, PARTITION = "123456789012", "eu-west-1", "aws"
 ZONES = {
     f"{REGION}-lon-1a": "opted-in",
     f"{REGION}c": "opt-in-not-required",
@@ -145,7 +145,7 @@ class Answers(mocks.Mocks):
         answers: dict[str, dict[str, Any]] = {
             "aws:index/getRegion:getRegion": {"region": REGION, "name": REGION},
             "aws:index/getCallerIdentity:getCallerIdentity": {"accountId": ACCOUNT},
-            "aws:index/getPartition:getPartition": {"partition": "aws"},
+            "aws:index/getPartition:getPartition": {"partition": PARTITION},
             "aws:index/getAvailabilityZones:getAvailabilityZones": {
                 "region": REGION,
                 "names": (names := [name for name, kind in ZONES.items() if _asked_for(args.args, kind)]),
@@ -230,7 +230,7 @@ def arn(kind: str, name: str) -> str:
         "EventRule": f"events:{here}:rule/{name}",
         "MetricAlarm": f"cloudwatch:{here}:alarm:{name}",
     }
-    return f"arn:aws:{named.get(noun, f'{service}:{here}:{name}')}"
+    return f"arn:{PARTITION}:{named.get(noun, f'{service}:{here}:{name}')}"
 
 
 def platform(name: str, functions: Sequence[Function] = ()) -> Platform:

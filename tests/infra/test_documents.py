@@ -5,8 +5,12 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from tests.infra import recording
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    import pytest
 
     from tests.infra.conftest import Deploy
     from tests.infra.recording import Recorder
@@ -19,6 +23,22 @@ def texts(value: Any) -> Iterator[str]:
     elif isinstance(value, (dict, list)):
         for each in value.values() if isinstance(value, dict) else value:
             yield from texts(each)
+
+
+def test_every_arn_has_the_partition_of_the_stack(
+    deploy: Deploy, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In China and GovCloud an ARN of `aws` names nothing, and IAM refuses a policy with one in it."""
+    monkeypatch.setattr(recording, "PARTITION", "aws-cn")
+    monkeypatch.setattr(recording, "REGION", "cn-north-1")
+    layer = "arn:aws-cn:lambda:cn-north-1:123456789012:layer:numbers:1"
+    told = {"on_failure": "arn:aws-cn:events:cn-north-1:123456789012:event-bus/default"}
+    given = {"subnet_ids": ["subnet-0123456789abcdef0"], "security_group_ids": ["sg-0123456789abcdef0"]}
+    deploy({"report": {"layers": [layer], "destinations": told}}, network=given)
+
+    every = [(resource.name, text) for resource in recorder.resources for text in texts(resource.inputs)]
+    assert [name for name, text in every if "arn:aws-cn:" in text]
+    assert [(name, text) for name, text in every if "arn:aws:" in text] == []
 
 
 def test_every_document_is_compact_and_sorted(deploy: Deploy, recorder: Recorder) -> None:

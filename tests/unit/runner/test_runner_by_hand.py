@@ -61,6 +61,15 @@ def test_a_name_that_is_null_is_no_name(task: Task) -> None:
     assert json.loads(ended.output)["context"]["function_name"] == "by-hand"
 
 
+@pytest.mark.parametrize(
+    ("region", "partition"), [("eu-west-1", "aws"), ("cn-north-1", "aws-cn"), ("us-gov-west-1", "aws-us-gov")]
+)
+def test_the_made_up_arn_has_the_partition_of_the_region(task: Task, region: str, partition: str) -> None:
+    ended = task.by_hand("1", "seen.handler", AWS_REGION=region)
+    made_up = f"arn:{partition}:lambda:{region}:000000000000:function:by-hand"
+    assert json.loads(ended.output)["context"]["invoked_function_arn"] == made_up
+
+
 def test_what_is_set_by_hand_is_for_the_handler(task: Task) -> None:
     assert task.by_hand("1", "at_import.handler", GREETING="hello").output == '"hello"\n'
 
