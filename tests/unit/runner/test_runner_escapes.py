@@ -41,6 +41,7 @@ def test_a_handler_that_left_its_group_and_returned_is_ended(task: Task, handler
     assert (ended.code, ended.state) == (0, "succeeded")
     assert isinstance(ended.result, int)
     assert_gone(ended.result)
+    assert ended.report["Max Memory Used"] != "0 MB", "its end was not seen"
 
 
 @pytest.mark.parametrize("handler", GROUPS)
