@@ -23,7 +23,7 @@ _FIRST_WORD_SECONDS = 60.0
 
 
 class Keeping:
-    """Made when the handler starts; `passes` and `budget` are for `retrying`, and begin with `begin`.
+    """Made when the run is claimed; `passes` and `budget` are for `retrying`, and begin with `begin`.
 
     What may pass by itself is tried for `result_patience_seconds`, but not beyond the end of `max_runtime`. What a
     person has to mend is tried for as long as the handler has worked, so that a short run says quickly what is missing.

@@ -127,7 +127,10 @@ def pieces(source: int, at_most: int) -> Iterator[bytes]:
 def last_words(text: str, target: int = STDERR) -> None:
     """Write a line where there is no Log any more, or none yet."""
     writing = threading.Thread(target=_write, args=(target, text.encode("utf-8", "backslashreplace")), daemon=True)
-    writing.start()
+    try:
+        writing.start()
+    except RuntimeError:
+        return  # the container has no more threads to give
     writing.join(AT_MOST_SECONDS)
 
 

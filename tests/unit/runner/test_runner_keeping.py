@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
@@ -82,6 +83,16 @@ def test_what_is_waited_for_is_said_ever_more_rarely(capfd: pytest.CaptureFixtur
     lines = capfd.readouterr().err.splitlines()
     assert lines[0] == "overtime: the run's end could not be written down for 60 s, and is tried on: down"
     assert len(lines) == 11
+
+
+def test_a_want_of_threads_for_the_log_does_not_end_the_trying(monkeypatch: pytest.MonkeyPatch) -> None:
+    def start(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+    run = Run(DAY)
+    run.now += HOUR
+    assert run.keeping.passes(DOWN)
 
 
 def test_a_task_that_is_to_stop_tries_again_at_once() -> None:
