@@ -223,6 +223,18 @@ def test_given_actions(deploy: Deploy, recorder: Recorder) -> None:
     assert "alarm_topic_arn" not in outputs
 
 
+def test_the_costs_name_the_number_of_alarms(deploy: Deploy, recorder: Recorder) -> None:
+    """Each costs 10 cents a month, beyond the account's first ten."""
+    deploy()
+
+    of_stack = len([each for each in recorder.all("MetricAlarm") if "watcher" in each.name])
+    assert len(recorder.all("MetricAlarm")) == DEFAULT + of_stack
+    said = f"{DEFAULT} a function ({DEFAULT + 1} with destinations) and {of_stack} for the watcher"
+    readme = (SOURCES / "README.md").read_text(encoding="utf-8")
+    assert said in readme
+    assert f"then ${(DEFAULT + of_stack) / 10:.2f} for one function and {10 * DEFAULT} cents for each other" in readme
+
+
 def test_what_can_wait_is_told_to_others(deploy: Deploy, recorder: Recorder) -> None:
     """A ticket is enough for an exception that nobody named, and for what has days left."""
     tickets = ["arn:aws:sns:eu-west-1:123456789012:tickets"]

@@ -80,6 +80,12 @@ def test_many_alarms_are_in_several_widgets() -> None:
     assert [arn for each in shown for arn in each] == list(arns)
 
 
+def test_two_functions_fit_into_a_dashboard_that_costs_nothing() -> None:
+    """An account's first three are free, with at most 50 metrics each."""
+    drawn = {tuple(line[:-1]) for graph in widgets(REPORT, SUMS) for line in graph["properties"].get("metrics", [])}
+    assert len(drawn) <= 50
+
+
 def test_graphs_of_a_function() -> None:
     """A function's graphs show what became of its runs, how old its records are, and how long runs waited and took."""
     shown = lines(widgets(REPORT))
