@@ -15,6 +15,7 @@ from components.archives import SOURCES
 from overtime.automation.program import Program
 from overtime.program import build
 from overtime.settings import SettingsError, StackContext, parse
+from overtime.settings.tags import OWN
 from tests.infra.recording import REGION
 
 if TYPE_CHECKING:
@@ -128,6 +129,15 @@ def test_tags(deploy: Deploy, recorder: Recorder) -> None:
     tagged = {each.type: each.inputs["tags"] for each in recorder.resources if "tags" in each.inputs}
     assert tagged["aws:ecs/taskDefinition:TaskDefinition"].pop("overtime:function") == "overtime-test-report"
     assert tagged == {kind: {"owner": "reports"} for kind in TAGGED}
+
+
+def test_there_is_room_for_every_tag(deploy: Deploy, recorder: Recorder) -> None:
+    """With as many tags as the settings take, none of the resources has more than the 50 that AWS takes."""
+    deploy(tags={f"tag-{number}": "" for number in range(50 - OWN)})
+
+    counts = {each.name: len(each.inputs["tags"]) for each in recorder.resources if "tags" in each.inputs}
+    assert max(counts.values()) <= 50
+    assert min(counts.values()) >= 50 - OWN
 
 
 def test_no_tags(deploy: Deploy, recorder: Recorder) -> None:

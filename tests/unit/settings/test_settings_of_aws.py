@@ -7,6 +7,7 @@ import os
 import re
 import shlex
 import unicodedata
+import zipfile
 from typing import TYPE_CHECKING, Any, get_args
 
 import botocore.session
@@ -364,10 +365,19 @@ def test_a_wrong_key_is_told_whatever_its_section_is(key: str, section: object, 
 # Whatever is given is answered
 
 
-def test_code_that_nobody_ever_writes(context: StackContext) -> None:
-    """A pipe is no zip file, and is not read to find that out."""
+def test_code_in_a_pipe(context: StackContext, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pipe is no zip file, and is not read to find that out: nobody may ever write to it."""
     os.mkfifo(context.root / "pipe")
+    read: list[object] = []
+    monkeypatch.setattr(zipfile, "is_zipfile", read.append)
     assert [path for path, _ in wrong(one(code="pipe"), context)] == ["functions.report.code"]
+    assert read == []
+
+
+@pytest.mark.parametrize("code", ["x" * 300, "x/" * 3000], ids=["name", "path"])
+def test_code_with_a_name_that_is_too_long(code: str, context: StackContext) -> None:
+    """What the file system will not even look for is not there."""
+    assert [path for path, _ in wrong(one(code=code), context)] == ["functions.report.code"]
 
 
 @given(
