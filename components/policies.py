@@ -138,8 +138,10 @@ def watcher(  # noqa: PLR0913 - each is one resource that the watcher touches
 ) -> Document:
     """Let the watcher look after the stack's runs, also of functions that are gone: table and bucket are the stack's.
 
-    Only where there are destinations, events and results go into a record. They are named for the stack as a whole,
-    because a policy has little room and the bucket holds nothing else. `grants` is a share of what it may send to.
+    A run that is launched again needs its event for longer, so the watcher copies the event onto itself, and can write
+    no other object. Only where there are destinations, results go into a record. Objects are named for the stack as a
+    whole, because a policy has little room and the bucket holds nothing else. `grants` is a share of what it may send
+    to.
     """
     in_cluster = {"ArnEquals": {"ecs:cluster": cluster_arn}}
     return _document(
@@ -150,7 +152,7 @@ def watcher(  # noqa: PLR0913 - each is one resource that the watcher touches
             _allow("LookAtTasks", ["ecs:DescribeTasks", "ecs:StopTask"], [_tasks(cluster_arn)], in_cluster),
             # The action has no resource: settings are the account's.
             _allow("ReadTaskRetirement", ["ecs:ListAccountSettings"], ["*"]),
-            *(_payloads(bucket_arn) if reads_payloads else []),
+            *_payloads(bucket_arn, results=reads_payloads),
             *_grant_statements(grants),
         ]
     )
@@ -166,9 +168,13 @@ def _grant_statements(grants: Sequence[Grant]) -> list[Statement]:
     return [_allow(sid, GRANTED[sid], arns) for sid, arns in by_sid.items() if arns]
 
 
-def _payloads(bucket_arn: str) -> list[Statement]:
+def _payloads(bucket_arn: str, *, results: bool) -> list[Statement]:
+    events, bucket = f"{bucket_arn}/events/*", bucket_arn.rpartition(":")[2]
+    # S3's documentation writes the source with and without the first slash.
+    copies = {"StringLike": {"s3:x-amz-copy-source": [f"/{bucket}/events/*", f"{bucket}/events/*"]}}
     return [
-        _allow("ReadPayloads", ["s3:GetObject"], [f"{bucket_arn}/{kind}/*" for kind in ("events", "results")]),
+        _allow("ReadPayloads", ["s3:GetObject"], [events, f"{bucket_arn}/results/*"] if results else [events]),
+        _allow("KeepEvents", ["s3:PutObject"], [events], copies),
         # Without it S3 calls an object that has expired forbidden, and its run could never be settled.
         _allow("TellGoneFromForbidden", ["s3:ListBucket"], [bucket_arn]),
     ]

@@ -49,6 +49,19 @@ def _sent(
     return send
 
 
+def _with_its_event(
+    send: Callable[Concatenate[RunLedger, RunKey, P], Moved | Refused],
+) -> Callable[Concatenate[RunLedger, RunKey, P], Moved | Refused]:
+    """Make a method that prolongs the life of a run also prolong that of its event, first: it must never be shorter."""
+
+    @wraps(send)
+    def prolong(self: RunLedger, key: RunKey, /, *args: P.args, **kwargs: P.kwargs) -> Moved | Refused:
+        self.keep_event(key)
+        return send(self, key, *args, **kwargs)
+
+    return prolong
+
+
 class RunLedger:
     """One item in DynamoDB and two objects in S3 for each run.
 
@@ -123,6 +136,26 @@ class RunLedger:
         """Read the event as it was stored."""
         return self._object(key, key.event_object)
 
+    def keep_event(self, key: RunKey) -> None:
+        """Let the event's life in the bucket begin anew, which ends objects by their age; one that is gone stays so.
+
+        S3 takes a copy of an object onto itself only where something of it is given anew.
+        """
+        name = key.event_object
+        try:
+            self._s3.copy_object(
+                Bucket=self._bucket,
+                Key=name,
+                CopySource={"Bucket": self._bucket, "Key": name},
+                ContentType=_JSON,
+                MetadataDirective="REPLACE",
+            )
+        except ClientError as error:
+            if error_code(error) not in _OBJECT_IS_GONE:
+                raise self._unavailable("keep the event of", key, error) from error
+        except BotoCoreError as error:
+            raise self._unavailable("keep the event of", key, error) from error
+
     def result(self, run: Run) -> bytes:
         """Read what the latest task attempt left: the handler's result, or Lambda's error document.
 
@@ -141,7 +174,7 @@ class RunLedger:
     fall_back = _sent(requests.fall_back)
     hold = _sent(requests.hold)
     abandon = _sent(requests.abandon)
-    relaunch = _sent(requests.relaunch)
+    relaunch = _with_its_event(_sent(requests.relaunch))
     confirm = _sent(requests.confirm)
     count = _sent(requests.count)
     settle = _sent(requests.settle)

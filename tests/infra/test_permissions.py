@@ -23,6 +23,16 @@ TABLE = "arn:aws:dynamodb:eu-west-1:123456789012:table/overtime-ledger-runs-0a1b
 BUCKET = "arn:aws:s3:::overtime-ledger-objects-0a1b2c3"
 RUNS_OF_ONE = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["overtime-test-report/*"]}}
 WHAT_TASKS_WRITE = {"ForAllValues:StringEquals": {"dynamodb:Attributes": sorted(TASK_ATTRIBUTES)}}
+_COPIES = [f"{slash}overtime-ledger-objects-0a1b2c3/events/*" for slash in ("/", "")]
+KEEPS_EVENTS = {
+    "KeepEvents": {
+        "Effect": "Allow",
+        "Action": ["s3:PutObject"],
+        "Resource": [f"{BUCKET}/events/*"],
+        "Condition": {"StringLike": {"s3:x-amz-copy-source": _COPIES}},
+    },
+    "TellGoneFromForbidden": {"Effect": "Allow", "Action": ["s3:ListBucket"], "Resource": [BUCKET]},
+}
 NO_RESOURCE = {"ecr:GetAuthorizationToken", "ecs:ListAccountSettings"}
 """Actions for which AWS knows no resource."""
 
@@ -101,7 +111,7 @@ def test_dispatcher(deploy: Deploy, recorder: Recorder) -> None:
 
 
 def test_watcher(deploy: Deploy, recorder: Recorder) -> None:
-    """The watcher may look after every run of the stack and touch its tasks and queues, but read no event or result."""
+    """The watcher may look after every run, and touch its tasks and queues; of payloads, it copies events in place."""
     deploy({"report": {}, "sums": {}})
 
     ecs, sqs = "arn:aws:ecs:eu-west-1:123456789012", "arn:aws:sqs:eu-west-1:123456789012"
@@ -115,6 +125,8 @@ def test_watcher(deploy: Deploy, recorder: Recorder) -> None:
             [f"{ecs}:task/overtime-cluster-0a1b2c3/*"],
             {"ArnEquals": {"ecs:cluster": f"{ecs}:cluster/overtime-cluster-0a1b2c3"}},
         ),
+        "ReadPayloads": allow(["s3:GetObject"], [f"{BUCKET}/events/*"]),
+        **KEEPS_EVENTS,
         "ReadTaskRetirement": allow(["ecs:ListAccountSettings"], ["*"]),
         "LaunchAgain": allow(
             ["sqs:GetQueueAttributes", "sqs:SendMessage"],
@@ -144,7 +156,7 @@ def test_destinations(deploy: Deploy, recorder: Recorder) -> None:
     of_all |= {"LaunchAgain", "CountParked"}
     assert {sid: statement for sid, statement in statements.items() if sid not in of_all} == {
         "ReadPayloads": allow(["s3:GetObject"], [f"{BUCKET}/events/*", f"{BUCKET}/results/*"]),
-        "TellGoneFromForbidden": allow(["s3:ListBucket"], [BUCKET]),
+        **KEEPS_EVENTS,
         "TellQueues": allow(["sqs:GetQueueUrl", "sqs:SendMessage"], [queue]),
         "TellTopics": allow(["sns:Publish"], [topic]),
         "TellBuses": allow(["events:PutEvents"], [bus]),

@@ -254,3 +254,34 @@ def test_what_the_ledger_would_not_have_written_is_one_error_of_one_item(
     with pytest.raises(UnreadableItemError, match="'report/r-1' cannot be read") as told:
         ledger.get(KEY)
     assert len(str(told.value)) < 3_000
+
+
+def test_a_relaunch_prolongs_the_life_of_the_event_first(
+    dynamodb: DynamoDBClient, s3: S3Client, ledger: RunLedger
+) -> None:
+    """The bucket ends objects by their age, which a copy in place begins anew; the event then outlives the item."""
+    run = recorded(ledger)
+    calls: list[str] = []
+    for client in (dynamodb, s3):
+        client.meta.events.register("before-call", lambda model, **_: calls.append(model.name))
+    assert isinstance(ledger.relaunch(KEY, 7, "Spot", held_by=None, expires_at=run.expires_at), Refused)
+    moved(ledger.relaunch(KEY, 1, "Spot", held_by=None, expires_at=run.expires_at))
+    assert calls == 2 * ["CopyObject", "UpdateItem"]
+    stored = s3.head_object(Bucket="runs-objects", Key=KEY.event_object)
+    assert (stored["ContentType"], ledger.event(KEY)) == ("application/json", EVENT)
+
+
+def test_a_run_is_relaunched_though_its_event_is_gone(ledger: RunLedger, s3: S3Client) -> None:
+    """The runner finds it gone and closes the run, which says so; nobody could bring it back here."""
+    run = recorded(ledger)
+    s3.delete_object(Bucket="runs-objects", Key=KEY.event_object)
+    assert moved(ledger.relaunch(KEY, 1, "Spot", held_by=None, expires_at=run.expires_at)).attempt == 2
+
+
+def test_a_run_is_not_relaunched_while_its_event_cannot_be_kept(dynamodb: DynamoDBClient, s3: S3Client) -> None:
+    """A missing right, say: the run stays as it is, and trying again is safe."""
+    run = recorded(RunLedger(table="runs", bucket="runs-objects", dynamodb=dynamodb, s3=s3))
+    nowhere = RunLedger(table="runs", bucket="nowhere", dynamodb=dynamodb, s3=s3)
+    with pytest.raises(LedgerUnavailableError, match="could not keep the event of report/r-1"):
+        nowhere.relaunch(KEY, 1, "Spot", held_by=None, expires_at=0)
+    assert nowhere.get(KEY) == run
