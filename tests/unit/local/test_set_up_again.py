@@ -7,18 +7,15 @@ import os
 import signal
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
-from local import docker_daemon, leftovers, paths
+from local import base_image, docker_daemon, leftovers, paths
 from local.docker_daemon import Places
 from local.engine import PREFERRED, text
 from local.errors import LocalError
 from local.packages import only
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 PREPARE = "import sys; from local import engine; print(engine.prepare(lambda line: print(line, flush=True)).binary)"
 
@@ -168,3 +165,29 @@ def test_one_packages_lines_are_taken_out_of_the_lock() -> None:
     assert taken.startswith("uv==")
     assert taken.count("==") == 1
     assert "--hash=sha256:" in taken
+
+
+def test_the_base_image_is_readable_for_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tasks run as users who own none of its files, also where the person's umask closes everything to others."""
+    umasks: list[int] = []
+
+    def run(command: list[str], **_options: object) -> str:
+        umasks.append(os.umask(0o022))
+        os.umask(umasks[-1])
+        if command[0] == "debootstrap":
+            (tmp_path / next(tmp_path.glob("root-*")) / "root" / "tmp").mkdir(parents=True)
+        if "save" in command:
+            Path(command[command.index("--output") + 1]).touch()
+        return ""
+
+    monkeypatch.setattr(base_image, "run", run)
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr("shutil.which", lambda name: f"/usr/sbin/{name}")
+    before = os.umask(0o077)
+    try:
+        base_image._make("unix:///none", tmp_path / "kept.tar", lambda _line: None)
+        assert os.umask(0o077) == 0o077
+    finally:
+        os.umask(before)
+    assert len(umasks) == 6
+    assert set(umasks) == {0o022}
