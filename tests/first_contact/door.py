@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import socket
 import tempfile
 import threading
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 CHUNK = 65_536
 
@@ -86,7 +87,7 @@ def _say_yes(listener: socket.socket) -> None:
 
 
 @contextmanager
-def silent_server() -> Iterator[str]:
-    """Take connections and say nothing, as a firewall's black hole does; give the address."""
+def silent_server() -> Iterator[tuple[str, Callable[[], bool]]]:
+    """Take connections and say nothing, as a firewall's black hole does; give the address, and whether any came."""
     with socket.create_server(("127.0.0.1", 0), backlog=64) as listener:
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}", lambda: bool(select.select([listener], [], [], 0)[0])

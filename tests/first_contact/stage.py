@@ -42,6 +42,7 @@ class Stage:
             folder / "my checkout",
             folder / "bin",
         )
+        self.python = python
         folder.chmod(0o755)
         for each in (self.home, self.checkout, self.bin):
             each.mkdir()

@@ -62,10 +62,12 @@ def test_nothing_but_python(stage: Stage) -> None:
 
 
 def test_warm_caches_need_no_network(stage: Stage) -> None:
-    """Everything was set up once: nobody is asked, so nothing is missed."""
+    """Everything was set up once: nobody is asked, so nothing is missed and nothing waited for."""
     stage.warm("packages", "engine", "image")
-    with users_engine(stage) as host:
+    with users_engine(stage) as host, silent_server() as (proxy, was_asked):
         nothing(stage.make("checks", DOCKER_HOST=host))
+        nothing(stage.make("checks", online=True, DOCKER_HOST=host, HTTPS_PROXY=proxy, http_proxy=proxy))
+        assert not was_asked()
 
 
 def test_without_docker(stage: Stage) -> None:
@@ -141,7 +143,8 @@ def test_python_without_venv(stage: Stage) -> None:
 
 
 def test_python_too_old(stage: Stage) -> None:
-    stage.program("python3", 'case "$1" in --version) echo Python 3.9.2;; *) exit 1;; esac')
+    pretend = f'exec {stage.python} -c "import sys; sys.version_info = (3, 9, 2); $2"'
+    stage.program("python3", f'case "$1" in --version) echo Python 3.9.2;; -c) {pretend};; *) exit 1;; esac')
     assert "no Python 3.11 or newer on PATH (Python 3.9.2)" in things(stage.make("demo"), 1)
 
 
@@ -169,8 +172,9 @@ def test_neither_download_nor_go(stage: Stage) -> None:
 def test_servers_that_never_answer(stage: Stage) -> None:
     """A proxy that swallows everything costs seconds, not the servers' time-outs one after another."""
     stage.without("go")
-    with silent_server() as proxy, users_engine(stage) as host:
+    with silent_server() as (proxy, was_asked), users_engine(stage) as host:
         text = things(stage.make("demo", online=True, DOCKER_HOST=host, HTTPS_PROXY=proxy), 3)
+        assert was_asked()
     assert text.count("no answer within 4 s") == 3
 
 
