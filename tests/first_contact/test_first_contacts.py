@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import select
 import socket
 import subprocess
 import sys
@@ -15,7 +16,7 @@ import pytest
 
 from local.containers import container_engine
 from tests.first_contact.door import answering, door, silent_server
-from tests.first_contact.stage import USER
+from tests.first_contact.stage import BOUND_SECONDS, USER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -241,6 +242,7 @@ def test_two_set_ups_at_once(stage: Stage) -> None:
         text=True,
     )
     assert second.stdout is not None
+    assert select.select([second.stdout], [], [], BOUND_SECONDS)[0], "it waits and does not say so"
     said = second.stdout.readline()
     sys.stdout.write(f"\n==== two set-ups at once\n{said}")
     assert said == "overtime: packages: another set-up installs them; waiting until that is done\n"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -69,6 +70,7 @@ def test_who_waits_for_a_lock_says_so(tmp_path: Path) -> None:
             text=True,
         )
         assert other.stdout is not None
+        assert select.select([other.stdout], [], [], 60)[0], "it waits and does not say so"
         assert other.stdout.readline() == "waiting\n"
     assert other.stdout.read() == "done\n"
     assert other.wait() == 0
