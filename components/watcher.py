@@ -101,9 +101,8 @@ class Watcher(pulumi.ComponentResource):
 
     def _grants(self, args: WatcherArgs) -> list[list[WiredGrant]]:
         told = [each.options.destinations for each in args.functions.values()]
-        queues = [each.failures.arn for each in args.functions.values()]
         return shared_out(
-            queues,
+            [each.failures.arn for each in args.functions.values()],
             parking_arns=[each.failures.parking_arn for each in args.functions.values()],
             destination_arns=sorted({arn for each in told for arn in each.arns}),
             key_arns=sorted({arn for each in told for arn in each.kms_key_arns}),

@@ -12,12 +12,12 @@ if TYPE_CHECKING:
     Grant = tuple[str, str]
     WiredGrant = tuple[str, pulumi.Input[str]]
 
-_ROOM = 5_300
-"""Characters of ARNs in one policy; the statements around them take 700 at most."""
+_ROOM = 5_200
+"""Characters of ARNs in one policy; the statements around them take 800 at most."""
 _LONGEST_QUEUE_ARN = len("arn:aws-us-gov:sqs:us-gov-west-1:123456789012:") + 80
 GRANTED = {
     "LaunchAgain": ["sqs:GetQueueAttributes", "sqs:SendMessage"],
-    "CountParked": ["sqs:GetQueueAttributes"],
+    "ParkRuns": ["sqs:GetQueueAttributes", "sqs:ReceiveMessage", "sqs:SendMessage"],
     "TellQueues": ["sqs:GetQueueUrl", "sqs:SendMessage"],
     "TellTopics": ["sns:Publish"],
     "TellBuses": ["events:PutEvents"],
@@ -44,7 +44,7 @@ def shared_out(
     """
     grants: list[tuple[str, pulumi.Input[str], int]] = [
         *(("LaunchAgain", arn, _LONGEST_QUEUE_ARN) for arn in queue_arns),
-        *(("CountParked", arn, _LONGEST_QUEUE_ARN) for arn in parking_arns),
+        *(("ParkRuns", arn, _LONGEST_QUEUE_ARN) for arn in parking_arns),
         *((_DESTINATIONS[arn.split(":")[2]], arn, len(arn)) for arn in destination_arns),
         *(("UseDestinationKeys", arn, len(arn)) for arn in key_arns),
     ]

@@ -10,7 +10,7 @@ A crash at any point, and any duplicate, meets the run in the ledger and goes on
 | launching, no task named | calls RunTask again with the same token: same task (see `launch`) |
 | launching, task named; running; finished | is a duplicate and acknowledged |
 | skipped | where the rule rescues it by now, revives it; else goes to the parking queue (again) |
-| at a newer attempt or turn than a pointer record says | is stale, and the pointer acknowledged |
+| at a newer attempt or turn than the record | is stale and acknowledged; Lambda's own records are attempt 1, turn 0 |
 
 Held means: a pointer record goes to the same queue with a delay, and then this record is acknowledged. So waiting, for
 a slot or for ECS, spends no receives and parks nothing. A run that waits for ECS keeps its slot; only the watcher gives
@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 
     from lambdas.dispatcher.config import Config
     from lambdas.dispatcher.launch import Outcome
+    from overtime.ledger.answers import Refused
     from overtime.ledger.model import RunKey
     from overtime.ledger.run import Run
     from overtime.ledger.slots import Slots
@@ -63,7 +64,7 @@ class NotDispatchedError(OvertimeError):
     def __init__(self, text: str, *, parked: bool = False) -> None:
         super().__init__(text)
         self.parked = parked
-        """Whether the queue will not deliver it again."""
+        """Whether the queue will not deliver it again, and the ledger says so since now."""
 
 
 class Result(StrEnum):
@@ -109,10 +110,11 @@ class Dispatcher:
         failed = parse(record, self.config.function_name)
         decision = decide(failed, rules=self.config.rescue, lambda_attempts=self.config.lambda_attempts)
         recorded = self._record(failed, decision)
+        own = Pointer(key=failed.key, attempt=1)
         if recorded.run.state is not RunState.SKIPPED:
-            return self._go_on(recorded.run, record)
+            return self._go_on(recorded.run, own, record)
         if isinstance(decision, HandOver):
-            return self._go_on(self._revived(recorded.run, failed), record)
+            return self._go_on(self._revived(recorded.run, failed), own, record)
         self._park(record)
         again = isinstance(recorded, AlreadyRecorded)
         return Done(key=recorded.run.key, result=Result.DUPLICATE if again else Result.SKIPPED)
@@ -124,13 +126,13 @@ class Dispatcher:
                 f"the message {record.message_id!r} points at the run {pointer.key}, which the ledger does not know: "
                 "it has expired, or was never recorded. It stays on the queue and is parked."
             )
-        if (pointer.attempt, pointer.turn) < (run.attempt, run.turn):
-            return Done(key=run.key, result=Result.DUPLICATE, task_arn=run.task_arn)
-        return self._go_on(run, record)
+        return self._go_on(run, pointer, record)
 
-    def _go_on(self, run: Run, record: SQSRecord) -> Done:
+    def _go_on(self, run: Run, pointer: Pointer, record: SQSRecord) -> Done:
         unanswered = run.state is RunState.LAUNCHING and run.task_arn is None
-        if run.state is not RunState.QUEUED and not unanswered:
+        # One record of a run counts. Were a stale one tried as well, both could spend their receives and be parked.
+        stale = (pointer.attempt, pointer.turn) < (run.attempt, run.turn)
+        if stale or (run.state is not RunState.QUEUED and not unanswered):
             return Done(key=run.key, result=Result.DUPLICATE, task_arn=run.task_arn)
         most = self.config.max_concurrent_runs
         if self.slots is not None and most is not None and not self.slots.take(run.key, run.attempt, most=most):
@@ -189,11 +191,11 @@ class Dispatcher:
                 receives = int(record.attributes.approximate_receive_count or 1)
                 parked = receives >= self.config.max_receive_count
                 text = f"parked after {receives} receives: {reason}" if parked else reason
-                self._release(run, text, parked=parked)
+                written = self._release(run, text, parked=parked)
                 raise NotDispatchedError(
                     f"no task started for the run {run.key} ({text}), so it is queued again. The queue delivers the "
                     "record again; if it does not pass, fix what ECS names and move the parked records back.",
-                    parked=parked,
+                    parked=parked and isinstance(written, Moved),
                 )
             case Unclear(reason):
                 return self._hold(run, reason)
@@ -217,8 +219,8 @@ class Dispatcher:
         self.ledger.hold(run.key, run.attempt, turn=pointer.turn, delay=delay, reason=reason)
         return Done(key=run.key, result=Result.HELD, reason=reason)
 
-    def _release(self, run: Run, reason: str, *, parked: bool = False) -> None:
-        self.ledger.release(run.key, run.attempt, reason, remember=run.remembers, parked=parked)
+    def _release(self, run: Run, reason: str, *, parked: bool = False) -> Moved | Refused:
+        return self.ledger.release(run.key, run.attempt, reason, remember=run.remembers, parked=parked)
 
     def _park(self, record: SQSRecord) -> None:
         attributes: dict[str, MessageAttributeValueTypeDef] = {}

@@ -37,6 +37,7 @@ class FunctionSettings:
     queue_url: str | None = None
     """Its failure queue, where runs that are relaunched go; without, none is."""
     parking_queue_url: str | None = None
+    """Where the record of a run goes that a person has to look at."""
     lambda_attempts: int = _LAMBDA_ATTEMPTS
     """For records that do not count them."""
     max_task_attempts: int = _TASK_ATTEMPTS

@@ -2,14 +2,20 @@
 
 | the run is | and | it is |
 |---|---|---|
-| queued, or launching with no task named | due since 15 min, not parked | pointed at once more |
-| likewise | waiting since 14 days | closed as `failed`: its parked record stayed so, or it found no slot or capacity |
+| queued, or launching with no task named | waiting since 14 days | closed as `failed` |
+| likewise, not parked | due since 15 min; its tasks could not start for a reason that lasts | parked |
+| likewise | due since 15 min; the queue has parked its record | parked in the ledger, too |
+| likewise | due since 15 min; no record of this attempt was surely sent | pointed at |
+| likewise | due since 6 hours | pointed at once more |
 | launching or running | its task has stopped | handled as the event would have been |
 | likewise | ECS does not know its task, for 5 min | handled as a task that was lost |
 | likewise | ECS cannot be asked about its task, for 14 days | likewise |
 | launching | its task is alive and has not claimed it for an hour | left, its task is stopped |
 | finished | its task has stopped, is not known, or was never named | settled |
 | finished | its task is alive after 10 min | left, its task is stopped |
+
+A record that is on its way is not sent again for hours. The dispatchers may only be behind, and a second record would
+be parked beside the first where they stay so.
 
 Slots whose run is settled, at a newer attempt, gone or parked are given back after 15 min. An item that the ledger
 would not have written is passed over: it costs itself and a metric, and never the others.
@@ -31,7 +37,7 @@ from typing import TYPE_CHECKING
 from lambdas.watcher.gauges import Gauges
 from lambdas.watcher.stopped_task import NEVER_CLAIMED, RUN_ENDED, lost, read
 from lambdas.watcher.tasks import is_task_arn
-from lambdas.watcher.verdict import LONGEST_WAIT
+from lambdas.watcher.verdict import LONGEST_WAIT, MOST_REFUSALS
 from lambdas.watcher.watch import ITEMS_UNREADABLE
 from overtime.ledger.model import InvalidRunKeyError, RunKey, RunState, slots_of
 from overtime.ledger.run import UnreadableItemError
@@ -40,6 +46,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import datetime
 
+    from lambdas.watcher.parking import Parking
     from lambdas.watcher.tasks import Described
     from lambdas.watcher.watch import Watcher
     from overtime.ledger.run import Run
@@ -47,13 +54,15 @@ if TYPE_CHECKING:
 _CHUNK = 100
 _MINUTE = 60
 _DUE, _UNKNOWN, _NEVER_CLAIMED, _ENDED = 15 * _MINUTE, 5 * _MINUTE, 60 * _MINUTE, 10 * _MINUTE
+_GONE = 6 * 60 * _MINUTE
+"""A record that was sent is somewhere, unless a person took it away or SQS lost it."""
 _LONGEST_TASK = (14 * 24 + 1) * 60 * _MINUTE
 """A task lives for `max_runtime`, 14 days at most, and then some minutes until it is stopped."""
 _RESERVE_SECONDS = _MINUTE
 """No run is begun with less time left: its calls are repeated, and each may wait."""
 _WAITED = (
-    "waited 14 days for a task: either its record stayed on the parking queue, or there was no slot in the "
-    "function's own limit, or no capacity in ECS"
+    "waited 14 days for a task: its record stayed on the parking queue, or there was no slot in the function's own "
+    "limit, or no capacity in ECS, or its tasks could not start"
 )
 
 
@@ -105,6 +114,10 @@ class _Turn:
     faults: int = 0
     gauges: Gauges = field(default_factory=Gauges)
 
+    def __post_init__(self) -> None:
+        """Look through each parking queue at most once."""
+        self.parking = self.watcher.parking()
+
     def go_through(self, keys: Sequence[str], *, settle: bool = False) -> None:
         """Look after these, a hundred at a time; runs that have finished only if they are to be settled now."""
         for start in range(0, len(keys), _CHUNK):
@@ -136,7 +149,7 @@ class _Turn:
             if self._is_over():
                 return
             try:
-                _run(self.watcher, run, tasks)
+                _run(self.watcher, run, tasks, self.parking)
             except Exception as error:  # noqa: BLE001 -- likewise
                 self._fault(str(run.key), error)
             self.left.discard(str(run.key))
@@ -174,9 +187,9 @@ class _Turn:
         return self.remaining() < _RESERVE_SECONDS
 
 
-def _run(watcher: Watcher, run: Run, tasks: Described) -> None:
+def _run(watcher: Watcher, run: Run, tasks: Described, parking: Parking) -> None:
     if run.task_arn is None:
-        _without_task(watcher, run)
+        _without_task(watcher, run, parking)
         return
     task = tasks.task_of(run.key, run.attempt, run.task_arn)
     unknown = _UNKNOWN if run.finished or is_task_arn(run.task_arn) else _LONGEST_TASK
@@ -191,20 +204,25 @@ def _run(watcher: Watcher, run: Run, tasks: Described) -> None:
         watcher.tasks.stop(task, run.key, run.attempt, NEVER_CLAIMED)
 
 
-def _without_task(watcher: Watcher, run: Run) -> None:
+def _without_task(watcher: Watcher, run: Run, parking: Parking) -> None:
     if run.finished:
         watcher.settle(run)
     elif _age(watcher, run.queued_at) > LONGEST_WAIT:
         watcher.ledger.abandon(run.key, run.attempt, _WAITED, held_by=None, error_type="Overtime.NoCapacity")
-    elif _is_overdue(watcher, run) and watcher.point(run, turn=run.turn + 1, delay=0):
-        # A turn that is only on the queue is good, so a crash between the two writes loses nothing.
-        reason = run.reason or "no record of it came"
-        watcher.ledger.hold(run.key, run.attempt, turn=run.turn + 1, delay=0, reason=reason)
+    elif run.parked_at is None and _overdue(watcher, run) > _DUE:
+        if run.refusals >= MOST_REFUSALS:
+            parking.park(run)
+        elif not parking.find(run) and _may_be_lost(watcher, run):
+            watcher.point(run, delay=0)
 
 
-def _is_overdue(watcher: Watcher, run: Run) -> bool:
-    due = max(run.updated_at, run.due_at or run.updated_at)
-    return run.parked_at is None and _age(watcher, due) > _DUE
+def _overdue(watcher: Watcher, run: Run) -> float:
+    return _age(watcher, max(run.updated_at, run.due_at or run.updated_at))
+
+
+def _may_be_lost(watcher: Watcher, run: Run) -> bool:
+    """Tell whether the record may not be on its way: the watcher died after a relaunch, or it is hours too late."""
+    return (run.attempt > 1 and run.turn == 0) or _overdue(watcher, run) > _GONE
 
 
 def _slots(watcher: Watcher, function_name: str) -> None:
@@ -226,7 +244,7 @@ def _is_free(watcher: Watcher, key: RunKey, attempt: int, *, age: float) -> bool
         return age > _LONGEST_TASK  # whatever became of the run, its task has ended by then
     if run is None or run.settled_at is not None or run.attempt > attempt:
         return True
-    return run.state is RunState.QUEUED and run.parked_at is not None
+    return run.task_arn is None and run.parked_at is not None
 
 
 def _age(watcher: Watcher, since: datetime) -> float:

@@ -3,30 +3,38 @@
 | ECS says | cause | the fault of |
 |---|---|---|
 | `SpotInterruption`; "Your Spot Task was interrupted." | Spot took the host | infrastructure |
-| `TerminationNotice`, `ServiceSchedulerInitiated`; host terminated, maintenance | host failure | infrastructure |
-| `CannotPull…Error` | the image could not be pulled | infrastructure |
-| "Capacity is unavailable …", `RESOURCE:…` | no capacity | capacity |
-| `TaskFailedToStart` or `ResourceInitializationError` otherwise | did not start | infrastructure |
-| `OutOfMemoryError` of the container | out of memory | the handler |
-| `UserInitiated`, NEVER_CLAIMED | the watcher stopped it, for it never claimed its run | infrastructure |
+| `UserInitiated`, NEVER_CLAIMED | the watcher stopped it, for it never claimed its run | infrastructure, lasting |
 | `UserInitiated`, RUN_ENDED | the watcher stopped it, for its run had ended | nobody |
 | `UserInitiated`, exit code 137 | cancelled, and killed at the end of the stop timeout | a person |
 | `UserInitiated` | cancelled | a person |
+| `OutOfMemoryError` of the container | out of memory | the handler |
+| "Capacity is unavailable …", `RESOURCE:…`, "You've reached the limit …" | no capacity | capacity |
+| `CannotPull…Error` | the image could not be pulled | infrastructure |
+| `TerminationNotice`, `InfrastructureHealth`, `ServiceSchedulerInitiated` | host failure | infrastructure |
+| host terminated, maintenance, a retired revision | host failure | infrastructure |
+| `TaskFailedToStart` or `ResourceInitializationError` otherwise | did not start | infrastructure |
+| a stop code that is not in StopCode | AWS stopped it | infrastructure |
+| no exit code | the container did not end by itself: a process that does has one | infrastructure |
+| exit code 67 | the runner did not reach AWS | infrastructure |
 | exit code 2 | had nothing to do | nobody |
 | exit code 64, 65, 66, 70 | the runner could not work, and never will | the set-up |
-| exit code 67 | the runner did not reach AWS | infrastructure |
 | exit code 137 | killed | the handler |
-| anything else | ended without a word | the handler |
+| any other exit code | ended without a word | the handler |
+
+Before the claim the handler has not run, whatever the table says; `lasting` then tells what a person has to mend. It is
+what a container says that began and ended by itself, and of the others what `stop_reasons` says.
 
 `https://docs.aws.amazon.com/AmazonECS/latest/developerguide/stopped-task-error-codes.html` has the words.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from lambdas.watcher.stop_reasons import lasts
 from overtime.ledger.exit_codes import ERROR_TYPES, ExitCode
 from overtime.ledger.model import RUN_KEY_VARIABLE, TASK_ATTEMPT_VARIABLE, InvalidRunKeyError, RunKey
 
@@ -42,7 +50,24 @@ _SET_UP: dict[int, str] = {
     ExitCode.INTERNAL: "a defect in the runner",
 }
 _HOST_WORDS = ("host ec2", "underlying infrastructure", "host terminated", "retire", "maintenance", "fargate platform")
-_ENDS_WITH_CODE = frozenset({None, "EssentialContainerExited", "UserInitiated"})
+_NO_CAPACITY = re.compile(r"[Cc]apacity is unavailable|reached the limit on the number of|\bRESOURCE:[A-Z]")
+"""RESOURCE:MEMORY, say; a refusal of IAM's is "not authorized to perform: ecr:BatchGetImage on resource: arn:…"."""
+
+
+class StopCode(StrEnum):
+    """Every code of ECS; a new one makes a test fail until the table above has it."""
+
+    TASK_FAILED_TO_START = "TaskFailedToStart"
+    ESSENTIAL_CONTAINER_EXITED = "EssentialContainerExited"
+    USER_INITIATED = "UserInitiated"
+    SERVICE_SCHEDULER_INITIATED = "ServiceSchedulerInitiated"
+    SPOT_INTERRUPTION = "SpotInterruption"
+    TERMINATION_NOTICE = "TerminationNotice"
+    INFRASTRUCTURE_HEALTH = "InfrastructureHealth"
+
+
+_TAKEN = frozenset({StopCode.TERMINATION_NOTICE, StopCode.SERVICE_SCHEDULER_INITIATED, StopCode.INFRASTRUCTURE_HEALTH})
+_ENDS_WITH_CODE = frozenset({None, StopCode.ESSENTIAL_CONTAINER_EXITED, StopCode.USER_INITIATED})
 
 
 class Fault(StrEnum):
@@ -64,6 +89,8 @@ class Cause:
     error_type: str
     """In the style of Lambda's own, for records and the ledger."""
     text: str
+    lasting: bool = False
+    """Whether another task is certain to stop likewise, should the run not have been claimed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,32 +155,48 @@ def lost(arn: str, key: RunKey, attempt: int) -> StoppedTask:
     )
 
 
-def classify(task: StoppedTask) -> Cause:  # noqa: PLR0911 -- one line for each of the table's
+def classify(task: StoppedTask) -> Cause:
     """Tell why it stopped; see the table."""
     said = f"{task.reason} {task.container_reason}".strip()
     words = said.lower()
-    if task.stop_code == "SpotInterruption" or "spot task was interrupted" in words:
+    if task.stop_code == StopCode.SPOT_INTERRUPTION or "spot task was interrupted" in words:
         return Cause(Fault.INFRASTRUCTURE, "Overtime.SpotInterruption", f"Spot took the host: {said}")
     if task.is_lost:
         return Cause(Fault.INFRASTRUCTURE, "Overtime.TaskLost", said)
-    if task.stop_code == "UserInitiated":  # first of those that go by words, for the reason is what a person wrote
+    if task.stop_code == StopCode.USER_INITIATED:  # before all that go by words: the reason is what a person wrote
         return _by_request(task, said)
     if "outofmemory" in words:
-        return Cause(Fault.HANDLER, "Runtime.OutOfMemory", f"the task ran out of memory: {said}")
-    if "cannotpull" in words:
-        return Cause(Fault.INFRASTRUCTURE, "Overtime.ImagePull", f"the runner image could not be pulled: {said}")
-    if "capacity is unavailable" in words or "resource:" in words:
+        return Cause(Fault.HANDLER, "Runtime.OutOfMemory", f"the task ran out of memory: {said}", lasting=True)
+    if _NO_CAPACITY.search(said):
         return Cause(Fault.CAPACITY, "Overtime.NoCapacity", f"ECS has no capacity for the task: {said}")
-    if task.stop_code in {"TerminationNotice", "ServiceSchedulerInitiated"} or any(w in words for w in _HOST_WORDS):
+    return _by_aws(task, said) or _by_exit_code(task.exit_code, said)
+
+
+def _by_aws(task: StoppedTask, said: str) -> Cause | None:
+    """Tell why AWS stopped it, or None where its container ended by itself."""
+    words = said.lower()
+    if "cannotpull" in words:
+        return _infrastructure("Overtime.ImagePull", "the runner image could not be pulled", said)
+    if task.stop_code in _TAKEN or any(each in words for each in _HOST_WORDS):
         return Cause(Fault.INFRASTRUCTURE, "Overtime.HostFailure", f"AWS took the host away: {said}")
-    if task.stop_code == "TaskFailedToStart" or "resourceinitializationerror" in words:
-        return Cause(Fault.INFRASTRUCTURE, "Overtime.TaskFailedToStart", f"the task did not start: {said}")
-    return _by_exit_code(task.exit_code, said)
+    if task.stop_code == StopCode.TASK_FAILED_TO_START or "resourceinitializationerror" in words:
+        return _infrastructure("Overtime.TaskFailedToStart", "the task did not start", said)
+    if task.stop_code is not None and task.stop_code not in set(StopCode):
+        return _infrastructure("Overtime.HostFailure", f"AWS stopped the task ({task.stop_code})", said)
+    if task.exit_code is None:
+        return _infrastructure(
+            "Overtime.NoExitCode", "the container has no exit code, so it did not end by itself", said
+        )
+    return None
+
+
+def _infrastructure(error_type: str, what: str, said: str) -> Cause:
+    return Cause(Fault.INFRASTRUCTURE, error_type, f"{what}: {said or 'ECS gives no reason'}", lasting=lasts(said))
 
 
 def _by_request(task: StoppedTask, said: str) -> Cause:
     if task.reason.startswith(NEVER_CLAIMED):
-        return Cause(Fault.INFRASTRUCTURE, "Overtime.NeverClaimed", said)
+        return Cause(Fault.INFRASTRUCTURE, "Overtime.NeverClaimed", said, lasting=True)
     if task.reason.startswith(RUN_ENDED):
         return Cause(Fault.NOBODY, "Overtime.RunEnded", said)
     late = " and killed, for it had not ended within the stop timeout" if task.exit_code == _SIGKILL else ""
@@ -163,17 +206,17 @@ def _by_request(task: StoppedTask, said: str) -> Cause:
 def _by_exit_code(code: int | None, said: str) -> Cause:
     told = f" ({said})" if said else ""
     if code == ExitCode.NOT_OURS:
-        return Cause(Fault.NOBODY, ERROR_TYPES[code], f"the task found its run taken or ended{told}")
+        return Cause(Fault.NOBODY, ERROR_TYPES[code], f"the task found its run taken or ended{told}", lasting=True)
     if code in _SET_UP:
         text = f"exit code {code}, {_SET_UP[code]}; the task's log says which"
-        return Cause(Fault.SETUP, ERROR_TYPES[code], text + told)
+        return Cause(Fault.SETUP, ERROR_TYPES[code], text + told, lasting=True)
     if code == ExitCode.UNAVAILABLE:
         text = f"exit code {code}, the runner did not reach AWS for as long as it tried; the task's log says which call"
         return Cause(Fault.INFRASTRUCTURE, ERROR_TYPES[code], text + told)
-    if code == _SIGKILL:
-        return Cause(Fault.HANDLER, "Runtime.ExitError", f"Runtime exited with error: signal: killed{told}")
-    how = "an exit code that ECS does not tell" if code is None else f"exit status {code}"
-    return Cause(Fault.HANDLER, "Runtime.ExitError", f"the container ended without closing its run, with {how}{told}")
+    how = "Runtime exited with error: signal: killed"
+    if code != _SIGKILL:
+        how = f"the container ended without closing its run, with exit status {code}"
+    return Cause(Fault.HANDLER, "Runtime.ExitError", how + told, lasting=True)
 
 
 def _override(task: Mapping[str, object]) -> tuple[object, Mapping[str, str]]:

@@ -3,6 +3,8 @@
     stopped ─► the run closed or relaunched in the ledger ─► its slot given back ─► pointer record, or owner told
                                                                                     └► settled
 
+A run that no further task would help has its pointer record put on the parking queue instead.
+
 Every step can be done again. An event that comes twice, late or out of order meets a run that has gone on: one that is
 at a newer attempt, has another task, or is settled is left as it is. What a crash leaves undone, `reconcile` does.
 """
@@ -17,8 +19,9 @@ from typing import TYPE_CHECKING, Protocol
 from lambdas.watcher import destination_record, ends
 from lambdas.watcher.config import FunctionSettings
 from lambdas.watcher.destinations import LARGEST_RECORD, Delivery, DeliveryError
+from lambdas.watcher.parking import Parking
 from lambdas.watcher.stopped_task import Fault, StoppedTask, classify, read
-from lambdas.watcher.verdict import Close, backoff, decide
+from lambdas.watcher.verdict import MOST_REFUSALS, Close, backoff, decide
 from overtime.errors import OvertimeError
 from overtime.ledger import pointers
 from overtime.ledger.answers import Moved, ObjectGoneError
@@ -144,13 +147,20 @@ class Watcher:
         if notified is not None:
             self.ledger.settle(run.key, run.attempt, notified, told=run.state)
 
-    def point(self, run: Run, *, turn: int, delay: float) -> bool:
+    def parking(self) -> Parking:
+        """Give the parking queues, none of which has been looked through."""
+        return Parking(functions=self.functions, ledger=self.ledger, sqs=self.sqs, meter=self.meter)
+
+    def point(self, run: Run, *, delay: float) -> bool:
         """Put a pointer record for a waiting run on its function's queue; False where the stack has no such queue."""
         function = self.functions.get(run.key.function_name)
         if function is None or function.queue_url is None:
             return False
-        pointer = Pointer(key=run.key, attempt=run.attempt, turn=turn)
+        pointer = Pointer(key=run.key, attempt=run.attempt, turn=run.turn + 1)
         pointers.send(self.sqs, function.queue_url, pointer, delay=delay)
+        # A turn that is only on the queue is good, so a crash between the two writes loses nothing.
+        reason = run.reason or "no record of it came"
+        self.ledger.hold(run.key, run.attempt, turn=pointer.turn, delay=delay, reason=reason)
         return True
 
     def _verdict(self, run: Run, cause: Cause, *, state: RunState) -> Relaunch | Close:
@@ -159,9 +169,10 @@ class Watcher:
             cause,
             state=state,
             counted=run.counted_attempts,
+            refusals=run.refusals,
             waited=self.clock() - run.queued_at.timestamp(),
             most_attempts=function.max_task_attempts,
-            can_relaunch=function.queue_url is not None,
+            can_relaunch=None not in {function.queue_url, function.parking_queue_url},
         )
 
     def _ended(self, run: Run, task: StoppedTask, cause: Cause) -> Moved | Refused:
@@ -183,8 +194,9 @@ class Watcher:
             verdict.reason,
             held_by=run.task_arn,
             expires_at=run.expires_at,
-            without_capacity=run.without_capacity + 1 if verdict.without_capacity else None,
-            remember=run.remembers or not verdict.without_capacity,
+            unstarted=run.unstarted + 1 if verdict.unstarted else None,
+            refusals=verdict.refusals,
+            remember=run.remembers or not verdict.unstarted,
         )
 
     def _reopened(self, run: Run, task: StoppedTask, cause: Cause) -> Moved | Refused | None:
@@ -220,17 +232,25 @@ class Watcher:
         if run.finished:
             self.settle(run)
             return
-        self.meter.count(run.key.function_name, "RunsRelaunched")
-        self.point(run, turn=0, delay=backoff(task.attempt))
+        if run.refusals < MOST_REFUSALS:
+            self.meter.count(run.key.function_name, "RunsRelaunched")
+        self._go_on(run, task.attempt)
+
+    def _go_on(self, run: Run, after: int) -> None:
+        """Put the record of a run whose next attempt comes `after` another where it belongs."""
+        if run.refusals < MOST_REFUSALS:
+            self.point(run, delay=backoff(after))
+        else:
+            self.parking().park(run)
 
     def _late(self, task: StoppedTask, run: Run | None) -> None:
-        """Finish what an earlier try of the same event may have left: the slot, and the pointer of the next attempt."""
+        """Finish what an earlier try of the same event may have left: the slot, and the record of the next attempt."""
         if run is not None and run.attempt < task.attempt:
             return
         self.slots.give_back(task.key, task.attempt)
         follows = run is not None and run.attempt == task.attempt + 1
         if run is not None and follows and run.state is RunState.QUEUED and run.turn == 0:
-            self.point(run, turn=0, delay=backoff(task.attempt))
+            self._go_on(run, task.attempt)
 
     def _notified(self, run: Run, arn: str, function: FunctionSettings) -> str | None:
         """Send a run's record; None where it was not taken and is to be sent again."""

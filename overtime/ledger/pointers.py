@@ -1,7 +1,8 @@
 """Pointer records: messages on a function's failure queue that name a run which is recorded already.
 
-The watcher sends one when it relaunches a run, the dispatcher when it holds one. It carries no event, so it is small
-whatever the run's event is, and it is a new message, so it has spent no receives.
+The watcher sends one when it relaunches a run, the dispatcher when it holds one. Where no further task would help, the
+watcher puts it on the parking queue, from which a person moves it back. It carries no event, so it is small whatever
+the run's event is, and it is a new message, so it has spent no receives.
 
     attribute  OvertimePointer = <function name>/<request id>
     body       {"overtime": {"run_key": "<function name>/<request id>", "attempt": 2, "turn": 0}}
@@ -82,6 +83,6 @@ def send(sqs: SQSClient, queue_url: str, pointer: Pointer, *, delay: float) -> N
     except (ClientError, BotoCoreError) as error:
         raise PointerNotSentError(
             f"the run {pointer.key} waits for task attempt {pointer.attempt}, but the record that brings it there "
-            f"could not be put on the failure queue {queue_url!r} ({error}). Trying again is safe; check "
+            f"could not be put on the queue {queue_url!r} ({error}). Trying again is safe; check "
             "the queue and the role's permission to send to it."
         ) from error

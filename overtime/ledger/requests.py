@@ -1,7 +1,8 @@
 """What dispatcher, watcher and people write about a run, as the plain values that `client.update_item` takes.
 
-With `task_requests`, which has what a task writes, this has every condition on state, attempt and task; no other module
-has any. A write that may not happen fails with ConditionalCheckFailedException, which carries the item as it is.
+With `wait_requests`, what is written of a run that waits for its task, and `task_requests`, what a task writes, this
+has every condition on state, attempt and task; no other module has any. A write that may not happen fails with
+ConditionalCheckFailedException, which carries the item as it is.
 
 Each begins with the table, the time in seconds since the epoch and the run; `RunLedger` fills in the first two. Nothing
 of an event or a result is ever part of a request.
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from overtime.ledger.expressions import ImpossibleStateError, Update, bounded, entry
 from overtime.ledger.model import ENDS, FIRST_STATES, TERMINAL_STATES, RunKey, RunState, expiry, timestamp
-from overtime.ledger.run import ON_DEMAND, PERSON
+from overtime.ledger.run import PERSON
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,9 +32,6 @@ SOURCES: Mapping[str, frozenset[RunState]] = MappingProxyType(
         "revive": frozenset({RunState.SKIPPED}),
         "launching": frozenset({RunState.QUEUED}),
         "launched": frozenset({RunState.QUEUED, RunState.LAUNCHING}),
-        "release": frozenset({RunState.LAUNCHING}),
-        "fall_back": frozenset({RunState.LAUNCHING}),
-        "hold": frozenset({RunState.QUEUED, RunState.LAUNCHING}),
         "abandon": frozenset({RunState.QUEUED, RunState.LAUNCHING, RunState.RUNNING}),
         "relaunch": frozenset({RunState.QUEUED, RunState.LAUNCHING, RunState.RUNNING}),
         "reopen": frozenset({RunState.CANCELLED}),
@@ -126,51 +124,7 @@ def launched(
     update.enter(RunState.LAUNCHING, task_arn, None, now, remember=remember)
     update.set("task_arn", {"S": task_arn})
     update.set_once("launching_at", {"S": timestamp(now)})
-    update.remove("reason")
-    return update.request()
-
-
-def fall_back(table: str, now: float, key: RunKey, attempt: int, reason: str) -> UpdateItemInputTypeDef:
-    """Say that Spot started nothing for this attempt, so that every later call asks for on-demand capacity."""
-    update = Update(table, key, attempt, SOURCES["fall_back"])
-    update.require_task(None)
-    update.set("capacity", {"S": ON_DEMAND})
-    update.set("reason", {"S": bounded(reason)})
-    update.set("updated_at", {"S": timestamp(now)})
-    return update.request()
-
-
-def hold(
-    table: str, now: float, key: RunKey, attempt: int, *, turn: int, delay: float, reason: str
-) -> UpdateItemInputTypeDef:
-    """Say that a pointer record with this turn is on the queue, due in `delay` seconds; lower turns no longer count.
-
-    It is sent before this is written: a turn that the ledger does not know yet is good, one that it has passed is not.
-    """
-    if turn < 1:
-        raise ImpossibleStateError(f"a run cannot be held for turn {turn}: its own record is turn 0, use one of 1 up.")
-    update = Update(table, key, attempt, SOURCES["hold"])
-    update.require_task(None)
-    if turn > 1:
-        update.require("#turn = :before", "turn", before={"N": str(turn - 1)})
-    else:
-        update.require("attribute_not_exists(#turn)", "turn")
-    update.set("turn", {"N": str(turn)})
-    update.set("due_at", {"S": timestamp(now + delay)})
-    update.set("reason", {"S": bounded(reason)})
-    update.set("updated_at", {"S": timestamp(now)})
-    return update.request()
-
-
-def release(
-    table: str, now: float, key: RunKey, attempt: int, reason: str, *, remember: bool = True, parked: bool = False
-) -> UpdateItemInputTypeDef:
-    """Go back to `queued` with the same attempt, because RunTask said that nothing started."""
-    update = Update(table, key, attempt, SOURCES["release"])
-    update.require_task(None)
-    update.enter(RunState.QUEUED, None, reason, now, remember=remember)
-    if parked:
-        update.set("parked_at", {"S": timestamp(now)})
+    update.remove("reason", "parked_at")
     return update.request()
 
 
@@ -216,22 +170,28 @@ def relaunch(
     held_by: str | None,
     expires_at: int,
     reopened: bool = False,
-    without_capacity: int | None = None,
+    unstarted: int | None = None,
+    refusals: int = 0,
     remember: bool = True,
 ) -> UpdateItemInputTypeDef:
     """Give up on this attempt's task and go back to `queued` as the next attempt.
 
     From here on the older task can neither claim nor finish the run, should it still be alive. `held_by` is as in
-    `abandon`. The item is kept until `expires_at` at least, and while the next attempt may last. `without_capacity` is
-    how many attempts AWS had no capacity for, where this was one: then the run waits on, and has waited since before.
+    `abandon`. The item is kept until `expires_at` at least, and while the next attempt may last. `unstarted` is how
+    many attempts never claimed the run, where this was one: then the run waits on, and has waited since before.
+    `refusals` is how many in a row could not start for a reason that lasts.
     """
     update = _without_task(table, key, attempt, "relaunch", held_by, reopened=reopened)
     update.enter(RunState.QUEUED, None, reason, now, attempt=attempt + 1, remember=remember)
     update.set("attempt", {"N": str(attempt + 1)})
-    if without_capacity is None:
+    if unstarted is None:
         update.set("queued_at", {"S": timestamp(now)})
     else:
-        update.set("without_capacity", {"N": str(without_capacity)})
+        update.set("unstarted", {"N": str(unstarted)})
+    if refusals:
+        update.set("refusals", {"N": str(refusals)})
+    else:
+        update.remove("refusals")
     update.set("expires_at", {"N": str(max(expires_at, expiry(now, 1)))})
     update.remove("task_arn", "claim_id", "launching_at", "started_at", "turn", "due_at", "capacity", "parked_at")
     update.remove("finished_at", "exit_code", "error_type", "result_size", "counted_at")

@@ -113,7 +113,7 @@ class Run:
     expires_at: int
     """Seconds since the epoch, after which DynamoDB may delete the item."""
     queued_at: datetime
-    """When the run began to wait for a task; an attempt that AWS had no capacity for does not end the wait."""
+    """When the run began to wait for a task; an attempt that never claimed it does not end the wait."""
     turn: int = 0
     """Of the pointer record that counts; 0 where only the failure record itself is on the queue."""
     due_at: datetime | None = None
@@ -121,9 +121,11 @@ class Run:
     on_demand: bool = False
     """Whether Spot had no capacity for this attempt."""
     parked_at: datetime | None = None
-    """When the queue gave up on the record, which a person has to move back."""
-    without_capacity: int = 0
-    """Attempts that AWS had no capacity for."""
+    """When its record came to the parking queue, from which a person has to move it back."""
+    unstarted: int = 0
+    """Attempts whose task stopped before it claimed the run."""
+    refusals: int = 0
+    """Tasks in a row that could not start for a reason that lasts."""
     cancelled_by_person: bool = False
     """Whether it is known that a person cancelled it, so that it stays cancelled."""
     counted_at: datetime | None = None
@@ -140,8 +142,8 @@ class Run:
 
     @property
     def counted_attempts(self) -> int:
-        """Task attempts as `max_task_attempts` counts them: those that AWS had capacity for."""
-        return self.attempt - self.without_capacity
+        """Task attempts as `max_task_attempts` counts them: those that claimed the run, and the latest."""
+        return self.attempt - self.unstarted
 
     @property
     def remembers(self) -> bool:
@@ -185,7 +187,8 @@ def _run(key: RunKey, item: Item) -> Run:
         due_at=_time(item, "due_at"),
         on_demand=_text(item, "capacity") == ON_DEMAND,
         parked_at=_time(item, "parked_at"),
-        without_capacity=_number(item, "without_capacity") or 0,
+        unstarted=_number(item, "unstarted") or 0,
+        refusals=_number(item, "refusals") or 0,
         cancelled_by_person=_text(item, "cancelled_by") == PERSON,
         counted_at=_time(item, "counted_at"),
         settled_at=_time(item, "settled_at"),

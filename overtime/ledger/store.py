@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Concatenate, ParamSpec, cast
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from overtime.ledger import reads, requests
+from overtime.ledger import reads, requests, wait_requests
 from overtime.ledger.answers import (
     CONDITION_FAILED,
     AlreadyRecorded,
@@ -170,9 +170,10 @@ class RunLedger:
 
     launching = _sent(requests.launching)
     launched = _sent(requests.launched)
-    release = _sent(requests.release)
-    fall_back = _sent(requests.fall_back)
-    hold = _sent(requests.hold)
+    release = _sent(wait_requests.release)
+    fall_back = _sent(wait_requests.fall_back)
+    hold = _sent(wait_requests.hold)
+    park = _sent(wait_requests.park)
     abandon = _sent(requests.abandon)
     relaunch = _with_its_event(_sent(requests.relaunch))
     confirm = _sent(requests.confirm)

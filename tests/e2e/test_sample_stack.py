@@ -46,6 +46,8 @@ JUSTIFIED = {
     ("RecordRuns", "dynamodb:GetItem"),
     # The watcher's part where something breaks: `test_watch`.
     ("LaunchAgain", "sqs:SendMessage"),
+    ("ParkRuns", "sqs:ReceiveMessage"),
+    ("ParkRuns", "sqs:SendMessage"),
     ("LookAtTasks", "ecs:DescribeTasks"),
     ("LookAtTasks", "ecs:StopTask"),
 }

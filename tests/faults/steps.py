@@ -184,7 +184,7 @@ def _ended_as_cancelled(place: Place, how: str) -> Act:
 # -- watcher, by schedule
 
 
-def _never_came(place: Place, *, after: float = 1_200) -> Act:
+def _never_came(place: Place, *, after: float = 7 * _HOUR) -> Act:
     key = RunKey(place.name, "r-1")
     place.keys.append(key)
     place.ledger().record(key, EVENT, failure=Failure(form="dead_letter"), runs_days=30)

@@ -87,7 +87,7 @@ def _settled_unsent(patch: pytest.MonkeyPatch) -> None:
 
 def _pointer_unsent(patch: pytest.MonkeyPatch) -> None:
     patch.setattr("overtime.ledger.pointers.send", lambda *_, **__: None)
-    patch.setattr("lambdas.watcher.reconcile._is_overdue", lambda *_: False)
+    patch.setattr("lambdas.watcher.reconcile._overdue", lambda *_: 0)
 
 
 @pytest.mark.parametrize(

@@ -132,8 +132,9 @@ def test_watcher(deploy: Deploy, recorder: Recorder) -> None:
             ["sqs:GetQueueAttributes", "sqs:SendMessage"],
             [f"{sqs}:report-queue-0a1b2c3", f"{sqs}:sums-queue-0a1b2c3"],
         ),
-        "CountParked": allow(
-            ["sqs:GetQueueAttributes"], [f"{sqs}:report-parking-0a1b2c3", f"{sqs}:sums-parking-0a1b2c3"]
+        "ParkRuns": allow(
+            ["sqs:GetQueueAttributes", "sqs:ReceiveMessage", "sqs:SendMessage"],
+            [f"{sqs}:report-parking-0a1b2c3", f"{sqs}:sums-parking-0a1b2c3"],
         ),
     }
 
@@ -153,7 +154,7 @@ def test_destinations(deploy: Deploy, recorder: Recorder) -> None:
 
     statements = recorder.policy("overtime-watcher-permissions")
     of_all = {"WriteLog", "LeaveFailedEvents", "FindOpenRuns", "SettleRuns", "LookAtTasks", "ReadTaskRetirement"}
-    of_all |= {"LaunchAgain", "CountParked"}
+    of_all |= {"LaunchAgain", "ParkRuns"}
     assert {sid: statement for sid, statement in statements.items() if sid not in of_all} == {
         "ReadPayloads": allow(["s3:GetObject"], [f"{BUCKET}/events/*", f"{BUCKET}/results/*"]),
         **KEEPS_EVENTS,

@@ -77,11 +77,13 @@ def test_what_does_not_fit_is_attached_before_the_function(
     deploy({"report": {}, "sums": {}, "third": {}})
 
     made = {each.name: json.loads(each.inputs["policy"])["Statement"] for each in recorder.all("iam/policy:Policy")}
+    queues = [
+        *(f"{key}-queue" for key in ("sums", "third")),
+        *(f"{key}-parking" for key in ("report", "sums", "third")),
+    ]
     assert {name: [each["Resource"] for each in statements] for name, statements in made.items()} == {
         f"overtime-watcher-permissions-{number}": [[f"arn:aws:sqs:eu-west-1:123456789012:{queue}-0a1b2c3"]]
-        for number, queue in enumerate(
-            ("sums-queue", "third-queue", "report-parking", "sums-parking", "third-parking"), start=1
-        )
+        for number, queue in enumerate(queues, 1)
     }
     attached = {each.name for each in recorder.all("RolePolicyAttachment")}
     assert attached == {f"overtime-watcher-attachment-{number}" for number in range(1, 6)}

@@ -99,6 +99,12 @@ def message(name: str, *, receives: int = 1, body: str | None = None) -> SQSReco
     return SQSRecord(record if body is None else record | {"body": body})
 
 
+def points_at(*, attempt: int, turn: int) -> SQSRecord:
+    told = body(Pointer(key=KEY, attempt=attempt, turn=turn))
+    named = {ATTRIBUTE: {"dataType": "String", "stringValue": str(KEY)}}
+    return SQSRecord(message("dead_letter_timeout", body=told).raw_event | {"messageAttributes": named})
+
+
 def config(queue: str, parking: str, *, subnet: str = "subnet-1") -> Config:
     return Config(
         function_name="report",
@@ -155,9 +161,7 @@ class World:
         assert run is not None
         attributes = self.sqs.get_queue_attributes(QueueUrl=self.queue, AttributeNames=["All"])["Attributes"]
         assert (attributes["ApproximateNumberOfMessagesDelayed"], run.turn) == ("1", 1)
-        told = body(Pointer(key=KEY, attempt=1, turn=1))
-        named = {ATTRIBUTE: {"dataType": "String", "stringValue": str(KEY)}}
-        return SQSRecord(message("dead_letter_timeout", body=told).raw_event | {"messageAttributes": named})
+        return points_at(attempt=1, turn=1)
 
     def parked(self) -> list[str]:
         found = self.sqs.receive_message(QueueUrl=self.parking, MaxNumberOfMessages=10, MessageAttributeNames=["All"])
@@ -357,7 +361,8 @@ def test_a_relaunched_run_gets_a_task_of_its_own(world: World) -> None:
     first = world.dispatcher().dispatch(message("dead_letter_timeout")).task_arn or ""
     world.tasks.claim(KEY, 1, first, "c")
     world.ledger.relaunch(KEY, 1, "Spot took the host", held_by=first, expires_at=0)
-    assert world.dispatcher().dispatch(message("dead_letter_timeout")).result is Result.STARTED
+    assert world.dispatcher().dispatch(message("dead_letter_timeout")).result is Result.DUPLICATE
+    assert world.dispatcher().dispatch(points_at(attempt=2, turn=1)).result is Result.STARTED
     assert len(world.ecs.tasks) == 2
     assert not world.tasks.finish(KEY, 1, first, RunState.SUCCEEDED)
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from local.emulator.patches.item_access import attributes
-from overtime.ledger import reads, requests, task_requests
+from overtime.ledger import reads, requests, task_requests, wait_requests
 from overtime.ledger.expressions import ImpossibleStateError, bounded
 from overtime.ledger.model import ENDS, TASK_ATTRIBUTES, TERMINAL_STATES, TRANSITIONS, RunKey, RunState
 from overtime.ledger.run import Failure, Run
@@ -29,11 +29,11 @@ if TYPE_CHECKING:
 TABLE, KEY, NOW = "runs", RunKey("report", "r-1"), 1_700_000_000.0
 TASK, OTHER_TASK = "arn:aws:ecs:eu-west-1:1:task/c/a", "arn:aws:ecs:eu-west-1:1:task/c/b"
 Item = dict[str, "AttributeValueTypeDef"]
-QUIET = {"hold", "fall_back", "confirm", "count", "settle"}
+QUIET = {"hold", "park", "fall_back", "confirm", "count", "settle"}
 """Requests that add to what is known of a run and leave its state."""
 
 
-SOURCES = {**requests.SOURCES, **task_requests.SOURCES}
+SOURCES = {**requests.SOURCES, **wait_requests.SOURCES, **task_requests.SOURCES}
 """The states from which each request starts."""
 
 
@@ -55,13 +55,14 @@ def operations(attempt: int, task: str) -> dict[str, tuple[str, UpdateItemInputT
     table: dict[str, tuple[str, UpdateItemInputTypeDef, RunState]] = {
         "launching": ("launching", requests.launching(*about), RunState.LAUNCHING),
         "launched": ("launched", requests.launched(*about, task), RunState.LAUNCHING),
-        "release": ("release", requests.release(*about, "r"), RunState.QUEUED),
+        "release": ("release", wait_requests.release(*about, "r"), RunState.QUEUED),
         "claim": ("claim", task_requests.claim(*about, task_arn=task, claim_id="c"), RunState.RUNNING),
         "abandon": ("abandon", requests.abandon(*about, "r", held_by=task), RunState.FAILED),
         "relaunch": ("relaunch", requests.relaunch(*about, "r", held_by=task, expires_at=0), RunState.QUEUED),
         "revive": ("revive", requests.revive(TABLE, NOW + 1, run, "r", runs_days=30), RunState.QUEUED),
-        "hold": ("hold", requests.hold(*about, turn=1, delay=0, reason="r"), RunState.QUEUED),
-        "fall_back": ("fall_back", requests.fall_back(*about, "r"), RunState.LAUNCHING),
+        "hold": ("hold", wait_requests.hold(*about, turn=1, delay=0, reason="r"), RunState.QUEUED),
+        "park": ("park", wait_requests.park(*about, "r", turn=0), RunState.QUEUED),
+        "fall_back": ("fall_back", wait_requests.fall_back(*about, "r"), RunState.LAUNCHING),
         "confirm": ("confirm", requests.confirm(*about, held_by=task), RunState.CANCELLED),
         "count": ("count", requests.count(*about), RunState.FAILED),
         "reopen": (
@@ -106,7 +107,7 @@ def test_each_operation_does_what_the_table_allows_in_each_state(dynamodb: Dynam
         for label, (name, request, end) in operations(1, TASK).items():
             before = put(dynamodb, state, task=task)
             after = sent(dynamodb, request)
-            unassigned = name in {"launched", "release", "hold", "fall_back"}
+            unassigned = name in {"launched", "release", "hold", "park", "fall_back"}
             assigned = name in {"finish", "abandon", "relaunch", "reopen", "confirm"}
             fits = (task is None) if unassigned else (task == TASK or not assigned)
             fits &= name != "settle" or state is end
@@ -212,21 +213,19 @@ def test_a_settled_run_needs_no_confirmation(dynamodb: DynamoDBClient) -> None:
     assert sent(dynamodb, operations(1, TASK)["confirm"][1]) is None
 
 
-def test_a_wait_for_capacity_goes_on_over_attempts(dynamodb: DynamoDBClient) -> None:
-    """`queued_at` stays where AWS had no capacity for the attempt, so that 14 days are 14 days in all."""
+def test_a_wait_goes_on_over_attempts_that_never_start(dynamodb: DynamoDBClient) -> None:
+    """`queued_at` stays where the attempt never claimed the run, so that 14 days are 14 days in all."""
     put(dynamodb, RunState.LAUNCHING, task=TASK)
-    request = requests.relaunch(
-        TABLE, NOW + 60, KEY, 1, "r", held_by=TASK, expires_at=0, without_capacity=1, remember=False
-    )
+    request = requests.relaunch(TABLE, NOW + 60, KEY, 1, "r", held_by=TASK, expires_at=0, unstarted=1, remember=False)
     item = sent(dynamodb, request)
     assert item is not None
     run = Run.from_item(KEY, item)
-    assert (run.attempt, run.without_capacity, run.counted_attempts) == (2, 1, 1)
+    assert (run.attempt, run.unstarted, run.counted_attempts) == (2, 1, 1)
     assert (run.queued_at.timestamp(), len(run.history)) == (NOW, 1)
     again = sent(dynamodb, requests.relaunch(TABLE, NOW + 90, KEY, 2, "r", held_by=None, expires_at=0))
     assert again is not None
     run = Run.from_item(KEY, again)
-    assert (run.attempt, run.without_capacity, run.counted_attempts) == (3, 1, 2)
+    assert (run.attempt, run.unstarted, run.counted_attempts) == (3, 1, 2)
     assert (run.queued_at.timestamp(), len(run.history)) == (NOW + 90, 2)
 
 
@@ -255,7 +254,7 @@ def test_turns_of_pointer_records_go_up_one_by_one(dynamodb: DynamoDBClient) -> 
     """Two that hold the same run at once cannot both count: one of the two records is stale."""
     put(dynamodb, RunState.QUEUED, task=None)
     for turn, good in ((2, False), (1, True), (1, False), (2, True)):
-        request = requests.hold(TABLE, NOW, KEY, 1, turn=turn, delay=0, reason="full")
+        request = wait_requests.hold(TABLE, NOW, KEY, 1, turn=turn, delay=0, reason="full")
         assert (sent(dynamodb, request) is not None) is good
 
 
@@ -263,7 +262,7 @@ def test_a_claimed_run_waits_for_nothing(dynamodb: DynamoDBClient) -> None:
     """A task that claims while its record is held or parked: the running run shows neither time."""
     put(dynamodb, RunState.LAUNCHING, task=None)
     sent(dynamodb, operations(1, TASK)["hold"][1])
-    sent(dynamodb, requests.release(TABLE, NOW, KEY, 1, "AccessDenied", parked=True))
+    sent(dynamodb, wait_requests.release(TABLE, NOW, KEY, 1, "AccessDenied", parked=True))
     waiting = dynamodb.get_item(**reads.get(TABLE, KEY))["Item"]
     assert {"due_at", "parked_at", "reason"} <= waiting.keys()
     item = sent(dynamodb, operations(1, TASK)["claim"][1])
@@ -314,7 +313,7 @@ def test_launching_keeps_the_time_of_the_first_call(dynamodb: DynamoDBClient) ->
     put(dynamodb, RunState.QUEUED, task=None)
     for later in (10, 20):
         sent(dynamodb, requests.launching(TABLE, NOW + later, KEY, 1))
-        sent(dynamodb, requests.release(TABLE, NOW + later + 1, KEY, 1, "RESOURCE:MEMORY"))
+        sent(dynamodb, wait_requests.release(TABLE, NOW + later + 1, KEY, 1, "RESOURCE:MEMORY"))
     item = dynamodb.get_item(**reads.get(TABLE, KEY))["Item"]
     assert (item["launching_at"]["S"], item["reason"]["S"]) == ("2023-11-14T22:13:30.000Z", "RESOURCE:MEMORY")
 
@@ -323,7 +322,7 @@ def test_a_run_that_is_tried_for_ever_does_not_outgrow_its_item(dynamodb: Dynamo
     """`remember=False` moves the run and leaves its history as it is."""
     put(dynamodb, RunState.QUEUED, task=None)
     sent(dynamodb, requests.launching(TABLE, NOW, KEY, 1, remember=False))
-    item = sent(dynamodb, requests.release(TABLE, NOW, KEY, 1, "r", remember=False))
+    item = sent(dynamodb, wait_requests.release(TABLE, NOW, KEY, 1, "r", remember=False))
     assert item is not None
     assert (item["state"]["S"], len(item["history"]["L"])) == ("queued", 1)
 
@@ -334,7 +333,7 @@ def test_a_run_that_is_tried_for_ever_does_not_outgrow_its_item(dynamodb: Dynamo
         lambda: first(RunState.RUNNING),
         lambda: task_requests.finish(TABLE, NOW, KEY, 1, task_arn=TASK, state=RunState.QUEUED),
         lambda: requests.abandon(TABLE, NOW, KEY, 1, "r", held_by=None, state=RunState.SKIPPED),
-        lambda: requests.hold(TABLE, NOW, KEY, 1, turn=0, delay=0, reason="r"),
+        lambda: wait_requests.hold(TABLE, NOW, KEY, 1, turn=0, delay=0, reason="r"),
         lambda: requests.settle(TABLE, NOW, KEY, 1, "n", told=RunState.RUNNING),
     ],
 )

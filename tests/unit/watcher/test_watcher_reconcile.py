@@ -15,7 +15,7 @@ from tests.unit.watcher.world import FAILURE, Fuse, World, refused, throttled
 if TYPE_CHECKING:
     from overtime.ledger.model import RunKey
 
-DAY = 86_400
+HOURS, DAY = 7 * 3_600, 86_400
 HOST = "ip-10-42-0-17.eu-west-1.compute.internal"
 
 
@@ -68,7 +68,7 @@ def test_a_waiting_run_without_a_record_gets_a_new_one_but_never_many(world: Wor
     assert world.deliver() is not None
     world.waiting().clear()
     for turn in (2, 3, 4):
-        world.reconcile()
+        world.reconcile(after=HOURS)
         assert world.run(key).turn == turn
     world.reconcile(after=60)
     assert [str(message["Body"]).count('"turn":4') for message in world.waiting()] == [0, 0, 1]
@@ -82,8 +82,8 @@ def test_a_crash_between_the_two_writes_of_a_pointer_loses_nothing(world: World)
     world.cluster.answers = [throttled()]
     world.deliver()
     world.waiting().clear()
-    fuse = Fuse(3, after=True)  # scan, get, send
-    assert not world.reconcile(fuse=fuse)
+    fuse = Fuse(4, after=True)  # scan, get, a look at the parking queue, send
+    assert not world.reconcile(after=HOURS, fuse=fuse)
     assert world.run(key).turn == 1
     done = world.deliver()
     assert done is not None

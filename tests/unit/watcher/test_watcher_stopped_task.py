@@ -54,13 +54,25 @@ def stopped(
         ),
         (
             stopped(None, "Timeout waiting for network interface provisioning to complete.", "", None),
-            HANDLER,
-            "Runtime.ExitError",
+            INFRASTRUCTURE,
+            "Overtime.NoExitCode",
         ),
         (stopped(EXITED, "", "OutOfMemoryError: Container killed", 137), HANDLER, "Runtime.OutOfMemory"),
         (stopped(EXITED, exit_code=137), HANDLER, "Runtime.ExitError"),
         (stopped(EXITED, exit_code=139), HANDLER, "Runtime.ExitError"),
-        (stopped(EXITED), HANDLER, "Runtime.ExitError"),
+        (stopped(EXITED), INFRASTRUCTURE, "Overtime.NoExitCode"),
+        (stopped("InfrastructureHealth", exit_code=1), INFRASTRUCTURE, "Overtime.HostFailure"),
+        (stopped("FleetRebalancing", "a code of next year", "", 1), INFRASTRUCTURE, "Overtime.HostFailure"),
+        (
+            stopped("TaskFailedToStart", "RESOURCE:MEMORY, You've reached the limit on the number of vCPUs"),
+            Fault.CAPACITY,
+            "Overtime.NoCapacity",
+        ),
+        (
+            stopped("TaskFailedToStart", "CannotPullContainerError: not authorized to perform: ecr:x on resource: a"),
+            INFRASTRUCTURE,
+            "Overtime.ImagePull",
+        ),
         (stopped(EXITED, exit_code=2), Fault.NOBODY, "Overtime.NotOurs"),
         (stopped(EXITED, exit_code=64), SETUP, "Overtime.BadEnvironment"),
         (stopped(EXITED, exit_code=65), SETUP, "Overtime.Code"),
@@ -111,8 +123,18 @@ def test_what_is_no_runs_task_is_none(detail: dict[str, object]) -> None:
     assert read(detail) is None
 
 
-def verdict(task: StoppedTask, state: RunState, *, counted: int = 1, waited: float = 0) -> Relaunch | Close:
-    return decide(classify(task), state=state, counted=counted, waited=waited, most_attempts=2, can_relaunch=True)
+def verdict(
+    task: StoppedTask, state: RunState, *, counted: int = 1, refusals: int = 0, waited: float = 0
+) -> Relaunch | Close:
+    return decide(
+        classify(task),
+        state=state,
+        counted=counted,
+        refusals=refusals,
+        waited=waited,
+        most_attempts=2,
+        can_relaunch=True,
+    )
 
 
 def test_attempts_are_bounded_and_wait_longer_each_time() -> None:
@@ -128,7 +150,7 @@ def test_attempts_are_bounded_and_wait_longer_each_time() -> None:
 def test_a_task_without_capacity_is_waited_for_and_not_counted() -> None:
     """Up to 14 days; one that had some, for the handler had started, counts as any other."""
     starved = stopped("TaskFailedToStart", "Capacity is unavailable at this time.")
-    assert verdict(starved, RunState.LAUNCHING, counted=2) == Relaunch(classify(starved).text, without_capacity=True)
+    assert verdict(starved, RunState.LAUNCHING, counted=2) == Relaunch(classify(starved).text, unstarted=True)
     assert verdict(starved, RunState.RUNNING) == Relaunch(classify(starved).text)
     assert isinstance(verdict(starved, RunState.RUNNING, counted=2), Close)
     over = verdict(starved, RunState.LAUNCHING, waited=LONGEST_WAIT + 1)

@@ -23,6 +23,9 @@ RELAUNCHED, CANCELLED, FAILED = RunState.QUEUED, RunState.CANCELLED, RunState.FA
 WAYS_TO_DIE = {
     "spot": (RELAUNCHED, RELAUNCHED),
     "image": (RELAUNCHED, RELAUNCHED),
+    "network": (RELAUNCHED, RELAUNCHED),
+    "health": (RELAUNCHED, RELAUNCHED),
+    "code": (RELAUNCHED, RELAUNCHED),
     "capacity": (RELAUNCHED, RELAUNCHED),
     "host": (RELAUNCHED, RELAUNCHED),
     "memory": (RELAUNCHED, FAILED),
@@ -74,18 +77,19 @@ def test_a_relaunched_run_gets_a_second_task_and_its_first_is_fenced_off(world: 
 
 
 def test_attempts_end_and_the_reason_says_so(world: World) -> None:
-    """The third task that cannot start is the last."""
+    """The third host that is lost under the handler is the last."""
     key, task = world.start()
     for attempt in (1, 2, 3):
-        world.stop(task, "image")
+        assert world.claim(task)
+        world.stop(task, "host")
         world.tell(task)
         assert len(world.waiting()) == (0 if attempt == 3 else 1)
         if attempt < 3:
             world.deliver()
             (task,) = world.cluster.alive()
     run = world.run(key)
-    assert (run.state, run.error_type) == (FAILED, "Overtime.ImagePull")
-    assert "CannotPullContainerError" in (run.reason or "")
+    assert (run.state, run.error_type) == (FAILED, "Overtime.HostFailure")
+    assert "maintenance" in (run.reason or "")
     assert "task attempt 3 of 3" in (run.reason or "")
     assert len(world.told(FAILURE)) == 1
 
@@ -361,6 +365,7 @@ def test_a_lack_of_capacity_is_waited_out(world: World) -> None:
         world.deliver()
         (task,) = world.cluster.alive()
     for _ in range(2):
+        assert world.claim(task)
         world.stop(task, "host")
         world.tell(task)
         world.deliver()
@@ -372,7 +377,9 @@ def test_a_lack_of_capacity_is_waited_out(world: World) -> None:
     run = world.run(key)
     assert (run.state, run.attempt, run.counted_attempts) == (RunState.SUCCEEDED, 8, 3)
     (sent,) = world.told(SUCCESS)
-    assert sent["requestContext"]["approximateInvokeCount"] == 3 + 3, "only what had capacity can have run the handler"  # type: ignore[index]
+    assert sent["requestContext"]["approximateInvokeCount"] == 3 + 3, (
+        "only what claimed the run can have run the handler"
+    )  # type: ignore[index]
 
 
 def starve(world: World, task: str, times: int) -> str:

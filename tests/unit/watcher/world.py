@@ -48,6 +48,9 @@ EVENT = b'{"report": "sales",  "rows": 1.0}'
 STOPS: Mapping[str, tuple[str, str, str, int | None]] = {
     "spot": ("SpotInterruption", "Your Spot Task was interrupted.", "", 143),
     "image": ("TaskFailedToStart", "CannotPullContainerError: pull access denied", "", None),
+    "network": ("TaskFailedToStart", "Timeout waiting for network interface provisioning to complete.", "", None),
+    "health": ("InfrastructureHealth", "", "", None),
+    "code": ("EssentialContainerExited", "Essential container in task exited", "", None),
     "capacity": ("TaskFailedToStart", "Capacity is unavailable at this time.", "", None),
     "host": ("TerminationNotice", "ECS is performing maintenance on the underlying infrastructure.", "", None),
     "memory": ("EssentialContainerExited", "Essential container in task exited", "OutOfMemoryError: killed", 137),
@@ -157,12 +160,30 @@ class Queues:
 
     def __init__(self) -> None:
         self.sent: dict[str, list[dict[str, object]]] = {}
+        self._hidden: dict[str, set[str]] = {}
         self._ids = itertools.count()
 
     def send_message(self, *, QueueUrl: str, MessageBody: str, **more: object) -> None:
         """Take a message."""
         message = {"MessageId": f"m-{next(self._ids)}", "Body": MessageBody, "receives": 0, **more}
         self.sent.setdefault(QueueUrl, []).append(message)
+
+    def receive_message(self, *, QueueUrl: str, MaxNumberOfMessages: int, **more: object) -> dict[str, object]:
+        """Show messages, which then stay away for as long as was asked: here, until all have been seen."""
+        assert more["VisibilityTimeout"]
+        hidden = self._hidden.setdefault(QueueUrl, set())
+        seen = [each for each in self.sent.get(QueueUrl, []) if each["MessageId"] not in hidden][:MaxNumberOfMessages]
+        hidden.update(str(each["MessageId"]) for each in seen)
+        if not seen:
+            hidden.clear()
+        return {"Messages": seen}
+
+    def move_back(self) -> int:
+        """Move what is parked to the failure queue, as StartMessageMoveTask does: as new messages."""
+        moved = self.sent.pop(PARKING, [])
+        for message in moved:
+            self.sent.setdefault(QUEUE, []).append(message | {"MessageId": f"m-{next(self._ids)}", "receives": 0})
+        return len(moved)
 
     def get_queue_url(self, *, QueueName: str, QueueOwnerAWSAccountId: str) -> dict[str, str]:
         """Name a queue by what an ARN holds."""
@@ -235,7 +256,11 @@ class World:
         """What the watcher said of runs that it could not look after."""
         self.executed: Counter[tuple[RunKey, int]] = Counter()
         self.function = FunctionSettings(
-            function_arn=FUNCTION_ARN, queue_url=QUEUE, on_success=SUCCESS, on_failure=FAILURE
+            function_arn=FUNCTION_ARN,
+            queue_url=QUEUE,
+            parking_queue_url=PARKING,
+            on_success=SUCCESS,
+            on_failure=FAILURE,
         )
 
     def ledger(self, fuse: Fuse | None = None) -> RunLedger:
