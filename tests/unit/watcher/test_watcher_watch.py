@@ -3,7 +3,7 @@ from __future__ import annotations
 import itertools
 import json
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
@@ -377,9 +377,8 @@ def test_a_lack_of_capacity_is_waited_out(world: World) -> None:
     run = world.run(key)
     assert (run.state, run.attempt, run.counted_attempts) == (RunState.SUCCEEDED, 8, 3)
     (sent,) = world.told(SUCCESS)
-    assert sent["requestContext"]["approximateInvokeCount"] == 3 + 3, (
-        "only what claimed the run can have run the handler"
-    )  # type: ignore[index]
+    context = cast("dict[str, object]", sent["requestContext"])
+    assert context["approximateInvokeCount"] == 3 + 3, "only what claimed the run can have run the handler"
 
 
 def starve(world: World, task: str, times: int) -> str:
