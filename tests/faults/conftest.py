@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, cast
 import pytest
 from moto import mock_aws
 
+from tests.faults.place import Place
 from tests.faults.wire import Mode
-from tests.faults.worker import STEPS, begin, discover, play
+from tests.faults.worker import STEPS, Tables, begin, discover, play
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -76,3 +77,21 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
     with mock_aws():
         yield
+
+
+@pytest.fixture(scope="module")
+def tables() -> Iterator[Tables]:
+    """One AWS in this process's memory for all places of a module."""
+    with pytest.MonkeyPatch.context() as patch, mock_aws():
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+            patch.setenv(name, "testing")
+        patch.delenv("AWS_ENDPOINT_URL", raising=False)
+        yield Tables()
+
+
+@pytest.fixture
+def place(tables: Tables) -> Iterator[Place]:
+    """One function's system, which may have three tasks at once."""
+    place = Place(tables.dynamodb, tables.s3, name="report", most=3)
+    yield place
+    place.clear()
