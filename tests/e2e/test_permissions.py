@@ -131,19 +131,27 @@ def test_the_execution_role_may_not_prepare_the_container(chain: Chain, roles: R
 
 
 @pytest.mark.parametrize(
-    ("action", "exit_code"), [("dynamodb:UpdateItem", 66), ("lambda:GetFunction", 66), ("s3:GetObject", 66)]
+    ("action", "end"),
+    [
+        ("dynamodb:UpdateItem", RunState.SUCCEEDED),
+        ("lambda:GetFunction", RunState.FAILED),
+        ("s3:GetObject", RunState.FAILED),
+    ],
 )
-def test_the_functions_role_may_not_fetch_the_run(chain: Chain, roles: Roles, action: str, exit_code: int) -> None:
-    """The container ends with the code for a missing permission, its one line names it, and no other task follows."""
+def test_the_functions_role_may_not_fetch_the_run(chain: Chain, roles: Roles, action: str, end: RunState) -> None:
+    """The container ends with the code for a missing permission, and its one line names it.
+
+    A run that could not even be claimed goes on once the permission is given back; one that was claimed has ended.
+    """
     invocation = chain.invocation(KEY)
     with roles.without(roles.function, action):
         key = invocation.send(b"1")
         task_arn = started(invocation, key)
         task = chain.stopped(task_arn)
-    assert task["containers"][0]["exitCode"] == exit_code
+    assert task["containers"][0]["exitCode"] == 66
     lines = chain.logged(KEY, lambda line: line.startswith("overtime: "), task_arn=task_arn)
     assert action in lines[-1]
-    assert chain.finished(KEY, key).state == RunState.FAILED
+    assert chain.finished(KEY, key).state == end
 
 
 def test_the_function_may_not_leave_its_failed_events(chain: Chain, roles: Roles) -> None:

@@ -304,7 +304,7 @@ def test_a_destination_that_takes_nothing_is_tried_for_a_day(world: World, monke
         (True, "killed", "RunsFailed"),
         (True, "memory", "RunsFailed"),
         (True, "cancelled", "RunsCancelled"),
-        (False, "image", "RunsFailedByPlatform"),
+        (True, "host", "RunsFailedByPlatform"),
     ],
 )
 def test_whose_fault_a_failed_run_is(world: World, how: str, counted: str, *, claims: bool) -> None:
