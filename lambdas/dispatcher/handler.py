@@ -20,6 +20,7 @@ from lambdas.dispatcher.config import Config
 from lambdas.dispatcher.dispatch import Dispatcher, Done, NotDispatchedError, Result
 from lambdas.dispatcher.failure_record import UnreadableRecordError
 from overtime.errors import OvertimeError
+from overtime.ledger.run import UnreadableItemError
 from overtime.ledger.slots import Slots
 from overtime.ledger.store import RunLedger
 
@@ -122,8 +123,9 @@ def dispatch(record: SQSRecord) -> Done:
         time_left.check_record(record.message_id)
         done = dispatcher().dispatch(record)
     except OvertimeError as error:
-        if isinstance(error, UnreadableRecordError):
-            metrics.add_metric("RecordsUnreadable", MetricUnit.Count, 1)
+        if isinstance(error, UnreadableRecordError | UnreadableItemError):
+            what = "RecordsUnreadable" if isinstance(error, UnreadableRecordError) else "ItemsUnreadable"
+            metrics.add_metric(what, MetricUnit.Count, 1)
             if int(record.attributes.approximate_receive_count or 1) >= dispatcher().config.max_receive_count:
                 metrics.add_metric("RunsParked", MetricUnit.Count, 1)  # the queue does it now
         elif isinstance(error, NotDispatchedError):

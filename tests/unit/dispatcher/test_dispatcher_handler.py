@@ -15,6 +15,7 @@ from lambdas.dispatcher import handler as module
 from lambdas.dispatcher.dispatch import Done, NotDispatchedError, Result
 from lambdas.dispatcher.failure_record import UnreadableRecordError
 from overtime.ledger.model import RunKey
+from overtime.ledger.run import UnreadableItemError
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
     from lambdas.dispatcher.dispatch import Dispatcher
+    from overtime.errors import OvertimeError
 
 EVENTS = Path(__file__).parents[2] / "events"
 DONE = Done(key=RunKey("report", "r-1"), result=Result.STARTED, task_arn="arn:task")
@@ -114,11 +116,19 @@ def test_every_record_succeeds_or_fails_by_itself(
     }
 
 
+@pytest.mark.parametrize(
+    ("error", "metric"),
+    [(UnreadableRecordError("not ours"), "RecordsUnreadable"), (UnreadableItemError("no run"), "ItemsUnreadable")],
+)
 def test_a_record_that_cannot_be_read_counts_as_parked_when_it_is(
-    handling: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    handling: ModuleType,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    error: OvertimeError,
+    metric: str,
 ) -> None:
-    """Its last delivery sends it to the parking queue; there is no run in the ledger from which anybody would know."""
-    monkeypatch.setattr(handling, "dispatcher", lambda: Scripted({"a": UnreadableRecordError("not ours")}))
+    """Its last delivery sends it to the parking queue; the ledger has no run, or none that tells, to know it from."""
+    monkeypatch.setattr(handling, "dispatcher", lambda: Scripted({"a": error}))
     counted = []
     for receives in ("4", "5"):
         given = batch("a")
@@ -127,7 +137,7 @@ def test_a_record_that_cannot_be_read_counts_as_parked_when_it_is(
         handling.handler(given, Context())
         [emf] = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "_aws" in line]
         counted.append({metric["Name"] for metric in emf["_aws"]["CloudWatchMetrics"][0]["Metrics"]})
-    assert counted == [{"RecordsUnreadable"}, {"RecordsUnreadable", "RunsParked"}]
+    assert counted == [{metric}, {metric, "RunsParked"}]
 
 
 def test_a_batch_that_fails_whole_is_still_answered(handling: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
