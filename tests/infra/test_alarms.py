@@ -252,7 +252,7 @@ def test_functions_among_the_actions_may_be_called(deploy: Deploy, recorder: Rec
     own, other = lambdas.format("123456789012"), lambdas.format("210987654321")
     deploy(alarms={"action_arns": [own, other, ON_CALL[0]], "ticket_arns": [f"{own}:live"]})
 
-    allowed = [each.inputs for each in recorder.all("Permission") if "call" in each.name]
+    allowed = {each.name: each.inputs for each in recorder.all("Permission") if "-call-" in each.name}
     base = {
         "function": own,
         "action": "lambda:InvokeFunction",
@@ -260,7 +260,7 @@ def test_functions_among_the_actions_may_be_called(deploy: Deploy, recorder: Rec
         "sourceAccount": "123456789012",
         "sourceArn": "arn:aws:cloudwatch:eu-west-1:123456789012:alarm:overtime-test-*",
     }
-    assert allowed == [base, {**base, "qualifier": "live"}]
+    assert allowed == {"overtime-alarms-call-0": base, "overtime-alarms-call-1": {**base, "qualifier": "live"}}
     assert all(each.inputs["name"].startswith("overtime-test-") for each in recorder.all("MetricAlarm"))
 
 
