@@ -129,7 +129,7 @@ def test_a_crash_around_any_call_of_parking_leaves_one_record_that_counts(world:
         world.stop(last(world), "cancelled")
         world.tell(last(world))
         world.forget(key)
-    assert crashes == 2 * 6, "get, relaunch, slot, turn, send and park are all there are"
+    assert crashes == 2 * 7, "get, event, relaunch, slot, turn, send and park are all there are"
 
 
 @pytest.mark.parametrize("held", [False, True], ids=["Lambda's own record", "a pointer record"])
