@@ -11,8 +11,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from lambdas.watcher.config import FunctionSettings
+from lambdas.watcher.parking import Parking
 from overtime.ledger.model import RunKey, RunState
 from tests.e2e.chain import until
+from tests.unit.watcher.world import Figures
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -82,6 +85,13 @@ class Queue:
                 found.append(attributes["RequestID"]["StringValue"] if attributes else message["Body"])
                 self.sqs.delete_message(QueueUrl=self.parking_url, ReceiptHandle=message["ReceiptHandle"])
         return found
+
+    def found_parked(self, run: Run) -> bool:
+        """Look for a run's record on the parking queue, as the watcher does."""
+        settings = FunctionSettings(queue_url=self.url, parking_queue_url=self.parking_url)
+        ledger = self.chain.invocation(self.key).ledger
+        functions = {run.key.function_name: settings}
+        return Parking(functions=functions, ledger=ledger, sqs=self.sqs, meter=Figures()).find(run)
 
     def empty(self) -> None:
         """Wait until nothing is left on the queue."""
@@ -157,11 +167,15 @@ def test_of_ten_messages_the_unreadable_and_the_refused_are_parked_and_eight_run
     assert {run.state for run in runs} == {RunState.SUCCEEDED}
     assert len({run.task_arn for run in runs}) == 8
     assert queue.new_tasks(before) == sorted(run.task_arn or "" for run in runs)
-    assert sorted(queue.parked()) == ["ten-refused", "this is no JSON"]
     kept = queue.run("ten-refused")
     assert kept is not None
-    assert kept.state == RunState.QUEUED
-    assert f"parked after {RECEIVES} receives" in (kept.reason or "")
+    if kept.parked_at is None:  # a busy machine's last receive was spent without a dispatch: the watcher finds it out
+        assert queue.found_parked(kept)
+        kept = queue.run("ten-refused")
+    assert sorted(queue.parked()) == ["ten-refused", "this is no JSON"]
+    assert kept is not None
+    assert (kept.state, kept.parked_at is not None) == (RunState.QUEUED, True)
+    assert (kept.reason or "").startswith((f"parked after {RECEIVES} receives", "parked by the queue"))
     assert "MISSING" in (kept.reason or "")
 
 
