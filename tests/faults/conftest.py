@@ -11,7 +11,7 @@ from moto import mock_aws
 
 from tests.faults.place import Place
 from tests.faults.wire import Mode
-from tests.faults.worker import STEPS, Tables, begin, discover, play
+from tests.faults.worker import STEPS, Tables, begin, discover, play, quicken
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -86,12 +86,13 @@ def tables() -> Iterator[Tables]:
         for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
             patch.setenv(name, "testing")
         patch.delenv("AWS_ENDPOINT_URL", raising=False)
+        quicken(patch.setattr)
         yield Tables()
 
 
 @pytest.fixture
 def place(tables: Tables) -> Iterator[Place]:
-    """One function's system, which may have three tasks at once."""
-    place = Place(tables.dynamodb, tables.s3, name="report", most=3)
+    """One function's system."""
+    place = Place(tables.dynamodb, tables.s3, name="report")
     yield place
     place.clear()

@@ -28,6 +28,7 @@ class Outage:
 
     def __init__(self, place: Place, reason: str) -> None:
         self.place, self._reason = place, reason
+        place.most = 3
         self.began = place.now
         self.mended = False
         self._due: dict[str, float] = {}

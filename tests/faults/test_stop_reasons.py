@@ -25,9 +25,9 @@ BY_NAME = {each.name: each for each in STOPS}
 
 
 def stop(place: Place, arn: str, how: StopReason) -> None:
-    """Let a task stop so, and tell the watcher twice."""
+    """Let a task stop so, and tell the watcher."""
     place.cluster.stop(arn, how.code, how.reason, how.container_reason, how.exit_code)
-    place.tell_all()
+    place.hear(dict(place.cluster.tasks[arn]))
 
 
 def end(place: Place, arn: str) -> None:
@@ -35,7 +35,7 @@ def end(place: Place, arn: str) -> None:
     assert place.claim(arn)
     assert place.finish(arn, RunState.SUCCEEDED)
     place.stop(arn, "returned")
-    place.tell_all()
+    place.hear(dict(place.cluster.tasks[arn]))
 
 
 def next_task(place: Place) -> str:

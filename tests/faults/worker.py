@@ -18,7 +18,7 @@ from tests.faults.steps import DISPATCHER, WATCHER
 from tests.unit.conftest import BUCKET, REGION, TABLE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, MutableMapping
+    from collections.abc import Callable, Iterator, MutableMapping
 
     from moto.core.model import StructureShape as Structure
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -91,12 +91,12 @@ def begin() -> Tables:
         os.environ[name] = "testing"
     os.environ.pop("AWS_ENDPOINT_URL", None)
     mock_aws().start()
-    _quicken()
+    quicken()
     _tables.append(Tables())
     return _tables[0]
 
 
-def _quicken() -> None:
+def quicken(put: Callable[[object, str, object], None] = setattr) -> None:
     """Let moto write attribute values as they are: it looks for each part under four names, half of all the time."""
     write = ResponseSerializer._serialize_type_structure
 
@@ -108,7 +108,7 @@ def _quicken() -> None:
         else:
             write(self, serialized, value, shape, key)
 
-    ResponseSerializer._serialize_type_structure = quick  # type: ignore[method-assign]
+    put(ResponseSerializer, "_serialize_type_structure", quick)
 
 
 def discover(title: str) -> tuple[list[Call], list[tuple[Call, Mode]]]:
