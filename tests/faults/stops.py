@@ -45,7 +45,7 @@ class StopReason:
     @property
     def name(self) -> str:
         """For people who look for a failed one."""
-        said = f"{self.container_reason or self.reason}"[:70]
+        said = self.container_reason or self.reason
         return f"{self.code} {said}" + ("" if self.exit_code is None else f" ({self.exit_code})")
 
 

@@ -96,3 +96,4 @@ def test_no_stop_code_of_ecs_is_new() -> None:
     assert isinstance(codes, StringShape)
     assert sorted(StopCode) == sorted(codes.enum)
     assert {each.code for each in STOPS} >= set(StopCode)
+    assert len(BY_NAME) == len(STOPS), "each row is played"
