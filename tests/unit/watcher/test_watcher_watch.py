@@ -15,7 +15,7 @@ from tests.unit.watcher.world import EVENT, FAILURE, FUNCTION_ARN, QUEUE, STOPS,
 if TYPE_CHECKING:
     from tests.unit.watcher.world import World
 
-CALLS = {"relaunch": 5, "close": 8, "settle": 8}
+CALLS = {"relaunch": 6, "close": 8, "settle": 8}
 """External calls of the watcher in each story."""
 RELAUNCHED, CANCELLED, FAILED = RunState.QUEUED, RunState.CANCELLED, RunState.FAILED
 
