@@ -31,6 +31,11 @@ class Notice:
     text: str
 
 
+def network_output(settings: Settings) -> dict[str, object]:
+    """Give the network's settings as an output, to compare the next update's with; the engine keeps no nulls."""
+    return settings.network.model_dump(mode="json", exclude_none=True)
+
+
 def protected(key: str, settings: Settings, there: Deployed) -> bool:
     """Tell whether a function's queues must survive: until a person gives them up, or the function is drained."""
     drained = not settings.functions[key].enabled and (work := there.work_of(key)) is not None and work.nothing
@@ -90,7 +95,7 @@ def _draining(settings: Settings, there: Deployed) -> Iterator[Notice]:
 
 def _moved(settings: Settings, there: Deployed) -> Iterator[Notice]:
     runs = sum(work.open_runs or 0 for work in there.work.values())
-    if there.network is None or there.network == settings.network.model_dump(mode="json"):
+    if there.network is None or there.network == network_output(settings):
         return
     if runs or there.unasked is not None:
         yield Notice(

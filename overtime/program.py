@@ -17,7 +17,7 @@ from components.platform import Platform, PlatformArgs
 from components.primary_function import PrimaryFunction, PrimaryFunctionArgs
 from components.watcher import Watcher, WatcherArgs
 from overtime.deployed import deployed
-from overtime.notices import notices, protected, refuse
+from overtime.notices import network_output, notices, protected, refuse
 from overtime.settings import verify
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def build(settings: Settings, context: StackContext) -> Outputs:
             key: {**_function_outputs(function), "protected": protected(key, settings, there)}
             for key, function in functions.items()
         },
-        "network": settings.network.model_dump(mode="json"),
+        "network": network_output(settings),
         "cluster_arn": platform.cluster_arn,
         "ledger_table": platform.ledger.table_name,
         "ledger_bucket": platform.ledger.bucket_name,

@@ -75,7 +75,6 @@ def test_exports(deploy: Deploy) -> None:
             "availability_zones": 2,
             "subnet_ids": [],
             "security_group_ids": [],
-            "assign_public_ip": None,
         },
         "cluster_arn": "arn:aws:ecs:eu-west-1:123456789012:cluster/overtime-cluster-0a1b2c3",
         "ledger_table": "overtime-ledger-runs-0a1b2c3",

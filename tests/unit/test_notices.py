@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from overtime.deployed import Deployed, DeployedFunction, Work
-from overtime.notices import StillNeededError, notices, protected, refuse
+from overtime.notices import StillNeededError, network_output, notices, protected, refuse
 from overtime.settings import StackContext, parse
 
 if TYPE_CHECKING:
@@ -128,7 +128,13 @@ def test_a_new_function_is_protected_from_its_first_update_on(root: Path) -> Non
 def test_a_network_that_changes_under_runs(root: Path) -> None:
     """AWS would keep the old one while a task has its address in it."""
     functions: dict[str, dict[str, Any]] = {"report": {}, "sums": {}}
-    before = settings(root, functions).network.model_dump(mode="json")
+    before: dict[str, object] = {
+        "cidr": "10.42.0.0/16",
+        "availability_zones": 2,
+        "subnet_ids": [],
+        "security_group_ids": [],
+    }
+    assert network_output(settings(root, functions)) == before
     now = settings(root, functions, network={"availability_zones": 3})
     [(severity, text)] = told(now, there({"report": BUSY}, network=before))
     assert severity == "warning"
