@@ -8,6 +8,7 @@ import select
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from local.engine import PREFERRED, text
 from local.errors import LocalError
 from local.packages import only
 
+PATIENCE_SECONDS = 60
 PREPARE = "import sys; from local import engine; print(engine.prepare(lambda line: print(line, flush=True)).binary)"
 
 
@@ -35,13 +37,18 @@ def test_an_engine_build_that_was_killed_is_begun_anew(tmp_path: Path) -> None:
     command = [sys.executable, "-c", PREPARE]
     first = subprocess.Popen(command, env=environ, cwd=tmp_path, stdout=subprocess.PIPE, text=True, process_group=0)
     assert first.stdout is not None
-    while "building" not in (line := first.stdout.readline()):
-        assert line
     folder = cache / "overtime" / "engine"
-    while not list(folder.glob("new-*/work/half")):
-        assert first.poll() is None
-    os.killpg(first.pid, signal.SIGKILL)
-    first.wait()
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    try:
+        while "building" not in (line := first.stdout.readline()):
+            assert line
+        while not list(folder.glob("new-*/work/half")):
+            assert first.poll() is None
+            assert time.monotonic() < deadline, "Go's working files are not where they are removed from"
+            time.sleep(0.05)
+    finally:
+        os.killpg(first.pid, signal.SIGKILL)
+        first.wait()
     assert list(folder.glob("new-*"))
 
     go.write_text(
@@ -156,9 +163,13 @@ def test_a_leftover_with_a_mount_is_removed(tmp_path: Path) -> None:
         ["mount", "--bind", str(tmp_path / "precious"), str(inner)], check=False, capture_output=True
     ).returncode:
         pytest.skip("this user may not mount")
-    leftovers.remove(tmp_path / "root-x")
-    assert not (tmp_path / "root-x").exists()
-    assert (tmp_path / "precious" / "file").exists()
+    try:
+        leftovers.remove(tmp_path / "root-x")
+        assert not (tmp_path / "root-x").exists()
+        assert (tmp_path / "precious" / "file").exists()
+    finally:
+        if inner.is_mount():
+            subprocess.run(["umount", str(inner)], check=True)
 
 
 def test_one_packages_lines_are_taken_out_of_the_lock() -> None:
