@@ -20,6 +20,7 @@ from overtime.automation.errors import (
     ConcurrentUpdateError,
     DeploymentError,
     EngineUnusableError,
+    ProtectedError,
     StackNotFoundError,
 )
 from overtime.automation.events import WITHHELD, Diagnostic, Event, OnEvent, ResourceStep
@@ -39,6 +40,7 @@ __all__ = [
     "OnEvent",
     "Outputs",
     "OvertimeError",
+    "ProtectedError",
     "ResourceStep",
     "Result",
     "Settings",

@@ -82,8 +82,17 @@ class Deployment:
         return self._run("refresh", on_event, lambda stack, listen: stack.refresh(on_event=listen))
 
     def destroy(self, on_event: OnEvent | None = None, *, remove: bool = False) -> Result:
-        """Delete every resource; with `remove` the stack itself too, its history and its settings in the backend."""
-        return self._run("destroy", on_event, lambda stack, listen: stack.destroy(on_event=listen, remove=remove))
+        """Delete every resource; with `remove` the stack itself too, its history and its settings in the backend.
+
+        Raises `ProtectedError`, with nothing deleted, while queues may hold work: see `Function.enabled`.
+        """
+
+        def work(stack: automation.Stack, listen: automation.OnEvent) -> None:
+            # The engine refuses too, but without a preview only when much else is deleted.
+            failures.refuse_protected(stack.export_stack(), stack=self._stack)
+            stack.destroy(on_event=listen, remove=remove)
+
+        return self._run("destroy", on_event, work)
 
     def outputs(self, *, secrets: bool = False) -> Outputs:
         """Tell where things are. Without `secrets`, `WITHHELD` stands in the place of what is secret."""

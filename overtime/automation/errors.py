@@ -27,6 +27,10 @@ class ConcurrentUpdateError(DeploymentError):
     """Another update of this stack is going on, or one died and left its lock."""
 
 
+class ProtectedError(DeploymentError):
+    """The stack has resources that must not be deleted yet: queues of functions that may have work left."""
+
+
 class StackNotFoundError(DeploymentError):
     """There is no such stack: it was never deployed, or it was removed."""
 

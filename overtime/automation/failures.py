@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pulumi import automation
 
-from overtime.automation.errors import ConcurrentUpdateError, DeploymentError, StackNotFoundError
+from overtime.automation.errors import ConcurrentUpdateError, DeploymentError, ProtectedError, StackNotFoundError
 
 if TYPE_CHECKING:
     from overtime.automation.events import Diagnostic
@@ -34,6 +34,20 @@ def error_of(error: automation.CommandError, listener: Listener, *, stack: str, 
     lines = "\n".join(f"  {line}" for text in said for line in text.splitlines())
     text = f"{action} of stack {stack!r} failed:\n{lines}\n{advice}"
     return kind(text, stack=stack, action=action, diagnostics=diagnostics)
+
+
+def refuse_protected(state: automation.Deployment, *, stack: str) -> None:
+    """Raise ProtectedError where the stack's state holds protected resources."""
+    resources = (state.deployment or {}).get("resources") or []
+    names = sorted(str(each["urn"]).rpartition("::")[2] for each in resources if each.get("protect"))
+    if names:
+        text = (
+            f"destroy of stack {stack!r} failed, and nothing was deleted: {', '.join(names)} "
+            f"{'is' if len(names) == 1 else 'are'} protected, because AWS deletes a queue with its messages. Drain the "
+            "functions (`enabled: false`, and up() until it says that they are drained), or give their work up with "
+            "retention.force_destroy; up() then lifts the protection."
+        )
+        raise ProtectedError(text, stack=stack, action="destroy")
 
 
 def _each_once(errors: list[Diagnostic]) -> tuple[Diagnostic, ...]:

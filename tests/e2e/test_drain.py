@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from local.inventory import inventory
-from overtime.automation import Deployment, DeploymentError, Diagnostic, ResourceStep
+from overtime.automation import Deployment, Diagnostic, ProtectedError, ResourceStep
 from overtime.ledger.model import RunState
 from overtime.notices import StillNeededError
 from tests.e2e.chain import Chain, function, stack_of, until
@@ -140,7 +140,7 @@ def test_draining_takes_nothing_new(leaving: Leaving) -> None:
 
 def test_destroy_is_refused_while_there_is_work(leaving: Leaving) -> None:
     now = inventory(leaving.here.session)
-    with pytest.raises(DeploymentError, match="protected"):
+    with pytest.raises(ProtectedError, match="nothing was deleted: .*-parking, .*-queue"):
         leaving.deployment(enabled=False).destroy()
     assert inventory(leaving.here.session) == now
 
@@ -183,7 +183,7 @@ def test_a_drained_function_can_be_removed(leaving: Leaving) -> None:
 
 def test_destroy_leaves_nothing(leaving: Leaving) -> None:
     """Whoever wants to give up the stored runs says so first."""
-    with pytest.raises(DeploymentError, match="protected"):
+    with pytest.raises(ProtectedError, match="nothing was deleted: .*-parking, .*-queue"):
         leaving.deployment(stays_only=True).destroy()
     last = leaving.deployment(stays_only=True, retention={"force_destroy": True})
     last.up()

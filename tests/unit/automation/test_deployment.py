@@ -9,6 +9,7 @@ from unittest.mock import Mock
 
 import pytest
 from pulumi.automation import CommandResult, EngineEvent
+from pulumi.automation import Deployment as State
 from pulumi.automation.errors import create_command_error
 
 from components.archives import SOURCES
@@ -20,12 +21,13 @@ from overtime.automation import (
     Engine,
     EngineUnusableError,
     OvertimeError,
+    ProtectedError,
     Result,
     SettingsError,
     StackNotFoundError,
 )
 from overtime.automation.events import Redactor
-from overtime.automation.failures import error_of
+from overtime.automation.failures import error_of, refuse_protected
 from overtime.automation.listener import Listener
 from overtime.settings import Function, Settings
 
@@ -200,3 +202,13 @@ def test_failures_keep_secrets() -> None:
     """The text of a failure does not show a secret that the engine printed."""
     error = failure("error: value t0ps3cret refused", secrets=("t0ps3cret",))
     assert "value [secret] refused" in str(error)
+
+
+def test_a_protected_resource_is_named_before_anything_is_deleted() -> None:
+    """The engine itself would delete what it comes to first."""
+    urn = "urn:pulumi:dev::overtime::aws:sqs/queue:Queue::report-"
+    resources = [{"urn": f"{urn}queue", "protect": True}, {"urn": f"{urn}parking", "protect": True}, {"urn": f"{urn}x"}]
+    with pytest.raises(ProtectedError, match=r"nothing was deleted: report-parking, report-queue are protected"):
+        refuse_protected(State(version=3, deployment={"resources": resources}), stack="dev")
+    refuse_protected(State(version=3, deployment={"resources": resources[2:]}), stack="dev")
+    refuse_protected(State(version=3, deployment={}), stack="dev")
