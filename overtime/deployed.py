@@ -47,8 +47,10 @@ class DeployedFunction:
 
     name: str
     """Its name in AWS."""
-    protected: bool = False
-    """Whether Pulumi refuses to delete its queues."""
+    enabled: bool = True
+    """Whether it took new work until now."""
+    protected: bool = True
+    """Whether Pulumi refuses to delete its queues, or nobody has looked whether it may."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +80,9 @@ def deployed(context: StackContext) -> Deployed:
     except Exception as error:  # noqa: BLE001 - the SDK has no narrower one for a function that fails
         return Deployed(unasked=f"the last deployment's outputs could not be read ({error})")
     functions = {
-        key: DeployedFunction(name=str(each["name"]), protected=bool(each.get("protected")))
+        key: DeployedFunction(
+            name=str(each["name"]), enabled=each.get("enabled", True), protected=each.get("protected", True)
+        )
         for key, each in outputs.get("functions", {}).items()
     }
     network, watcher = outputs.get("network"), outputs.get("watcher")
@@ -86,6 +90,9 @@ def deployed(context: StackContext) -> Deployed:
         return Deployed(functions=functions, network=network)
     try:
         told = _told(str(watcher["name"]))
+        if told is None:
+            unasked = f"the watcher {watcher['name']!r} is of an older version, which this update replaces"
+            return Deployed(functions=functions, network=network, unasked=unasked)
         work = {name: Work(**numbers) for name, numbers in told["functions"].items()}
     except Exception as error:  # noqa: BLE001 - likewise
         unasked = f"the watcher {watcher['name']!r} could not be asked ({error}); it takes lambda:InvokeFunction on it"
@@ -101,6 +108,6 @@ def _outputs(context: StackContext) -> dict[str, Any]:
     return cast("dict[str, Any]", (answer or {}).get("outputs") or {})
 
 
-def _told(watcher_name: str) -> dict[str, Any]:
+def _told(watcher_name: str) -> dict[str, Any] | None:
     answer = aws.lambda_.get_invocation(function_name=watcher_name, input=json.dumps(_ASK_FOR_WORK))
-    return cast("dict[str, Any]", json.loads(answer.result))
+    return cast("dict[str, Any] | None", json.loads(answer.result))

@@ -37,9 +37,17 @@ def network_output(settings: Settings) -> dict[str, object]:
 
 
 def protected(key: str, settings: Settings, there: Deployed) -> bool:
-    """Tell whether a function's queues must survive: until a person gives them up, or the function is drained."""
-    drained = not settings.functions[key].enabled and (work := there.work_of(key)) is not None and work.nothing
-    return not settings.retention.force_destroy and not drained
+    """Tell whether a function's queues must survive: until a person gives them up, or the function is drained.
+
+    What was counted while it still took new work may be out of date by the end of this update.
+    """
+    return not settings.retention.force_destroy and not _drained(key, settings, there)
+
+
+def _drained(key: str, settings: Settings, there: Deployed) -> bool:
+    before, work = there.functions.get(key), there.work_of(key)
+    settled = before is not None and not before.enabled and not settings.functions[key].enabled
+    return settled and work is not None and work.nothing
 
 
 class StillNeededError(OvertimeError):
@@ -47,8 +55,9 @@ class StillNeededError(OvertimeError):
 
 
 def refuse(settings: Settings, there: Deployed) -> None:
-    """Raise StillNeededError for functions that are not in the settings any more and are not known to be drained."""
-    gone = [key for key, each in sorted(there.functions.items()) if key not in settings.functions and each.protected]
+    """Raise StillNeededError for functions that are not in the settings any more and may have work left."""
+    left_out = [(key, each) for key, each in sorted(there.functions.items()) if key not in settings.functions]
+    gone = [key for key, each in left_out if each.protected or _has_work(key, settings, there)]
     if gone:
         left = "".join(f"\n\n  {key!r}: there {_left(there.work_of(key))}." for key in gone)
         raise StillNeededError(
@@ -69,6 +78,12 @@ def notices(settings: Settings, there: Deployed) -> Iterator[Notice]:
         yield Notice("info", f"It is not known what work is left in this stack: {there.unasked}.")
 
 
+def _has_work(key: str, settings: Settings, there: Deployed) -> bool:
+    """Tell whether work has come since the function was drained, as parked messages do while Lambda invokes it."""
+    work = there.work_of(key)
+    return work is not None and not work.nothing and not settings.retention.force_destroy
+
+
 def _removed(settings: Settings, there: Deployed) -> Iterator[Notice]:
     for key in sorted(there.functions.keys() - settings.functions.keys()):
         work = there.work_of(key)
@@ -81,14 +96,14 @@ def _draining(settings: Settings, there: Deployed) -> Iterator[Notice]:
         if function.enabled:
             continue
         work = there.work_of(key)
-        if work is not None and work.nothing:
+        if _drained(key, settings, there):
             text = f"The function {key!r} is drained. After this update its key can be removed, or the stack destroyed."
             yield Notice("info", text)
         else:
             text = (
                 f"The function {key!r} is being drained: there {_left(work)}. Its queues stay protected until nothing "
-                "is left; `pulumi up` looks again. Parked messages wait for a person: move them back once it is "
-                "enabled, or purge the parking queue."
+                "is left after it takes nothing new; `pulumi up` looks again. What is parked waits for a person: see "
+                '"Remove a function" in docs/operating.md.'
             )
             yield Notice("warning", text)
 

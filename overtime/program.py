@@ -44,7 +44,11 @@ def build(settings: Settings, context: StackContext) -> Outputs:
     dashboard = _dashboard(context, platform, functions, watcher, alarms) if settings.dashboard.enabled else None
     return {
         "functions": {
-            key: {**_function_outputs(function), "protected": protected(key, settings, there)}
+            key: {
+                **_function_outputs(function),
+                "enabled": settings.functions[key].enabled,
+                "protected": protected(key, settings, there),
+            }
             for key, function in functions.items()
         },
         "network": network_output(settings),

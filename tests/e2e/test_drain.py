@@ -140,7 +140,7 @@ def test_draining_takes_nothing_new(leaving: Leaving) -> None:
 
 def test_destroy_is_refused_while_there_is_work(leaving: Leaving) -> None:
     now = inventory(leaving.here.session)
-    with pytest.raises(ProtectedError, match="nothing was deleted: .*-parking, .*-queue"):
+    with pytest.raises(ProtectedError, match=r"nothing was deleted: .*-parking, .*-queue"):
         leaving.deployment(enabled=False).destroy()
     assert inventory(leaving.here.session) == now
 
@@ -183,7 +183,7 @@ def test_a_drained_function_can_be_removed(leaving: Leaving) -> None:
 
 def test_destroy_leaves_nothing(leaving: Leaving) -> None:
     """Whoever wants to give up the stored runs says so first."""
-    with pytest.raises(ProtectedError, match="nothing was deleted: .*-parking, .*-queue"):
+    with pytest.raises(ProtectedError, match=r"nothing was deleted: .*-parking, .*-queue"):
         leaving.deployment(stays_only=True).destroy()
     last = leaving.deployment(stays_only=True, retention={"force_destroy": True})
     last.up()

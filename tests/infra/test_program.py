@@ -67,6 +67,7 @@ def test_exports(deploy: Deploy) -> None:
                 "task_family": "overtime-test-report",
                 "dispatcher_name": "overtime-test-report-dispatcher",
                 "log_group": "/aws/lambda/overtime-test-report",
+                "enabled": True,
                 "protected": True,
             }
         },
@@ -280,12 +281,14 @@ def test_nothing_knows_a_local_mode() -> None:
 def test_protected_queues(deploy: Deploy, recorder: Recorder) -> None:
     """Pulumi refuses to delete queues that may hold messages, and nothing else than queues of functions."""
     recorder.before = {
-        "functions": {key: {"name": f"overtime-test-{key}"} for key in ("busy", "idle", "gone")},
+        "functions": {
+            key: {"name": f"overtime-test-{key}", "enabled": False, "protected": False} for key in ("busy", "idle")
+        },
         "watcher": {"name": "overtime-test-watcher"},
     }
     idle, busy = ({"open_runs": count, "waiting": 0, "parked": 0} for count in (0, 1))
     recorder.backlog = {
-        "functions": {"overtime-test-busy": busy, "overtime-test-idle": idle, "overtime-test-gone": busy},
+        "functions": {"overtime-test-busy": busy, "overtime-test-idle": idle},
         "task_retirement_days": 7,
     }
     deploy({"busy": {"enabled": False}, "idle": {"enabled": False}, "report": {}})

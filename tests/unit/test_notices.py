@@ -32,8 +32,10 @@ def settings(root: Path, functions: dict[str, dict[str, Any]], **more: object) -
 
 
 def there(work: dict[str, Work] | None = None, **more: Any) -> Deployed:
-    """Give a stack with the functions `report` and `sums`, of which only this work is known."""
-    names = {key: DeployedFunction(name=f"overtime-test-{key}") for key in ("report", "sums")}
+    """Give a stack with the drained functions `report` and `sums`, of which only this work is known."""
+    names = {
+        key: DeployedFunction(name=f"overtime-test-{key}", enabled=False, protected=False) for key in ("report", "sums")
+    }
     known = {f"overtime-test-{key}": each for key, each in (work or {}).items()}
     return Deployed(functions=names, work=known, **{"task_retirement_days": 7, **more})
 
@@ -50,8 +52,10 @@ def test_an_ordinary_update_is_silent(root: Path) -> None:
 
 
 def test_a_function_that_goes_is_told_with_the_work_that_goes_with_it(root: Path) -> None:
-    """Removing a key and renaming it are the same: the old one goes."""
-    [(severity, text)] = told(settings(root, {"report": {}, "total": {}}), there({"report": IDLE, "sums": BUSY}))
+    """Removing a key and renaming it are the same: the old one goes. Here a person gave its work up."""
+    now = settings(root, {"report": {}, "total": {}}, retention={"force_destroy": True})
+    refuse(now, there({"report": IDLE, "sums": BUSY}))
+    [(severity, text)] = told(now, there({"report": IDLE, "sums": BUSY}))
     assert severity == "warning"
     assert "'sums' goes with this update" in text
     assert "2 open runs, 1 message on the failure queue and 0 messages on the parking queue" in text
@@ -72,6 +76,12 @@ def test_a_function_that_was_not_found_drained_cannot_go(root: Path, work: dict[
     with pytest.raises(StillNeededError, match=r"'sums': there .*\n\nA function is drained first.*`enabled: false`"):
         refuse(settings(root, {"report": {}}, retention={"force_destroy": True}), deployed)
     refuse(settings(root, {"report": {}, "sums": {}}), deployed)
+
+
+def test_work_that_came_after_the_drain_keeps_its_function(root: Path) -> None:
+    """A drained function still works on Lambda, and what fails there is parked."""
+    with pytest.raises(StillNeededError, match="1 message on the failure queue"):
+        refuse(settings(root, {"report": {}}), there({"sums": BUSY}))
 
 
 @pytest.mark.parametrize(
@@ -119,6 +129,17 @@ def test_queues_are_protected_until_they_are_known_to_be_empty(
     """Nothing is given up because it could not be counted."""
     found = settings(root, {"report": {"enabled": enabled}}, retention={"force_destroy": force})
     assert protected("report", found, there({} if work is None else {"report": work})) is expected
+
+
+def test_what_was_counted_while_work_still_came_in_unprotects_nothing(root: Path) -> None:
+    """The update that begins the drain may find nothing, and something may come before its end."""
+    draining = settings(root, {"report": {"enabled": False}})
+    names = {"report": DeployedFunction(name="overtime-test-report")}
+    deployed = Deployed(functions=names, work={"overtime-test-report": IDLE}, task_retirement_days=7)
+    assert protected("report", draining, deployed)
+    [(severity, text)] = told(draining, deployed)
+    assert severity == "warning"
+    assert "there is no work left. Its queues stay protected" in text
 
 
 def test_a_new_function_is_protected_from_its_first_update_on(root: Path) -> None:
