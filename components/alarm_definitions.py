@@ -106,13 +106,13 @@ def of_function(  # noqa: PLR0913 -- what differs from function to function
     found = [
         alarm(
             "failed",
-            "A run failed or timed out on Fargate, and that was the handler's own doing. It is not repeated.",
+            "A run failed or timed out on Fargate, and the handler was the cause. It is not retried.",
             ours("RunsFailed"),
             output,
         ),
         alarm(
             "platform-failed",
-            "A run failed and the handler was not at fault: image, capacity, permission, or AWS itself.",
+            "A run failed, and the handler was not at fault: code, capacity, permission, or AWS itself.",
             ours("RunsFailedByPlatform"),
             output,
         ),
@@ -150,7 +150,7 @@ def of_function(  # noqa: PLR0913 -- what differs from function to function
         )
         found.append(alarm("skipped", meaning, ours("RunsSkipped", metrics.DISPATCHER), output, can_wait=True))
     if has_destinations:
-        meaning = "A destination did not take the record of how a run ended. It is sent again for a day."
+        meaning = "A destination did not take the record of how a run ended. The watcher retries for a day."
         log = _log_of(watcher_name), _FAULTS
         found.append(alarm("undelivered", meaning, ours("DestinationDeliveryFailures"), log))
     if longest_run is not None:
@@ -170,7 +170,7 @@ def of_watcher(function_name: str, *, dead_letters_name: pulumi.Input[str]) -> l
             key="watcher-silent",
             name=f"{function_name}-silent",
             about=function_name,
-            meaning="The watcher has not gone through the open runs for some time: nobody looks after them.",
+            meaning="The watcher has not gone through the open runs for some time, so nothing looks after them.",
             namespace=metrics.NAMESPACE,
             metric="RunsLeft",
             dimensions=metrics.dimensions(function_name, metrics.WATCHER),
@@ -187,7 +187,7 @@ def of_watcher(function_name: str, *, dead_letters_name: pulumi.Input[str]) -> l
             key="watcher-failing",
             name=f"{function_name}-failing",
             about=function_name,
-            meaning="The watcher keeps failing when it is called: what became of runs is noticed late.",
+            meaning="Calls of the watcher keep failing, so it notices late how runs ended.",
             namespace="AWS/Lambda",
             metric="Errors",
             dimensions={"FunctionName": function_name},
@@ -201,7 +201,7 @@ def of_watcher(function_name: str, *, dead_letters_name: pulumi.Input[str]) -> l
             key="watcher-behind",
             name=f"{function_name}-behind",
             about=function_name,
-            meaning="The watcher leaves open runs over each time, for lack of time or because it cannot handle them.",
+            meaning="The watcher does not get through all open runs: it lacks the time, or cannot handle some.",
             namespace=metrics.NAMESPACE,
             metric="RunsLeft",
             dimensions=metrics.dimensions(function_name, metrics.WATCHER),

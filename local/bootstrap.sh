@@ -16,7 +16,7 @@ for needs in ", venv, ensurepip" ""; do
 done
 if [ -z "$python" ]; then
     found=$(python3 --version 2>/dev/null || echo "no python3 at all")
-    echo "overtime: 1 thing stops the set-up; nothing was changed. When done, run make again.
+    echo "overtime: 1 thing stops the set-up; nothing was changed. Fix it, then run make again.
 
   1. There is no Python 3.11 or newer on PATH ($found).
      why: The program and the set-up itself are written in it. What else is missing, if anything, only it can tell.

@@ -95,7 +95,7 @@ def deployed(context: StackContext) -> Deployed:
             return Deployed(functions=functions, network=network, unasked=unasked)
         work = {name: Work(**numbers) for name, numbers in told["functions"].items()}
     except Exception as error:  # noqa: BLE001 - likewise
-        unasked = f"the watcher {watcher['name']!r} could not be asked ({error}); it takes lambda:InvokeFunction on it"
+        unasked = f"the watcher {watcher['name']!r} could not be asked ({error}); that needs lambda:InvokeFunction"
         return Deployed(functions=functions, network=network, unasked=unasked)
     return Deployed(
         functions=functions, network=network, work=work, task_retirement_days=told.get("task_retirement_days")

@@ -97,13 +97,13 @@ def _draining(settings: Settings, there: Deployed) -> Iterator[Notice]:
             continue
         work = there.work_of(key)
         if _drained(key, settings, there):
-            text = f"The function {key!r} is drained. After this update its key can be removed, or the stack destroyed."
+            text = f"The function {key!r} is drained. After this update its key can be removed."
             yield Notice("info", text)
         else:
             text = (
                 f"The function {key!r} is being drained: there {_left(work)}. Its queues stay protected until nothing "
-                "is left after it takes nothing new; `pulumi up` looks again. What is parked waits for a person: see "
-                '"Remove a function" in docs/operating.md.'
+                "is left after it takes nothing new; run `pulumi up` again to see how far it is. What is parked waits "
+                'for a person: see "Remove a function" in docs/operating.md.'
             )
             yield Notice("warning", text)
 
@@ -132,9 +132,9 @@ def _retired(settings: Settings, there: Deployed) -> Iterator[Notice]:
     yield Notice(
         "warning",
         f"max_runtime of {', '.join(map(repr, longer))} is longer than the {_number(wait, 'day')} that Fargate waits "
-        f"before it stops tasks of a platform revision that it retires ({_RETIREMENT}: {whose}). A run that is stopped "
-        f"so starts again from its beginning. Lower max_runtime, or let Fargate wait longer, 14 days at most: aws ecs "
-        f"put-account-setting-default --name {_RETIREMENT} --value 14",
+        f"before it stops tasks of a platform revision that it retires ({_RETIREMENT}: {whose}). A run that is "
+        "stopped then starts again from its beginning. Lower max_runtime, or let Fargate wait longer, 14 days at most: "
+        f"aws ecs put-account-setting-default --name {_RETIREMENT} --value 14",
     )
 
 

@@ -80,7 +80,7 @@ class Parking:
         if parked is None or (parked.attempt, parked.turn) < (run.attempt, run.turn):
             return False
         before = f"; before, it waited because: {run.reason}" if run.reason else ""
-        self._write(run, f"parked by the queue, for its last receive was spent without a dispatch{before}")
+        self._write(run, f"parked by the queue, because its last receive was spent without a dispatch{before}")
         return True
 
     def _write(self, run: Run, reason: str) -> None:

@@ -3,8 +3,8 @@
 | ECS says | cause | the fault of |
 |---|---|---|
 | `SpotInterruption`; "Your Spot Task was interrupted." | Spot took the host | infrastructure |
-| `UserInitiated`, NEVER_CLAIMED | the watcher stopped it, for it never claimed its run | infrastructure, lasting |
-| `UserInitiated`, RUN_ENDED | the watcher stopped it, for its run had ended | nobody |
+| `UserInitiated`, NEVER_CLAIMED | the watcher stopped it, because it never claimed its run | infrastructure, lasting |
+| `UserInitiated`, RUN_ENDED | the watcher stopped it, because its run had ended | nobody |
 | `UserInitiated`, exit code 137 | cancelled, and killed at the end of the stop timeout | a person |
 | `UserInitiated` | cancelled | a person |
 | `OutOfMemoryError` of the container | out of memory | the handler |
@@ -199,7 +199,7 @@ def _by_request(task: StoppedTask, said: str) -> Cause:
         return Cause(Fault.INFRASTRUCTURE, "Overtime.NeverClaimed", said, lasting=True)
     if task.reason.startswith(RUN_ENDED):
         return Cause(Fault.NOBODY, "Overtime.RunEnded", said)
-    late = " and killed, for it had not ended within the stop timeout" if task.exit_code == _SIGKILL else ""
+    late = " and killed, because it had not ended within the stop timeout" if task.exit_code == _SIGKILL else ""
     return Cause(Fault.PERSON, "Overtime.Cancelled", f"the task was stopped{late}: {said}")
 
 

@@ -49,7 +49,7 @@ def _python(facts: Facts) -> Iterator[Problem]:
         yield Problem(
             what="The Python of .venv does not run; it was removed, or this folder comes from another computer.",
             why="Every step after this one runs with it.",
-            remedy="make clean, then this again",
+            remedy="make clean, then this command again",
         )
     if python.packages_are_ready or python.broken:
         return
@@ -134,7 +134,7 @@ def _space(facts: Facts) -> Iterator[Problem]:
 
 
 def containers(found: Containers, machine: Machine) -> Iterator[Problem]:
-    """List what keeps tasks from running: no engine, one that may not be used, no command to talk to it."""
+    """List what keeps tasks from running: no engine, one that this user may not use, no command to talk to it."""
     why = "Every Fargate task runs in a container, and the runner's image is built by the engine."
     if found.answering:
         if "docker" not in machine.tools:
@@ -179,7 +179,7 @@ def _of_denied(asked: tuple[Answer, ...], machine: Machine) -> str:
     for each in asked:
         if each.group:
             join = f"sudo usermod -aG {each.group} {machine.user_name}"
-            return f"join the group that may use it ({join}), then log in anew; or {AS_ROOT}"
+            return f"join the group that may use it ({join}), then log in again; or {AS_ROOT}"
         if each.fault == "you may not use it":
             return f"ask whoever runs that engine for access to its socket; or {AS_ROOT}"
     return ""

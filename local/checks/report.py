@@ -13,8 +13,8 @@ WIDTH = 110
 
 def report(problems: list[Problem]) -> str:
     """Write the report: how many, then each with what, why and what to do."""
-    count = "1 thing stops" if len(problems) == 1 else f"{len(problems)} things stop"
-    head = f"{count} the set-up; nothing was changed. When done, run make again."
+    count, all_of_it = ("1 thing stops", "it") if len(problems) == 1 else (f"{len(problems)} things stop", "them")
+    head = f"{count} the set-up; nothing was changed. Fix {all_of_it}, then run make again."
     return "\n\n".join((head, *(_entry(number, each) for number, each in enumerate(problems, 1))))
 
 

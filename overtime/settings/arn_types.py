@@ -28,7 +28,7 @@ LayerArn = Annotated[
 Layers = Annotated[
     tuple[LayerArn, ...],
     AfterValidator(_different_layers),
-    few(5, "Lambda takes at most 5 layers; these are {}. Merge some of them."),
+    few(5, "Lambda takes at most 5 layers; here are {}. Merge some of them."),
 ]
 ResourceArn = Annotated[
     str,
@@ -43,7 +43,7 @@ PolicyArn = Annotated[
 PolicyArns = Annotated[
     tuple[PolicyArn, ...],
     # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html; the program adds none of its own.
-    few(10, "A role takes 10 managed policies; these are {}. Merge some, or say under permissions what they allow."),
+    few(10, "A role takes 10 managed policies; here are {}. Merge some, or put what they allow under permissions."),
 ]
 DestinationArn = Annotated[
     str,
@@ -68,7 +68,7 @@ KmsKeyArn = Annotated[
         r"([0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|mrk-[0-9a-f]{32})$"
     ),
     ruled(
-        "A KMS key is named by its own ARN, arn:aws:kms:REGION:ACCOUNT:key/ID: rights on an alias are none on the key.",
+        "A KMS key is named by its own ARN, arn:aws:kms:REGION:ACCOUNT:key/ID: a right on an alias is none on the key.",
         "arn:aws:kms:eu-west-1:123456789012:key/12345678-90ab-cdef-1234-567890abcdef",
     ),
 ]
@@ -88,5 +88,5 @@ AlarmActionArn = Annotated[
 ]
 AlarmActions = Annotated[
     tuple[AlarmActionArn, ...],
-    few(5, "CloudWatch takes at most 5 actions for an alarm; these are {}. Let one topic tell the others."),
+    few(5, "CloudWatch takes at most 5 actions for an alarm; here are {}. Let one topic notify the others."),
 ]

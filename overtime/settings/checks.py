@@ -101,7 +101,7 @@ def _times(function: Function, at: SettingPath) -> Iterator[Problem]:
         )
     longest = function.alarms.longest_run
     if longest not in {function.longest_run, FunctionAlarms().longest_run}:
-        rule = f"A run ends after its max_runtime ({function.max_runtime} seconds), so none would raise this alarm."
+        rule = f"A run ends after its max_runtime ({function.max_runtime} seconds), so no run would raise this alarm."
         half = function.max_runtime // 2
         shorter = f"{half}s" if half >= SHORTEST_RUN_SECONDS else None
         yield Problem(path=(*at, "alarms", "longest_run"), value=f"{longest}s", rule=rule, fix=shorter, reads=(path,))
@@ -115,7 +115,7 @@ def _retention(settings: Settings) -> Iterator[Problem]:
         rule = f"The event of a run of {key!r} must outlast the run: its max_runtime needs {days + 1} days or more."
         yield Problem(path=("retention", "runs_days"), value=runs_days, rule=rule, fix=days + 1, reads=reads)
     if (logs_days := settings.retention.logs_days) < days:
-        rule = f"A run of {key!r} would lose its first lines while it is at work: its max_runtime is {days} days."
+        rule = f"The log of {key!r} would lose a run's first lines before its end: its max_runtime is {days} days."
         fix = next(each for each in LOG_DAYS if each >= days)
         yield Problem(path=("retention", "logs_days"), value=logs_days, rule=rule, fix=fix, reads=reads)
 
@@ -154,7 +154,7 @@ def _relaunches(function: Function, at: SettingPath) -> Iterator[Problem]:
 def _keys(function: Function, at: SettingPath) -> Iterator[Problem]:
     told = function.destinations
     if told.kms_key_arns and not told.arns:
-        rule = "There is no destination, so the watcher would get rights on keys that it has no use for."
+        rule = "There is no destination, so the watcher has no use for these keys."
         path = (*at, "destinations", "kms_key_arns")
         reads: tuple[SettingPath, ...] = ((*at, "destinations"),)
         yield Problem(path=path, value=list(told.kms_key_arns), rule=rule, reads=reads)
@@ -173,7 +173,7 @@ def _network(network: Network) -> Iterator[Problem]:
         reads: tuple[SettingPath, ...] = (("network", "security_group_ids"), ("network", "subnet_ids"))
         yield Problem(path=("network", "security_group_ids"), value=[], rule=rule, fix=fix, reads=reads)
     for unused in sorted({"cidr", "availability_zones"} & network.model_fields_set) if network.subnet_ids else ():
-        rule = "No VPC is made when network.subnet_ids are given, so this would mean nothing."
+        rule = "No VPC is made when network.subnet_ids are given, so this would have no effect."
         value = getattr(network, unused)
         yield Problem(path=("network", unused), value=value, rule=rule, reads=(("network", "subnet_ids"),))
 

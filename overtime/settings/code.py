@@ -48,7 +48,7 @@ def fault(code: Path) -> str | None:
         astray = sorted(path.relative_to(code).as_posix() for path, is_file in _below(code, ()) if not is_file)
         if not astray:
             return None
-        return f"{astray[0]!r} is a link to nothing, or to a folder that holds it. Remove it, or point it elsewhere"
+        return f"{astray[0]!r} is a link to nothing, or to a folder that contains it. Remove it, or point it elsewhere"
     try:
         _members(code)
     except (zipfile.BadZipFile, NotImplementedError, UnicodeDecodeError, OSError) as error:

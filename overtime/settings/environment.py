@@ -54,8 +54,8 @@ def _fits(variables: dict[str, SecretStr]) -> dict[str, SecretStr]:
     size = len(json.dumps(values, ensure_ascii=False, separators=(",", ":")).encode())
     if size > _MOST_BYTES:
         raise broken(
-            f"Lambda takes {_MOST_BYTES} bytes of variables, as JSON text with quotes and escapes; these are {size}."
-            " Put more into an object."
+            f"Lambda takes {_MOST_BYTES} bytes of variables, as JSON text with quotes and escapes; these have {size}."
+            " Put larger values into S3."
         )
     return variables
 

@@ -37,7 +37,7 @@ def problems(settings: Settings, region: str) -> Iterator[Problem]:
         for path, arn, why in _named(function, ("functions", key)):
             yield from _misplaced(path, arn, why, region)
     for index, arn in enumerate(settings.alarms.action_arns):
-        why = "CloudWatch only tells targets in the alarm's own region, {region}; this one is in {other}."
+        why = "CloudWatch only notifies targets in the alarm's own region, {region}; this one is in {other}."
         yield from _misplaced(("alarms", "action_arns", index), arn, why, region)
 
 
@@ -72,7 +72,7 @@ def _misplaced(path: Path, arn: str, why: str | None, region: str) -> Iterator[P
         place = region
     elif partition != partition_of(region):
         rule = (
-            f"The stack is in {region}, where every ARN begins with arn:{partition_of(region)}: and this names nothing."
+            f"The stack is in {region}, where ARNs begin with arn:{partition_of(region)}:, so this one names nothing."
         )
     else:
         return

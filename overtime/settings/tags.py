@@ -27,7 +27,7 @@ def _together(tags: Mapping[str, str]) -> Mapping[str, str]:
         if (other := seen.setdefault(key.lower(), key)) != key:
             raise broken(f"IAM sees no difference between this key and {other!r}, and refuses both at once.", at=(key,))
     if len(tags) > _MOST:
-        rule = f"AWS takes 50 tags on a resource, {OWN} of them may be the program's own; these are {len(tags)}."
+        rule = f"AWS takes 50 tags on a resource, of which {OWN} may be the program's own; here are {len(tags)}."
         raise broken(rule, at=(list(tags)[_MOST],))
     return tags
 

@@ -13,7 +13,7 @@ from overtime.settings.rules import DAY_SECONDS, Int, Seconds, as_list, broken, 
 
 SHORTEST_RUN_SECONDS = 60
 LONGEST_RUN_SECONDS = 14 * DAY_SECONDS
-"""AWS retires the hosts of long tasks after weeks, so a longer promise would not be kept."""
+"""Fargate keeps a task at most 14 days when it retires a platform revision, so a longer promise would not be kept."""
 
 LOG_DAYS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653)
 _PRIVATE = tuple(map(ipaddress.IPv4Network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10")))
@@ -87,7 +87,7 @@ Rescues = Annotated[
 MaxRuntime = Annotated[
     Seconds,
     Field(ge=SHORTEST_RUN_SECONDS, le=LONGEST_RUN_SECONDS),
-    ruled("A run takes 60s to 14d, written like 90m, 6h or 1d12h; AWS retires the hosts of longer tasks.", "7d"),
+    ruled("A run takes 60s to 14d, written like 90m, 6h or 1d12h; Fargate may stop a longer task.", "7d"),
 ]
 Receives = Annotated[
     Int,
@@ -116,10 +116,10 @@ SecurityGroupId = Annotated[
     str, StringConstraints(pattern=r"^sg-[0-9a-f]+$"), ruled("A security group's id reads sg-0123456789abcdef0.")
 ]
 SubnetIds = Annotated[
-    tuple[SubnetId, ...], few(16, "ECS takes 16 subnets for a task; these are {}. Two zones with one each are enough.")
+    tuple[SubnetId, ...], few(16, "ECS takes 16 subnets for a task; here are {}. Two zones with one each are enough.")
 ]
 SecurityGroupIds = Annotated[
-    tuple[SecurityGroupId, ...], few(5, "ECS takes 5 security groups for a task; these are {}. Merge their rules.")
+    tuple[SecurityGroupId, ...], few(5, "ECS takes 5 security groups for a task; here are {}. Merge their rules.")
 ]
 LogDays = Annotated[
     Int,

@@ -153,7 +153,7 @@ def test_a_link_that_no_archive_can_follow_is_told(context: StackContext, link: 
     (context.root / "code" / "sub").mkdir()
     (context.root / "code" / link).symlink_to(to)
     assert (
-        f"Not all of 'ROOT/code' could be deployed: {link!r} is a link to nothing, or to a folder that holds it."
+        f"Not all of 'ROOT/code' could be deployed: {link!r} is a link to nothing, or to a folder that contains it."
         " Remove it, or point it elsewhere."
     ) in report_of(context)
 

@@ -309,7 +309,7 @@ def test_environment_too_large(context: StackContext) -> None:
     """More variables than Lambda takes are refused, with their size and without their values."""
     text = report_of(configuration(environment={"BLOB": "x" * 5000}), context)
     assert "overtime:functions.report.environment = [withheld: it may be a secret]\n" in text
-    assert "Lambda takes 4096 bytes of variables, as JSON text with quotes and escapes; these are 5011." in text
+    assert "Lambda takes 4096 bytes of variables, as JSON text with quotes and escapes; these have 5011." in text
 
 
 def test_family() -> None:
