@@ -43,31 +43,26 @@ _COUNTED_BY = {"RunsParked": "dispatcher"}
 
 
 class Emf:
-    """Figures by function, written to the log in CloudWatch's embedded format at the end of an invocation."""
+    """Figures by function, each written to the log at once, in CloudWatch's embedded format.
 
-    def __init__(self) -> None:
-        self._by_function: dict[tuple[str, str | None], EphemeralMetrics] = {}
+    The ledger says that an end was counted, and nobody counts it again. So a figure must not wait for the end of an
+    invocation, which Lambda may cut off while owners are being told.
+    """
 
     def count(self, function_name: str, name: str, number: int = 1) -> None:
         """Count so many."""
-        self._of(function_name, _COUNTED_BY.get(name)).add_metric(name, MetricUnit.Count, number)
+        _write(function_name, name, MetricUnit.Count, number, service=_COUNTED_BY.get(name))
 
     def seconds(self, function_name: str, name: str, value: float) -> None:
         """Note a duration."""
-        self._of(function_name).add_metric(name, MetricUnit.Seconds, value)
+        _write(function_name, name, MetricUnit.Seconds, value)
 
-    def flush(self) -> None:
-        """Write them down and begin anew."""
-        written, self._by_function = self._by_function, {}
-        for metrics in written.values():
-            metrics.flush_metrics()
 
-    def _of(self, function_name: str, service: str | None = None) -> EphemeralMetrics:
-        if (function_name, service) not in self._by_function:
-            metrics = EphemeralMetrics(service=service)
-            metrics.add_dimension("function_name", function_name)
-            self._by_function[function_name, service] = metrics
-        return self._by_function[function_name, service]
+def _write(function_name: str, name: str, unit: MetricUnit, value: float, *, service: str | None = None) -> None:
+    metrics = EphemeralMetrics(service=service)
+    metrics.add_dimension("function_name", function_name)
+    metrics.add_metric(name, unit, value)
+    metrics.flush_metrics()
 
 
 meter = Emf()
@@ -127,8 +122,6 @@ def handler(event: dict[str, object], context: LambdaContext) -> dict[str, objec
     except OvertimeError as error:
         logger.error(str(error))  # noqa: TRY400 -- the text says it; a trace would say no more
         raise
-    finally:
-        meter.flush()
     return None
 
 

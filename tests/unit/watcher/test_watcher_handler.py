@@ -8,6 +8,7 @@ import pytest
 
 from lambdas.watcher import handler as module
 from lambdas.watcher.config import Config
+from lambdas.watcher.destinations import Destinations
 from lambdas.watcher.watch import UnsettledError
 from overtime.ledger.answers import LedgerUnavailableError
 from overtime.ledger.model import RunState
@@ -63,16 +64,15 @@ def test_an_event_ends_a_run_and_is_counted_by_function(wired: World, capsys: py
     handle({"detail-type": "ECS Task State Change", "detail": wired.cluster.tasks[task]})
     assert wired.run(key).settled_at is not None
     printed = capsys.readouterr()
-    (emf,) = [json.loads(line) for line in printed.out.splitlines() if "_aws" in line]
-    (directive,) = emf["_aws"]["CloudWatchMetrics"]
-    assert (directive["Namespace"], directive["Dimensions"]) == ("overtime", [["function_name", "service"]])
-    assert {metric["Name"] for metric in directive["Metrics"]} == {
-        "RunsSucceeded",
-        "RunDuration",
-        "FailureToHandlerStart",
-    }
-    assert (emf["function_name"], emf["service"]) == ("report", "watcher")
-    assert "r-1" not in json.dumps(emf)
+    lines = [json.loads(line) for line in printed.out.splitlines() if "_aws" in line]
+    names = []
+    for emf in lines:
+        (directive,) = emf["_aws"]["CloudWatchMetrics"]
+        assert (directive["Namespace"], directive["Dimensions"]) == ("overtime", [["function_name", "service"]])
+        names += [metric["Name"] for metric in directive["Metrics"]]
+        assert (emf["function_name"], emf["service"]) == ("report", "watcher")
+    assert names == ["RunsSucceeded", "RunDuration", "FailureToHandlerStart"]
+    assert "r-1" not in json.dumps(lines)
     assert "secret" not in printed.out + printed.err
     assert EVENT.decode() not in printed.out + printed.err
 
@@ -151,22 +151,52 @@ def test_what_both_count_is_one_metric(capsys: pytest.CaptureFixture[str], monke
     monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "watcher")
     module.meter.count("report", "RunsParked")
     module.meter.count("report", "RunsFailed")
-    module.meter.flush()
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     told = {(each["service"], name) for each in lines for name in ("RunsParked", "RunsFailed") if name in each}
     assert told == {("dispatcher", "RunsParked"), ("watcher", "RunsFailed")}
 
 
-def test_figures_that_cannot_be_written_fail_the_invocation(wired: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The event is tried again, which does no harm, and the watcher's alarm tells of it."""
+class Over(BaseException):
+    """Lambda ends the invocation: nothing of the function runs any more."""
 
-    def full() -> None:
+
+def test_an_end_is_counted_though_lambda_ends_the_round(
+    wired: World, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The ledger has it that the end was counted, so the metric must be out before an owner is told, which may hang."""
+    printed: list[str] = []
+
+    def hangs(*_: object) -> None:
+        printed.extend(capsys.readouterr().out.splitlines())
+        raise Over
+
+    key, task = wired.start()
+    wired.claim(task)
+    wired.finish(task, RunState.FAILED)
+    wired.stop(task, "returned")
+    with monkeypatch.context() as patch:
+        patch.setattr(Destinations, "send", hangs)
+        with pytest.raises(Over):
+            handle({"overtime": "reconcile"})
+    assert wired.run(key).counted_at is not None
+    assert [json.loads(line)["RunsFailed"] for line in printed if "RunsFailed" in line] == [[1]]
+    handle({"overtime": "reconcile"})
+    assert wired.run(key).settled_at is not None
+    assert "RunsFailed" not in capsys.readouterr().out
+
+
+def test_figures_that_cannot_be_written_fail_the_invocation(wired: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The watcher's alarm tells of it, and the next round goes on."""
+
+    def full(*_: object, **__: object) -> None:
         raise OSError("no room")
 
     key, task = wired.start()
     wired.claim(task)
     wired.stop(task, "killed")
-    monkeypatch.setattr(module.meter, "flush", full)
-    with pytest.raises(OSError, match="no room"):
-        handle({"detail-type": "ECS Task State Change", "detail": wired.cluster.tasks[task]})
+    with monkeypatch.context() as patch:
+        patch.setattr("aws_lambda_powertools.metrics.EphemeralMetrics.flush_metrics", full)
+        with pytest.raises(OSError, match="no room"):
+            handle({"detail-type": "ECS Task State Change", "detail": wired.cluster.tasks[task]})
+    handle({"overtime": "reconcile"})
     assert wired.run(key).settled_at is not None
