@@ -84,7 +84,7 @@ class FunctionAlarms(Section):
     """Alarms that only make sense with a function's own numbers."""
 
     longest_run: values.LongestRun = 12 * 3600
-    """An alarm is raised by a run that took longer, such as `6h`; in seconds once read. With null, there is none."""
+    """An alarm is raised by a run at work for longer, such as `6h`; in seconds once read. With null, there is none."""
     longest_wait: values.LongestWait = 3600
     """An alarm is raised by a run that waits longer for a task, such as `2h`; in seconds once read."""
 
@@ -125,9 +125,9 @@ class Function(Section):
     max_receive_count: values.Receives = 5
     """Deliveries to the dispatcher before a failure record is parked."""
     max_task_attempts: values.TaskAttempts = 3
-    """Tasks that a run may have, one after another, where AWS took the one before away; a handler's error is final."""
+    """How many tasks a run may use if AWS interrupts them; a handler's error is never retried."""
     max_concurrent_runs: values.ConcurrentRuns = 20
-    """Runs of the function that may be alive at once; the others wait in the queue. With null, nobody counts them."""
+    """Runs of the function that may have a task at once; the others wait in the queue. With null, there is no limit."""
     task: Task = Task()
     """The Fargate task."""
     destinations: Destinations = Destinations()
@@ -170,7 +170,7 @@ class Retention(Section):
     runs_days: values.RunsDays = 30
     """Days that runs, their events and their results are kept; never fewer than 28, which a late task may need."""
     force_destroy: values.Switch = False
-    """Whether `pulumi destroy` may delete stored events and results; otherwise it stops at a bucket with objects."""
+    """Whether `pulumi destroy` may delete stored runs, events and results, and queues with messages."""
 
 
 class Image(Section):
@@ -200,7 +200,7 @@ class Alarms(Section):
     action_arns: arn_types.AlarmActions = ()
     """Who is told, such as a topic's ARN; by default a topic that the program makes, for people to subscribe to."""
     ticket_arns: arn_types.AlarmActions = ()
-    """Who is told instead of what can wait until the morning; by default those of `action_arns`."""
+    """Who is told, instead of `action_arns`, about what can wait until the morning; by default the same."""
     skipped: values.Switch = True
     """Whether there is an alarm on failures that `rescue` does not name, such as an exception."""
     manual_url: values.ManualUrl | None = None

@@ -132,7 +132,7 @@ Switch = Annotated[bool, ruled("This is true or false.", "false")]
 TaskAttempts = Annotated[
     Int,
     Field(ge=1, le=10),
-    ruled("A run has 1 to 10 task attempts; each further one follows only where AWS took the one before away.", 3),
+    ruled("A run has 1 to 10 task attempts; a further one follows only if AWS interrupted the one before.", 3),
 ]
 ConcurrentRuns = Annotated[
     Annotated[Int, Field(ge=1, le=1000)] | None,
