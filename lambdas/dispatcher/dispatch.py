@@ -33,7 +33,7 @@ from lambdas.dispatcher.launch import Launched, NoCapacity, Rejected, Throttled,
 from lambdas.dispatcher.rescue import HandOver, Skip, decide
 from overtime.errors import OvertimeError
 from overtime.ledger import pointers
-from overtime.ledger.answers import AlreadyRecorded, Moved, Recorded
+from overtime.ledger.answers import Moved
 from overtime.ledger.model import RunState
 from overtime.ledger.pointers import Pointer
 from overtime.ledger.run import Failure
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
     from lambdas.dispatcher.config import Config
     from lambdas.dispatcher.launch import Outcome
-    from overtime.ledger.answers import Refused
+    from overtime.ledger.answers import AlreadyRecorded, Recorded, Refused
     from overtime.ledger.model import RunKey
     from overtime.ledger.run import Run
     from overtime.ledger.slots import Slots
@@ -61,10 +61,10 @@ _REVIVED = "its record was delivered again, and by now the rescue rule takes it"
 class NotDispatchedError(OvertimeError):
     """A record could not be turned into a task now; the queue delivers it again, or parks it."""
 
-    def __init__(self, text: str, *, parked: bool = False) -> None:
+    def __init__(self, text: str, *, parked: bool | None = None) -> None:
         super().__init__(text)
         self.parked = parked
-        """Whether the queue will not deliver it again, and the ledger says so since now."""
+        """Whether the ledger says since now that the queue will not deliver it again; None where nobody asked it."""
 
 
 class Result(StrEnum):
@@ -115,9 +115,9 @@ class Dispatcher:
             return self._go_on(recorded.run, own, record)
         if isinstance(decision, HandOver):
             return self._go_on(self._revived(recorded.run, failed), own, record)
+        # Who parks it counts it, for whoever recorded it may have died before.
         self._park(record)
-        again = isinstance(recorded, AlreadyRecorded)
-        return Done(key=recorded.run.key, result=Result.DUPLICATE if again else Result.SKIPPED)
+        return Done(key=recorded.run.key, result=Result.SKIPPED)
 
     def _resume(self, pointer: Pointer, record: SQSRecord) -> Done:
         run = self.ledger.get(pointer.key)
@@ -165,7 +165,7 @@ class Dispatcher:
         return moved.run
 
     def _begin(self, run: Run, record: SQSRecord) -> Done:
-        moved = self.ledger.launching(run.key, run.attempt, remember=run.remembers)
+        moved = self.ledger.launching(run.key, run.attempt, remember=run.remembers, unparked=run.is_parked)
         if isinstance(moved, Moved):
             return self._launch(moved.run, record, began=True)
         now = moved.run
@@ -180,7 +180,9 @@ class Dispatcher:
     def _launch(self, run: Run, record: SQSRecord, *, began: bool) -> Done:
         match self._started(run):
             case Launched(task_arn):
-                written = self.ledger.launched(run.key, run.attempt, task_arn, remember=run.remembers)
+                written = self.ledger.launched(
+                    run.key, run.attempt, task_arn, remember=run.remembers, unparked=run.is_parked
+                )
                 # Refused means that the task claimed the run first, or that another delivery wrote the same task down.
                 started = began or isinstance(written, Moved)
                 return Done(key=run.key, result=Result.STARTED if started else Result.DUPLICATE, task_arn=task_arn)
@@ -216,11 +218,13 @@ class Dispatcher:
         pointer = Pointer(key=run.key, attempt=run.attempt, turn=run.turn + 1)
         pointers.send(self.sqs, self.config.queue_url, pointer, delay=delay)
         # Refused means that the run went on meanwhile, or that another delivery holds it: one of the pointers is stale.
-        self.ledger.hold(run.key, run.attempt, turn=pointer.turn, delay=delay, reason=reason)
+        self.ledger.hold(run.key, run.attempt, turn=pointer.turn, delay=delay, reason=reason, unparked=run.is_parked)
         return Done(key=run.key, result=Result.HELD, reason=reason)
 
     def _release(self, run: Run, reason: str, *, parked: bool = False) -> Moved | Refused:
-        return self.ledger.release(run.key, run.attempt, reason, remember=run.remembers, parked=parked)
+        return self.ledger.release(
+            run.key, run.attempt, reason, remember=run.remembers, parked=parked, unparked=run.is_parked
+        )
 
     def _park(self, record: SQSRecord) -> None:
         attributes: dict[str, MessageAttributeValueTypeDef] = {}

@@ -16,7 +16,7 @@ from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, pro
 from botocore.config import Config as ClientConfig
 from botocore.exceptions import BotoCoreError
 
-from lambdas.dispatcher.config import Config
+from lambdas.dispatcher.config import Config, ConfigError
 from lambdas.dispatcher.dispatch import Dispatcher, Done, NotDispatchedError, Result
 from lambdas.dispatcher.failure_record import UnreadableRecordError
 from overtime.errors import OvertimeError
@@ -126,15 +126,13 @@ def dispatch(record: SQSRecord) -> Done:
         if isinstance(error, UnreadableRecordError | UnreadableItemError):
             what = "RecordsUnreadable" if isinstance(error, UnreadableRecordError) else "ItemsUnreadable"
             metrics.add_metric(what, MetricUnit.Count, 1)
-            if int(record.attributes.approximate_receive_count or 1) >= dispatcher().config.max_receive_count:
-                metrics.add_metric("RunsParked", MetricUnit.Count, 1)  # the queue does it now
         elif isinstance(error, NotDispatchedError):
             metrics.add_metric("LaunchFailed", MetricUnit.Count, 1)
-            if error.parked:
-                metrics.add_metric("RunsParked", MetricUnit.Count, 1)
+        _count_parked(record, error)
         logger.warning(str(error), message_id=record.message_id)
         raise
-    except Exception:
+    except Exception as error:
+        _count_parked(record, error)
         logger.exception("a record could not be dispatched", message_id=record.message_id)
         raise
     metrics.add_metric(_COUNTED[done.result], MetricUnit.Count, 1)
@@ -147,6 +145,22 @@ def dispatch(record: SQSRecord) -> Done:
         reason=done.reason,
     )
     return done
+
+
+def _count_parked(record: SQSRecord, error: Exception) -> None:
+    """Count a record that the queue parks now, since this was its last receive.
+
+    Where the ledger was asked, it knows better: the run may have gone on under another delivery. Without its settings
+    the dispatcher knows neither its name nor the last receive; the watcher finds what is parked then.
+    """
+    if isinstance(error, ConfigError):
+        return
+    parked = error.parked if isinstance(error, NotDispatchedError) else None
+    if parked is None:
+        most = dispatcher().config.max_receive_count
+        parked = int(record.attributes.approximate_receive_count or 1) >= most
+    if parked:
+        metrics.add_metric("RunsParked", MetricUnit.Count, 1)
 
 
 @logger.inject_lambda_context(log_event=False, clear_state=True)

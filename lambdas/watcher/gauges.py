@@ -27,7 +27,7 @@ class Gauges:
         name = run.key.function_name
         if run.state is RunState.RUNNING and run.started_at is not None:
             self._working.setdefault(name, []).append(now - run.started_at.timestamp())
-        elif not run.finished and run.parked_at is None:
+        elif not run.finished and not run.is_parked:
             self._waiting.setdefault(name, []).append(now - run.queued_at.timestamp())
 
     def write(self, meter: Meter) -> None:

@@ -2,7 +2,7 @@
 
 | the run is | and | it is |
 |---|---|---|
-| queued, or launching with no task named | waiting since 14 days | closed as `failed` |
+| queued, or launching with no task named | waiting, or parked, since 14 days | closed as `failed` |
 | likewise, not parked | due since 15 min; its tasks could not start for a reason that lasts | parked |
 | likewise | due since 15 min; the queue has parked its record | parked in the ledger, too |
 | likewise | due since 15 min; no record of this attempt was surely sent | pointed at |
@@ -207,7 +207,7 @@ def _run(watcher: Watcher, run: Run, tasks: Described, parking: Parking) -> None
 def _without_task(watcher: Watcher, run: Run, parking: Parking) -> None:
     if run.finished:
         watcher.settle(run)
-    elif _age(watcher, run.queued_at) > LONGEST_WAIT:
+    elif _age(watcher, run.waits_since) > LONGEST_WAIT:
         watcher.ledger.abandon(run.key, run.attempt, _WAITED, held_by=None, error_type="Overtime.NoCapacity")
     elif run.parked_at is None and _overdue(watcher, run) > _DUE:
         if run.refusals >= MOST_REFUSALS:

@@ -129,8 +129,9 @@ class Watcher:
         """
         if run.state not in ends.ENDED or run.counted_at is not None:
             return
-        if isinstance(self.ledger.count(run.key, run.attempt), Moved):
-            ends.measure(run, self.meter)
+        counted = self.ledger.count(run.key, run.attempt)
+        if isinstance(counted, Moved):  # the run as it is by now, which may have been reopened and ended otherwise
+            ends.measure(counted.run, self.meter)
 
     def settle(self, run: Run) -> None:
         """Count a finished run's end, tell its owner, and write down that it was told; a dead destination is no error.
@@ -170,7 +171,7 @@ class Watcher:
             state=state,
             counted=run.counted_attempts,
             refusals=run.refusals,
-            waited=self.clock() - run.queued_at.timestamp(),
+            waited=self.clock() - run.waits_since.timestamp(),
             most_attempts=function.max_task_attempts,
             can_relaunch=None not in {function.queue_url, function.parking_queue_url},
         )
@@ -196,6 +197,7 @@ class Watcher:
             expires_at=run.expires_at,
             unstarted=run.unstarted + 1 if verdict.unstarted else None,
             refusals=verdict.refusals,
+            unparked=run.is_parked,
             remember=run.remembers or not verdict.unstarted,
         )
 

@@ -98,32 +98,46 @@ def revive(table: str, now: float, run: Run, reason: str, *, runs_days: int) -> 
     return update.request()
 
 
-def launching(table: str, now: float, key: RunKey, attempt: int, *, remember: bool = True) -> UpdateItemInputTypeDef:
+def launching(
+    table: str, now: float, key: RunKey, attempt: int, *, remember: bool = True, unparked: bool = False
+) -> UpdateItemInputTypeDef:
     """Say that RunTask is about to be called: `queued` → `launching`.
 
     `launching_at` keeps the first time of the attempt, for RunTask forgets its client token after 24 hours.
     `remember=False` leaves the history alone, for runs that have been tried so often that the item would overflow.
+    `unparked` says that the run was parked: a person's time is not AWS's, so it begins to wait anew.
     """
     update = Update(table, key, attempt, SOURCES["launching"])
     update.enter(RunState.LAUNCHING, None, None, now, remember=remember)
     update.set_once("launching_at", {"S": timestamp(now)})
+    if unparked:
+        update.set("queued_at", {"S": timestamp(now)})
     update.remove("reason", "parked_at")
     return update.request()
 
 
 def launched(
-    table: str, now: float, key: RunKey, attempt: int, task_arn: str, *, remember: bool = True
+    table: str,
+    now: float,
+    key: RunKey,
+    attempt: int,
+    task_arn: str,
+    *,
+    remember: bool = True,
+    unparked: bool = False,
 ) -> UpdateItemInputTypeDef:
     """Write down the task that RunTask named, once; the run is `launching` until the task claims it.
 
-    Also from `queued`: a second delivery of the same record may have given up while this one succeeded. `remember` is
-    as in `launching`.
+    Also from `queued`: a second delivery of the same record may have given up while this one succeeded. `remember`
+    and `unparked` are as in `launching`.
     """
     update = Update(table, key, attempt, SOURCES["launched"])
     update.require_task(None)
     update.enter(RunState.LAUNCHING, task_arn, None, now, remember=remember)
     update.set("task_arn", {"S": task_arn})
     update.set_once("launching_at", {"S": timestamp(now)})
+    if unparked:
+        update.set("queued_at", {"S": timestamp(now)})
     update.remove("reason", "parked_at")
     return update.request()
 
@@ -173,20 +187,21 @@ def relaunch(
     unstarted: int | None = None,
     refusals: int = 0,
     remember: bool = True,
+    unparked: bool = False,
 ) -> UpdateItemInputTypeDef:
     """Give up on this attempt's task and go back to `queued` as the next attempt.
 
     From here on the older task can neither claim nor finish the run, should it still be alive. `held_by` is as in
     `abandon`. The item is kept until `expires_at` at least, and while the next attempt may last. `unstarted` is how
     many attempts never claimed the run, where this was one: then the run waits on, and has waited since before.
-    `refusals` is how many in a row could not start for a reason that lasts.
+    `refusals` is how many in a row could not start for a reason that lasts; `unparked` is as in `launching`.
     """
     update = _without_task(table, key, attempt, "relaunch", held_by, reopened=reopened)
     update.enter(RunState.QUEUED, None, reason, now, attempt=attempt + 1, remember=remember)
     update.set("attempt", {"N": str(attempt + 1)})
-    if unstarted is None:
+    if unstarted is None or unparked:
         update.set("queued_at", {"S": timestamp(now)})
-    else:
+    if unstarted is not None:
         update.set("unstarted", {"N": str(unstarted)})
     if refusals:
         update.set("refusals", {"N": str(refusals)})

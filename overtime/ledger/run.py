@@ -113,7 +113,7 @@ class Run:
     expires_at: int
     """Seconds since the epoch, after which DynamoDB may delete the item."""
     queued_at: datetime
-    """When the run began to wait for a task; an attempt that never claimed it does not end the wait."""
+    """When the run began to wait for a task; an attempt that never claimed it does not end the wait, parking does."""
     turn: int = 0
     """Of the pointer record that counts; 0 where only the failure record itself is on the queue."""
     due_at: datetime | None = None
@@ -139,6 +139,16 @@ class Run:
     def finished(self) -> bool:
         """Whether no task has work to do; only `reopen` and `revive` go on from there."""
         return self.state in TERMINAL_STATES
+
+    @property
+    def is_parked(self) -> bool:
+        """Whether it waits for a person."""
+        return self.parked_at is not None
+
+    @property
+    def waits_since(self) -> datetime:
+        """When it began to wait for what it waits for now: a person, or else a task."""
+        return self.parked_at or self.queued_at
 
     @property
     def counted_attempts(self) -> int:
@@ -187,7 +197,8 @@ def _run(key: RunKey, item: Item) -> Run:
         due_at=_time(item, "due_at"),
         on_demand=_text(item, "capacity") == ON_DEMAND,
         parked_at=_time(item, "parked_at"),
-        unstarted=_number(item, "unstarted") or 0,
+        # Items of runs that were open when it was renamed have it as `without_capacity`.
+        unstarted=_number(item, "unstarted" if "unstarted" in item else "without_capacity") or 0,
         refusals=_number(item, "refusals") or 0,
         cancelled_by_person=_text(item, "cancelled_by") == PERSON,
         counted_at=_time(item, "counted_at"),

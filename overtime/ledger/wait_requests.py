@@ -31,9 +31,20 @@ SOURCES: Mapping[str, frozenset[RunState]] = MappingProxyType(
 
 
 def release(
-    table: str, now: float, key: RunKey, attempt: int, reason: str, *, remember: bool = True, parked: bool = False
+    table: str,
+    now: float,
+    key: RunKey,
+    attempt: int,
+    reason: str,
+    *,
+    remember: bool = True,
+    parked: bool = False,
+    unparked: bool = False,
 ) -> UpdateItemInputTypeDef:
-    """Go back to `queued` with the same attempt, because RunTask said that nothing started."""
+    """Go back to `queued` with the same attempt, because RunTask said that nothing started.
+
+    `unparked` is as in `launching`.
+    """
     update = Update(table, key, attempt, SOURCES["release"])
     update.require_task(None)
     update.enter(RunState.QUEUED, None, reason, now, remember=remember)
@@ -41,6 +52,7 @@ def release(
         update.set("parked_at", {"S": timestamp(now)})
     else:
         update.remove("parked_at")
+    _wait_anew(update, now, unparked=unparked)
     return update.request()
 
 
@@ -55,11 +67,20 @@ def fall_back(table: str, now: float, key: RunKey, attempt: int, reason: str) ->
 
 
 def hold(
-    table: str, now: float, key: RunKey, attempt: int, *, turn: int, delay: float, reason: str
+    table: str,
+    now: float,
+    key: RunKey,
+    attempt: int,
+    *,
+    turn: int,
+    delay: float,
+    reason: str,
+    unparked: bool = False,
 ) -> UpdateItemInputTypeDef:
     """Say that a pointer record with this turn is on the queue, due in `delay` seconds; lower turns no longer count.
 
     It is sent before this is written: a turn that the ledger does not know yet is good, one that it has passed is not.
+    `unparked` is as in `launching`.
     """
     if turn < 1:
         raise ImpossibleStateError(f"a run cannot be held for turn {turn}: its own record is turn 0, use one of 1 up.")
@@ -70,6 +91,7 @@ def hold(
     update.set("due_at", {"S": timestamp(now + delay)})
     update.set("reason", {"S": bounded(reason)})
     update.set("updated_at", {"S": timestamp(now)})
+    _wait_anew(update, now, unparked=unparked)
     update.remove("parked_at")
     return update.request()
 
@@ -85,6 +107,11 @@ def park(table: str, now: float, key: RunKey, attempt: int, reason: str, *, turn
     update.set("updated_at", {"S": timestamp(now)})
     update.remove("refusals")
     return update.request()
+
+
+def _wait_anew(update: Update, now: float, *, unparked: bool) -> None:
+    if unparked:
+        update.set("queued_at", {"S": timestamp(now)})
 
 
 def _require_turn(update: Update, turn: int) -> None:

@@ -14,7 +14,9 @@ from botocore.exceptions import BotoCoreError
 from lambdas.dispatcher import handler as module
 from lambdas.dispatcher.dispatch import Done, NotDispatchedError, Result
 from lambdas.dispatcher.failure_record import UnreadableRecordError
+from overtime.ledger.answers import LedgerUnavailableError
 from overtime.ledger.model import RunKey
+from overtime.ledger.pointers import PointerNotSentError
 from overtime.ledger.run import UnreadableItemError
 
 if TYPE_CHECKING:
@@ -23,7 +25,6 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
     from lambdas.dispatcher.dispatch import Dispatcher
-    from overtime.errors import OvertimeError
 
 EVENTS = Path(__file__).parents[2] / "events"
 DONE = Done(key=RunKey("report", "r-1"), result=Result.STARTED, task_arn="arn:task")
@@ -117,15 +118,24 @@ def test_every_record_succeeds_or_fails_by_itself(
 
 
 @pytest.mark.parametrize(
-    ("error", "metric"),
-    [(UnreadableRecordError("not ours"), "RecordsUnreadable"), (UnreadableItemError("no run"), "ItemsUnreadable")],
+    ("error", "metrics"),
+    [
+        (UnreadableRecordError("not ours"), {"RecordsUnreadable"}),
+        (UnreadableItemError("no run"), {"ItemsUnreadable"}),
+        (LedgerUnavailableError("no answer"), set()),
+        (module.OutOfTimeError("late"), set()),
+        (PointerNotSentError("no answer"), set()),
+        (KeyError("a bug"), set()),
+        (NotDispatchedError("not sent on"), {"LaunchFailed"}),
+    ],
+    ids=lambda given: type(given).__name__,
 )
-def test_a_record_that_cannot_be_read_counts_as_parked_when_it_is(
+def test_whatever_fails_counts_as_parked_at_its_last_receive(
     handling: ModuleType,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-    error: OvertimeError,
-    metric: str,
+    error: Exception,
+    metrics: set[str],
 ) -> None:
     """Its last delivery sends it to the parking queue; the ledger has no run, or none that tells, to know it from."""
     monkeypatch.setattr(handling, "dispatcher", lambda: Scripted({"a": error}))
@@ -135,9 +145,24 @@ def test_a_record_that_cannot_be_read_counts_as_parked_when_it_is(
         for record in given["Records"]:  # type: ignore[attr-defined]
             record["attributes"] = {**record["attributes"], "ApproximateReceiveCount": receives}
         handling.handler(given, Context())
-        [emf] = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "_aws" in line]
-        counted.append({metric["Name"] for metric in emf["_aws"]["CloudWatchMetrics"][0]["Metrics"]})
-    assert counted == [{metric}, {metric, "RunsParked"}]
+        emf = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "_aws" in line]
+        counted.append({metric["Name"] for each in emf for metric in each["_aws"]["CloudWatchMetrics"][0]["Metrics"]})
+    assert counted == [metrics, metrics | {"RunsParked"}]
+
+
+@pytest.mark.parametrize("parked", [True, False])
+def test_what_the_ledger_says_of_parking_is_counted_and_nothing_else(
+    handling: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *, parked: bool
+) -> None:
+    """Once, and not where the run went on under another delivery."""
+    error = NotDispatchedError("refused", parked=parked)
+    monkeypatch.setattr(handling, "dispatcher", lambda: Scripted({"a": error}))
+    given = batch("a")
+    for record in given["Records"]:  # type: ignore[attr-defined]
+        record["attributes"] = {**record["attributes"], "ApproximateReceiveCount": "5"}
+    handling.handler(given, Context())
+    [emf] = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "_aws" in line]
+    assert emf.get("RunsParked", []) == ([1.0] if parked else [])
 
 
 def test_a_batch_that_fails_whole_is_still_answered(handling: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:

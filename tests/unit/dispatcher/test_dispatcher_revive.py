@@ -13,7 +13,7 @@ from lambdas.dispatcher.failure_record import parse
 from lambdas.watcher.destinations import Destinations
 from overtime.ledger.answers import Moved
 from overtime.ledger.model import RunKey, RunState
-from tests.unit.watcher.world import FAILURE, PARKING, SUCCESS, Crash, Fuse, World, record
+from tests.unit.watcher.world import FAILURE, PARKING, QUEUE, SUCCESS, Crash, Fuse, World, record
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
@@ -43,6 +43,21 @@ def skipped(world: World) -> SQSRecord:
     assert done.result is Result.SKIPPED
     (parked,) = world.queues.sent.pop(PARKING)
     return record(parked)
+
+
+def test_who_parks_a_skipped_run_counts_it(world: World) -> None:
+    """A dispatcher that dies between recording and parking leaves the parking, and the counting, to the next."""
+    attributes = {"RequestID": KEY.request_id, "ErrorMessage": "'customer'"}
+    world.queues.send_message(
+        QueueUrl=QUEUE,
+        MessageBody="{}",
+        MessageAttributes={name: {"DataType": "String", "StringValue": text} for name, text in attributes.items()},
+    )
+    assert world.deliver(fuse=Fuse(3)) is None
+    assert (world.run(KEY).state, PARKING in world.queues.sent) == (RunState.SKIPPED, False)
+    done = world.deliver()
+    assert done is not None
+    assert (done.result, len(world.queues.sent[PARKING])) == (Result.SKIPPED, 1)
 
 
 def widened(world: World, fuse: Fuse | None = None) -> Dispatcher:
@@ -92,7 +107,7 @@ def test_under_the_same_rule_it_is_parked_again(world: World) -> None:
     """Whoever moves the record back without widening the rule finds it where it was, and the run as it was."""
     moved_back = skipped(world)
     before = world.run(KEY)
-    assert world.dispatcher().dispatch(moved_back).result is Result.DUPLICATE
+    assert world.dispatcher().dispatch(moved_back).result is Result.SKIPPED
     assert (len(world.queues.sent[PARKING]), world.run(KEY)) == (1, before)
 
 

@@ -227,7 +227,7 @@ def written(dynamodb: DynamoDBClient, attribute: str, value: AttributeValueTypeD
 
 
 TIMES = ("created_at", "updated_at", "queued_at", "started_at", "finished_at", "settled_at", "due_at", "parked_at")
-COUNTS = ("attempt", "event_size", "result_size", "expires_at", "turn", "without_capacity", "exit_code")
+COUNTS = ("unstarted", "attempt", "event_size", "result_size", "expires_at", "turn", "without_capacity", "exit_code")
 NEEDED = ("state", "attempt", "created_at", "updated_at", "event_size", "event_sha256", "failure", "history")
 STEP = {"M": {"state": {"S": "lost"}, "at": {"S": "x"}, "attempt": {"N": "0"}}}
 GARBAGE: list[tuple[str, object]] = [
@@ -285,3 +285,22 @@ def test_a_run_is_not_relaunched_while_its_event_cannot_be_kept(dynamodb: Dynamo
     with pytest.raises(LedgerUnavailableError, match="could not keep the event of report/r-1"):
         nowhere.relaunch(KEY, 1, "Spot", held_by=None, expires_at=0)
     assert nowhere.get(KEY) == run
+
+
+def test_attempts_that_an_older_version_did_not_count_are_not_counted_now(
+    dynamodb: DynamoDBClient, ledger: RunLedger
+) -> None:
+    """The attribute was renamed while runs were open; the new name wins once it is written."""
+    recorded(ledger)
+    change = {"TableName": "runs", "Key": {"run_key": {"S": str(KEY)}}}
+    old = {":two": {"N": "2"}, ":four": {"N": "4"}}
+    dynamodb.update_item(
+        **change,  # type: ignore[arg-type]
+        UpdateExpression="SET without_capacity = :two, attempt = :four",
+        ExpressionAttributeValues=old,
+    )
+    run = ledger.get(KEY)
+    assert run is not None
+    assert (run.unstarted, run.counted_attempts) == (2, 2)
+    again = moved(ledger.relaunch(KEY, 4, "no address", held_by=None, expires_at=0, unstarted=run.unstarted + 1))
+    assert (again.unstarted, again.counted_attempts) == (3, 2)

@@ -230,3 +230,50 @@ def test_a_relaunch_says_when_its_record_is_due(world: World) -> None:
     for _ in range(9):
         world.reconcile()
     assert len(world.waiting()) == 1
+
+
+DAY = 86_400
+
+
+@pytest.mark.parametrize("first", ["launched", "no slot", "no capacity", "no answer"])
+def test_the_time_a_person_takes_is_not_the_platforms(world: World, first: str) -> None:
+    """A run that is moved back on the fourteenth day waits anew, whatever it meets first, and so says its gauge."""
+    key = refuse_to_start(world, MOST_REFUSALS)
+    world.tell(last(world))
+    world.now += 14 * DAY - 3_600
+    if first == "no slot":
+        world.most = 1
+        world.start("r-2")
+    elif first == "no capacity":
+        world.cluster.answers = [throttled()]
+    elif first == "no answer":
+        world.cluster.answers = [refused("ServerException", 500)]
+    world.queues.move_back()
+    moved_back = next(at for at, each in enumerate(world.waiting()) if str(key) in str(each["Body"]))
+    assert world.deliver(moved_back) is not None
+    if first == "launched":
+        world.stop(last(world), "network")
+        world.tell(last(world))
+    assert world.run(key).parked_at is None
+    world.reconcile(after=2 * 3_600)
+    run = world.run(key)
+    assert not run.finished, run.reason
+    assert max(world.figures.durations["LongestWait"]) == pytest.approx(2 * 3_600, abs=60)
+
+
+def test_a_parked_run_is_kept_for_as_long_as_its_message(world: World) -> None:
+    """It has waited for days before: a person has fourteen all the same, and then it is closed."""
+    key, task = world.start()
+    for number in range(MOST_REFUSALS):
+        if number == MOST_REFUSALS - 1:
+            world.now += 5 * DAY
+        world.stop(task, "image")
+        world.tell(task)
+        if number + 1 < MOST_REFUSALS:
+            world.deliver()
+            (task,) = world.cluster.alive()
+    assert world.run(key).is_parked
+    world.reconcile(after=13.9 * DAY)
+    assert not world.run(key).finished
+    world.reconcile(after=0.2 * DAY)
+    assert world.run(key).state is RunState.FAILED

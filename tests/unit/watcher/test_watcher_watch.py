@@ -449,3 +449,16 @@ def test_payloads_that_no_destination_takes_are_not_read(world: World) -> None:
     world.tell(task)
     (sent,) = world.told(SUCCESS)
     assert not {"requestPayload", "responsePayload"} & set(sent)
+
+
+def test_the_end_that_is_counted_is_the_one_that_was_written_down(world: World) -> None:
+    """A watcher that read `cancelled` counts what another one, who knew better, has made of the run meanwhile."""
+    world.function = replace(world.function, max_task_attempts=1)
+    key, task = world.start()
+    world.claim(task)
+    world.finish(task, RunState.CANCELLED)
+    read = world.run(key)
+    reason = "AWS stopped the task"
+    world.ledger().abandon(key, 1, reason, held_by=task, error_type="Overtime.Interrupted", reopened=True)
+    world.watcher().count(read)
+    assert world.figures.counted == {"RunsFailedByPlatform": 1}
