@@ -89,7 +89,7 @@ def running(environ: Mapping[str, str]) -> ContainerEngine | None:
     if named or not docker_daemon.can_start():
         told = "".join(f"\n  {each.host}: {each.fault or '`docker info` fails there'}" for each in asked)
         remedy = "Start that one, or unset DOCKER_HOST" if named else "Start Docker, or run this as root on Debian"
-        raise LocalError(f"No container engine answers, so no task can run. {remedy}. Asked were:{told}")
+        raise LocalError(f"No container engine answers, so no task can run. {remedy}. Asked:{told}")
     return None
 
 

@@ -41,7 +41,9 @@ def knock(host: str, *, seconds: float = SECONDS) -> Answer:
             # What is spoken there (TLS, with whose certificates) is the docker command's business.
             socket.create_connection((parts.hostname or "", parts.port or 2375), seconds).close()
         elif parts.scheme != "ssh":
-            return Answer(host=host, fault="this is no address of an engine; it begins with unix://, tcp:// or ssh://")
+            return Answer(
+                host=host, fault="this is not an engine's address, which begins with unix://, tcp:// or ssh://"
+            )
     except TimeoutError:
         return Answer(host=host, fault=f"no answer within {seconds:g} s")
     except (OSError, ValueError) as error:
@@ -72,7 +74,7 @@ def _ping(path: str, seconds: float) -> str:
         connection.connect(path)
         connection.sendall(b"GET /_ping HTTP/1.0\r\nHost: docker\r\n\r\n")
         status = connection.recv(64).partition(b"\r\n")[0]
-    return "" if b" 200" in status else f"what listens there is no container engine (it said {status[:40]!r})"
+    return "" if b" 200" in status else f"what listens there is not a container engine (it said {status[:40]!r})"
 
 
 def _group(path: str) -> str:

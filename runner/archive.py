@@ -126,7 +126,7 @@ def _end_record(data: memoryview) -> int:
             return len(data) - len(tail) + found
         found = tail.rfind(b"PK\5\6", 0, found)
     if last < 0:
-        raise ArchiveError(f"these {len(data)} bytes are no zip archive, or one that is cut off")
+        raise ArchiveError(f"these {len(data)} bytes are not a zip archive, or it is cut off")
     return len(data) - len(tail) + last
 
 

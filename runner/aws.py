@@ -146,7 +146,7 @@ class Aws:
             found = hashlib.sha256(response.body).hexdigest()
             if found != sha256:
                 raise OtherContentError(
-                    f"{key} has {len(response.body)} bytes with the SHA-256 {found!r}, and {sha256!r} is to be there"
+                    f"{key} has {len(response.body)} bytes with the SHA-256 {found!r}, but {sha256!r} was expected"
                 )
             return bytes(response.body)
 
@@ -238,7 +238,7 @@ def _document(response: Response, needed: str | None = None) -> dict[str, object
     try:
         answer = json.loads(response.body)
     except ValueError as error:
-        raise TransportError(f"an answer of {len(response.body)} bytes is no JSON: {error}") from error
+        raise TransportError(f"an answer of {len(response.body)} bytes is not JSON: {error}") from error
     if not isinstance(answer, dict) or (needed and needed not in answer):
         raise TransportError(f"an answer of {len(response.body)} bytes has no {needed or 'JSON object'}")
     return answer

@@ -123,7 +123,7 @@ def _downloaded(client: Client, archive: Archive, budget: RetryBudget) -> bytear
     try:
         return retrying(once, may_pass, budget)
     except OtherContentError as error:
-        raise CodeError(f"{error}. Nothing of it was run. Deploy the function again.") from error
+        raise CodeError(f"{error}. None of it was run. Deploy the function again.") from error
     except (CallError, TransportError) as error:
         if not may_pass(error):
             raise CodeError(f"{archive.what} could not be downloaded: {error}.") from error

@@ -62,7 +62,7 @@ class Keeping:
             return
         self._next_word = 2 * tried
         text = " ".join(str(error).split())
-        last_words(f"overtime: the run's end could not be written down for {tried:.0f} s, and is tried on: {text}\n")
+        last_words(f"overtime: the run's end could not be written down for {tried:.0f} s, and is retried: {text}\n")
 
     def _pause(self, seconds: float) -> None:
         """Sleep; but once the task is to stop there are two minutes at most, so try again at once."""

@@ -73,7 +73,7 @@ def _raised(body: bytes, request_id: str) -> Outcome:
     except ValueError:
         document = None
     if not isinstance(document, dict):
-        return _fault("Runtime.Unknown", "the runtime reported an error that is no JSON object", request_id)
+        return _fault("Runtime.Unknown", "the runtime reported an error that is not a JSON object", request_id)
     if not document.get("requestId"):
         start = body.rstrip()[:-1] + (b", " if document else b"")
         body = start + json.dumps({"requestId": request_id}).encode()[1:]

@@ -238,7 +238,7 @@ def _size(digits: bytes, base: int, before: int = 0) -> int:
 
 def _checked(size: int) -> int:
     if size > _LARGEST_BODY:
-        raise ValueError(f"it is {size} bytes long, and {_LARGEST_BODY} are the most that is taken")
+        raise ValueError(f"it is {size} bytes long, and at most {_LARGEST_BODY} are accepted")
     return size
 
 

@@ -14,7 +14,7 @@ A crash at any point, and any duplicate, meets the run in the ledger and goes on
 
 Held means: a pointer record goes to the same queue with a delay, and then this record is acknowledged. So waiting, for
 a slot or for ECS, spends no receives and parks nothing. A run that waits for ECS keeps its slot; only the watcher gives
-slots back, once the task has stopped or none can have started, for here another delivery may just have started it.
+slots back, once the task has stopped or none can have started, because here another delivery may just have started it.
 """
 
 from __future__ import annotations

@@ -149,7 +149,7 @@ def _sent_at(record: SQSRecord) -> datetime | None:
 
 
 def _key(record: SQSRecord, function_name: str, request_id: str | None) -> RunKey:
-    # Emulators leave the request's id out; the message's own is as good a name, for a redelivery keeps it.
+    # Emulators leave the request's id out; the message's own is as good a name, because a redelivery keeps it.
     try:
         return RunKey(function_name, request_id or record.message_id)
     except InvalidRunKeyError as error:

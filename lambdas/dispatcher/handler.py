@@ -63,7 +63,7 @@ class OutOfTimeError(OvertimeError):
 class NoTimeForCallError(BotoCoreError):
     """A call to AWS was not made, because Lambda would have ended the invocation before its answer."""
 
-    fmt = "it was not called, for the dispatcher's time is almost over"
+    fmt = "it was not called, because the dispatcher's time is almost over"
 
 
 class TimeLeft:

@@ -7,7 +7,7 @@ A run that already names its task is never launched again. One that does not, be
 wrote the answer down, is launched once more with the same token, whatever its age: either ECS still knows the token,
 or a second task starts. By then the first has stopped, or loses the race for the claim: only one task can claim an
 attempt, and the other exits with 2 before it touches the handler. Waiting instead would lose runs whose first call
-never reached ECS, and searching for the task cannot tell them apart, for ECS forgets stopped tasks within the hour.
+never reached ECS, and searching for the task cannot tell them apart, because ECS forgets stopped tasks within the hour.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class LaunchPlan:
         return hashlib.sha256(f"{self.key}#{self.attempt}{capacity}".encode()).hexdigest()
 
     def request(self) -> RunTaskRequestTypeDef:
-        """Write the request; its overrides name the run and nothing else, for ECS shows them in events and logs."""
+        """Write the request; its overrides name the run and nothing else, because ECS shows them in events and logs."""
         request: RunTaskRequestTypeDef = {
             "cluster": self.cluster_arn,
             "taskDefinition": self.task_family,

@@ -30,7 +30,7 @@ def bounded(text: str, longest: int = LONGEST_TEXT) -> str:
 
 
 def entry(state: RunState, attempt: int, task_arn: str | None, reason: str | None, now: float) -> Value:
-    """One line of a run's history; its reason is shorter, for there may be many."""
+    """One line of a run's history; its reason is shorter, because there may be many."""
     step: dict[str, Value] = {
         "state": {"S": state.value},
         "at": {"S": timestamp(now)},

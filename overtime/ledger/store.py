@@ -224,7 +224,7 @@ class RunLedger:
         return Moved(Run.from_item(key, answer["Attributes"]))
 
     def _object(self, key: RunKey, name: str, *, size: int | None = None) -> bytes:
-        """Read an object; one that is to have a size is read no further, for it may be larger than the memory."""
+        """Read an object; one that is to have a size is read no further, because it may be larger than the memory."""
         try:
             body = self._s3.get_object(Bucket=self._bucket, Key=name)["Body"]
             content = body.read() if size is None else body.read(size + 1)

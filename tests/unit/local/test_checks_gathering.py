@@ -53,7 +53,7 @@ def test_an_engine_is_one_that_answers_a_ping(short: Path) -> None:
     with listening(short / "yes", b"HTTP/1.0 200 OK\r\n\r\nOK") as host:
         assert not knock(host).fault
     with listening(short / "no", b"220 mail ready\r\n") as host:
-        assert knock(host).fault == "what listens there is no container engine (it said b'220 mail ready')"
+        assert knock(host).fault == "what listens there is not a container engine (it said b'220 mail ready')"
 
 
 def test_who_does_not_answer_is_not_waited_for_long(short: Path) -> None:
@@ -70,7 +70,7 @@ def test_what_is_wrong_with_a_socket_is_told_apart(short: Path) -> None:
     assert "too long" in knock(f"unix://{short}/{'x' * 120}").fault
     assert knock("tcp://127.0.0.1:9").fault == "nobody listens there (any more)"
     assert knock("tcp://127.0.0.1:port").fault
-    assert "no address of an engine" in knock("/var/run/docker.sock").fault
+    assert "not an engine's address" in knock("/var/run/docker.sock").fault
 
 
 def test_an_engine_in_this_network_is_known(short: Path) -> None:

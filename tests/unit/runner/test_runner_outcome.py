@@ -73,7 +73,7 @@ DIED = "RequestId: id Error: Runtime exited with error: "
         ),
         (
             ending(Answer("error", b"[]", 2)),
-            ("failed", 1, "Runtime.Unknown", "RequestId: id the runtime reported an error that is no JSON object"),
+            ("failed", 1, "Runtime.Unknown", "RequestId: id the runtime reported an error that is not a JSON object"),
         ),
     ],
 )

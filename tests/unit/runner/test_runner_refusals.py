@@ -60,7 +60,7 @@ def test_code_that_is_no_zip(task: Task) -> None:
     task.standin.add_function(b"no zip at all", Handler="app.handler")
     ended = task.run()
     assert (ended.code, ended.state) == (65, "failed")
-    assert "cannot be unpacked: these 13 bytes are no zip archive" in only_line(ended)
+    assert "cannot be unpacked: these 13 bytes are not a zip archive" in only_line(ended)
 
 
 @pytest.mark.parametrize(

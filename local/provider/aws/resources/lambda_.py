@@ -44,7 +44,7 @@ _ROLE_NOT_READY = ("cannot be assumed", "does not have permissions")
 
 
 def name_of(function: Any) -> Any:  # noqa: ANN401 - a text, or unknown
-    """Give the name in a function's ARN, for AWS takes both; a version or alias behind it stays."""
+    """Give the name in a function's ARN, because AWS takes both; a version or alias behind it stays."""
     return function.rpartition(":function:")[2] if isinstance(function, str) else function
 
 
