@@ -26,9 +26,15 @@ OLDEST_PARKED_DAYS = 11
 there: three days are for what it waited before.
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/setting-up-dead-letter-queue-retention.html"""
 
-_OUTPUT = "fields @timestamp, @logStream, @message | sort @timestamp desc | limit 200"
-_FAULTS = 'fields @timestamp, level, run_key, message | filter level != "INFO" | sort @timestamp desc | limit 200'
-_REASONS = "fields @timestamp, run_key, reason | filter ispresent(reason) | sort @timestamp desc | limit 200"
+_NEWEST = "sort @timestamp desc | limit 200"
+_OUTPUT = f"fields @timestamp, @logStream, @message | {_NEWEST}"
+_FAULTS = f'fields @timestamp, level, run_key, message, reason | filter level != "INFO" | {_NEWEST}'
+_REASONS = f"fields @timestamp, run_key, reason | filter ispresent(reason) | {_NEWEST}"
+_TASKS = (
+    "fields @timestamp, run_key, reason, @message "
+    f'| filter ispresent(reason) or @logStream like "overtime/" | {_NEWEST}'
+)
+"""What the watcher says of tasks that stopped, and what they said themselves, but not the attempts on Lambda."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,9 +61,9 @@ class Alarm:
     """What a period without data is; queues and functions that nobody uses have none."""
     can_wait: bool = False
     """Whether it is enough to look at it the next morning."""
-    log_group: str
+    log_groups: tuple[str, ...]
     query: str
-    """What to ask the log group first."""
+    """What to ask the log groups first."""
 
 
 def of_function(  # noqa: PLR0913 -- what differs from function to function
@@ -77,7 +83,7 @@ def of_function(  # noqa: PLR0913 -- what differs from function to function
         key: str,
         meaning: str,
         watched: tuple[str, str, Mapping[str, pulumi.Input[str]]],
-        log: tuple[str, str],
+        log: tuple[tuple[str, ...], str],
         *,
         over: float | None = None,
         can_wait: bool = False,
@@ -93,7 +99,7 @@ def of_function(  # noqa: PLR0913 -- what differs from function to function
             statistic="Sum" if over is None else "Maximum",
             threshold=over or 0,
             can_wait=can_wait,
-            log_group=log[0],
+            log_groups=log[0],
             query=log[1],
         )
 
@@ -101,8 +107,11 @@ def of_function(  # noqa: PLR0913 -- what differs from function to function
         return metrics.NAMESPACE, metric, metrics.dimensions(function_name, part)
 
     age = "ApproximateAgeOfOldestMessage"
-    output = _log_of(function_name), _OUTPUT
+    own, watcher = _log_of(function_name), _log_of(watcher_name)
     dispatcher = _log_of(function_name + DISPATCHER_SUFFIX)
+    output = (own,), _OUTPUT
+    # A task that stops before it claims its run leaves no log: the watcher's says why.
+    launches = dispatcher, watcher
     found = [
         alarm(
             "failed",
@@ -114,19 +123,19 @@ def of_function(  # noqa: PLR0913 -- what differs from function to function
             "platform-failed",
             "A run failed, and the handler was not at fault: code, capacity, permission, or AWS itself.",
             ours("RunsFailedByPlatform"),
-            output,
+            ((own, watcher), _TASKS),
         ),
         alarm(
             "parked",
             "No task can be started for a failed invocation, or its record cannot be read. It waits for a person.",
             ours("RunsParked", metrics.DISPATCHER),
-            (dispatcher, _FAULTS),
+            (launches, _FAULTS),
         ),
         alarm(
             "expiring",
             f"A message has been on the parking queue for {OLDEST_PARKED_DAYS} days. SQS deletes it within three more.",
             ("AWS/SQS", age, {"QueueName": parking_name}),
-            (dispatcher, _FAULTS),
+            ((dispatcher,), _FAULTS),
             over=OLDEST_PARKED_DAYS * 86_400,
             can_wait=True,
         ),
@@ -134,7 +143,7 @@ def of_function(  # noqa: PLR0913 -- what differs from function to function
             "waiting",
             f"A failed invocation has waited for the dispatcher for more than {OLDEST_SECONDS // 60} minutes.",
             ("AWS/SQS", age, {"QueueName": queue_name}),
-            (dispatcher, _FAULTS),
+            ((dispatcher,), _FAULTS),
             over=OLDEST_SECONDS,
         ),
         alarm(
@@ -151,20 +160,19 @@ def of_function(  # noqa: PLR0913 -- what differs from function to function
         found.append(alarm("skipped", meaning, ours("RunsSkipped", metrics.DISPATCHER), output, can_wait=True))
     if has_destinations:
         meaning = "A destination did not take the record of how a run ended. The watcher retries for a day."
-        log = _log_of(watcher_name), _FAULTS
-        found.append(alarm("undelivered", meaning, ours("DestinationDeliveryFailures"), log))
+        found.append(alarm("undelivered", meaning, ours("DestinationDeliveryFailures"), ((watcher,), _FAULTS)))
     if longest_run is not None:
         meaning = f"A run has been at work for more than {_span(longest_run)}."
         found.append(alarm("long-run", meaning, ours("RunAge"), output, over=longest_run, can_wait=True))
     if longest_wait is not None:
         meaning = f"A run has waited for a slot or for capacity for more than {_span(longest_wait)}."
-        found.append(alarm("long-wait", meaning, ours("LongestWait"), (dispatcher, _REASONS), over=longest_wait))
+        found.append(alarm("long-wait", meaning, ours("LongestWait"), (launches, _REASONS), over=longest_wait))
     return found
 
 
 def of_watcher(function_name: str, *, dead_letters_name: pulumi.Input[str]) -> list[Alarm]:
     """List the alarms of a stack's watcher."""
-    log_group = _log_of(function_name)
+    log_groups = (_log_of(function_name),)
     return [
         Alarm(
             key="watcher-silent",
@@ -180,7 +188,7 @@ def of_watcher(function_name: str, *, dead_letters_name: pulumi.Input[str]) -> l
             evaluation_periods=3,
             datapoints_to_alarm=2,
             missing="breaching",
-            log_group=log_group,
+            log_groups=log_groups,
             query=_FAULTS,
         ),
         Alarm(
@@ -194,7 +202,7 @@ def of_watcher(function_name: str, *, dead_letters_name: pulumi.Input[str]) -> l
             # It is called every period, which makes up for a single failure.
             evaluation_periods=3,
             datapoints_to_alarm=2,
-            log_group=log_group,
+            log_groups=log_groups,
             query=_FAULTS,
         ),
         Alarm(
@@ -209,7 +217,7 @@ def of_watcher(function_name: str, *, dead_letters_name: pulumi.Input[str]) -> l
             evaluation_periods=3,
             datapoints_to_alarm=3,
             can_wait=True,
-            log_group=log_group,
+            log_groups=log_groups,
             query=_FAULTS,
         ),
         Alarm(
@@ -222,7 +230,7 @@ def of_watcher(function_name: str, *, dead_letters_name: pulumi.Input[str]) -> l
             metric="NumberOfMessagesSent",
             dimensions={"QueueName": dead_letters_name},
             can_wait=True,
-            log_group=log_group,
+            log_groups=log_groups,
             query=_FAULTS,
         ),
     ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -38,7 +38,15 @@ class Place:
 
 
 def description(alarm: Alarm, place: Place) -> str:
-    """Write the description of an alarm, which is part of every notification."""
+    """Write the description of an alarm, which is part of every notification.
+
+    With the longest names there is no room for all links, and the dashboard's is the one that can be done without.
+    """
+    whole = _text(alarm, place)
+    return whole if len(whole) <= LONGEST_DESCRIPTION else _text(alarm, replace(place, dashboard_name=None))
+
+
+def _text(alarm: Alarm, place: Place) -> str:
     manual = f"{place.manual_url or MANUAL}#{alarm.key}"
     return "\n".join([f"{alarm.about}: {alarm.meaning}", f"What to do: {manual}", *_console(alarm, place)])
 
@@ -47,9 +55,10 @@ def _console(alarm: Alarm, place: Place) -> list[str]:
     if place.partition not in CONSOLES:
         return []
     start = f"https://{place.region}.{CONSOLES[place.partition]}/cloudwatch/home?region={place.region}"
+    sources = "".join(f"~'{_encoded(each)}" for each in alarm.log_groups)
     query = (
         "~(end~0~start~-10800~timeType~'RELATIVE~unit~'seconds"
-        f"~editorString~'{_encoded(alarm.query)}~source~(~'{_encoded(alarm.log_group)}))"
+        f"~editorString~'{_encoded(alarm.query)}~source~({sources}))"
     )
     dashboard = (
         [] if place.dashboard_name is None else [f"Dashboard: {start}#dashboards/dashboard/{place.dashboard_name}"]

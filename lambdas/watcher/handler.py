@@ -24,12 +24,15 @@ from lambdas.watcher.reconcile import reconcile
 from lambdas.watcher.tasks import Tasks
 from lambdas.watcher.watch import Watcher
 from overtime.errors import OvertimeError
+from overtime.ledger.model import RunState
 from overtime.ledger.run import UnreadableItemError
 from overtime.ledger.slots import Slots
 from overtime.ledger.store import RunLedger
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
+
+    from overtime.ledger.run import Run
 
 logger = Logger()
 
@@ -98,6 +101,7 @@ def watcher() -> Watcher:
         ),
         meter=meter,
         failed=_failed,
+        noted=_noted,
     )
 
 
@@ -141,3 +145,15 @@ def _seconds_left(context: LambdaContext) -> float:
 
 def _failed(key: str, error: Exception) -> None:
     logger.error(str(error), run_key=key)
+
+
+def _noted(what: str, run: Run, error_type: str | None) -> None:
+    """Say why a run goes on otherwise; the alarms' queries look for what is above INFO, or has a reason."""
+    log = logger.info if run.state is RunState.CANCELLED else logger.warning
+    log(
+        what,
+        run_key=str(run.key),
+        attempt=run.attempt,
+        error_type=error_type,
+        reason=run.reason,
+    )

@@ -21,7 +21,7 @@ from overtime.ledger.model import InvalidRunKeyError, RunKey
 from overtime.ledger.pointers import InvalidPointerError, Pointer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_sqs.type_defs import MessageTypeDef
@@ -49,6 +49,8 @@ class Parking:
     ledger: RunLedger
     sqs: SQSClient
     meter: Meter
+    noted: Callable[[str, Run, str | None], None]
+    """See the watcher's."""
     _found: dict[str, Mapping[RunKey, Pointer]] = field(default_factory=dict)
 
     def park(self, run: Run) -> None:
@@ -84,7 +86,9 @@ class Parking:
         return True
 
     def _write(self, run: Run, reason: str) -> None:
-        if isinstance(self.ledger.park(run.key, run.attempt, reason, turn=run.turn), Moved):
+        parked = self.ledger.park(run.key, run.attempt, reason, turn=run.turn)
+        if isinstance(parked, Moved):
+            self.noted("run parked", parked.run, None)
             self.meter.count(run.key.function_name, "RunsParked")
 
     def _records(self, function_name: str) -> Mapping[RunKey, Pointer]:

@@ -39,6 +39,7 @@ from lambdas.watcher.stopped_task import NEVER_CLAIMED, RUN_ENDED, lost, read
 from lambdas.watcher.tasks import is_task_arn
 from lambdas.watcher.verdict import LONGEST_WAIT, MOST_REFUSALS
 from lambdas.watcher.watch import ITEMS_UNREADABLE
+from overtime.ledger.answers import Moved
 from overtime.ledger.model import InvalidRunKeyError, RunKey, RunState, slots_of
 from overtime.ledger.run import UnreadableItemError
 
@@ -208,7 +209,9 @@ def _without_task(watcher: Watcher, run: Run, parking: Parking) -> None:
     if run.finished:
         watcher.settle(run)
     elif _age(watcher, run.waits_since) > LONGEST_WAIT:
-        watcher.ledger.abandon(run.key, run.attempt, _WAITED, held_by=None, error_type="Overtime.NoCapacity")
+        ended = watcher.ledger.abandon(run.key, run.attempt, _WAITED, held_by=None, error_type="Overtime.NoCapacity")
+        if isinstance(ended, Moved):
+            watcher.noted(f"run {ended.run.state}", ended.run, ended.run.error_type)
     elif run.parked_at is None and _overdue(watcher, run) > _DUE:
         if run.refusals >= MOST_REFUSALS:
             parking.park(run)

@@ -81,6 +81,8 @@ class Watcher:
     meter: Meter
     failed: Callable[[str, Exception], None]
     """Hears of each run that could not be looked after, or whose owner could not be told; a later look may."""
+    noted: Callable[[str, Run, str | None], None]
+    """Hears of each run that is relaunched, parked or ended here: what happened, the run by now, and an error type."""
     clock: Callable[[], float] = time.time
 
     def on_event(self, detail: Mapping[str, object]) -> RunKey | None:
@@ -115,6 +117,7 @@ class Watcher:
                 self.settle(run)
                 return
             if isinstance(changed, Moved):
+                self.noted(f"task stopped, run {changed.run.state}", changed.run, cause.error_type)
                 self._follow(task, changed.run)
                 return
         raise UnsettledError(
@@ -150,7 +153,7 @@ class Watcher:
 
     def parking(self) -> Parking:
         """Give the parking queues, none of which has been looked through."""
-        return Parking(functions=self.functions, ledger=self.ledger, sqs=self.sqs, meter=self.meter)
+        return Parking(functions=self.functions, ledger=self.ledger, sqs=self.sqs, meter=self.meter, noted=self.noted)
 
     def point(self, run: Run, *, delay: float) -> bool:
         """Put a pointer record for a waiting run on its function's queue; False where the stack has no such queue."""

@@ -91,7 +91,9 @@ class Queue:
         settings = FunctionSettings(queue_url=self.url, parking_queue_url=self.parking_url)
         ledger = self.chain.invocation(self.key).ledger
         functions = {run.key.function_name: settings}
-        return Parking(functions=functions, ledger=ledger, sqs=self.sqs, meter=Figures()).find(run)
+        return Parking(functions=functions, ledger=ledger, sqs=self.sqs, meter=Figures(), noted=lambda *_: None).find(
+            run
+        )
 
     def empty(self) -> None:
         """Wait until nothing is left on the queue."""

@@ -161,6 +161,7 @@ class Place(World):
             ),
             meter=self.figures,
             failed=lambda *_: None,
+            noted=lambda *_: None,
             clock=self.clock,
         )
 

@@ -24,12 +24,14 @@ ON_CALL = ["arn:aws:sns:eu-west-1:123456789012:on-call", "arn:aws:lambda:eu-west
 HERE = Place(partition="aws", region="eu-west-1", dashboard_name="overtime-test", manual_url=None)
 
 
-def of_function(name: str = "report", *, longest_run: int | None = 3600) -> list[alarm_definitions.Alarm]:
+def of_function(
+    name: str = "report", *, longest_run: int | None = 3600, watcher_name: str = "watcher"
+) -> list[alarm_definitions.Alarm]:
     return alarm_definitions.of_function(
         name,
         queue_name="q",
         parking_name="p",
-        watcher_name="watcher",
+        watcher_name=watcher_name,
         longest_run=longest_run,
         longest_wait=7200,
         has_destinations=True,
@@ -119,6 +121,18 @@ def test_what_an_alarm_says() -> None:
     assert "Dashboard" not in description(alarm, replace(HERE, dashboard_name=None))
 
 
+def test_where_it_says_why_a_task_never_began() -> None:
+    """Such a task has no log, and the dispatcher is long done: the watcher's log is asked as well."""
+    asked = {each.key: (each.log_groups, each.query) for each in of_function()}
+    launches = ("/aws/lambda/report-dispatcher", "/aws/lambda/watcher")
+    assert (asked["parked"][0], asked["long-wait"][0]) == (launches, launches)
+    assert asked["platform-failed"][0] == ("/aws/lambda/report", "/aws/lambda/watcher")
+    assert all("reason" in asked[key][1] for key in ("parked", "long-wait", "platform-failed"))
+    long_wait = next(each for each in of_function() if each.key == "long-wait")
+    sources = "~source~(~'*2faws*2flambda*2freport-dispatcher~'*2faws*2flambda*2fwatcher))"
+    assert description(long_wait, HERE).endswith(sources)
+
+
 @pytest.mark.parametrize(
     ("partition", "region", "start"),
     [
@@ -145,11 +159,14 @@ def test_the_longest_description_fits() -> None:
         manual_url="https://wiki.example.com/".ljust(200, "x"),
     )
     alarms = [
-        *of_function(longest, longest_run=13 * 86_400 + 86_399),
+        *of_function(longest, longest_run=13 * 86_400 + 86_399, watcher_name=longest),
         *alarm_definitions.of_watcher(longest, dead_letters_name="d"),
     ]
-    sizes = {each.key: len(description(each, place)) for each in alarms}
-    assert max(sizes.values()) <= LONGEST_DESCRIPTION, sizes
+    told = {each.key: description(each, place) for each in alarms}
+    assert max(map(len, told.values())) <= LONGEST_DESCRIPTION
+    without = {key for key, text in told.items() if "\nDashboard: " not in text}
+    assert without == {"platform-failed", "parked", "long-wait"}  # whose query has two logs: there is no room for it
+    assert all("\nLogs: " in text for text in told.values())
 
 
 def test_alarm(deploy: Deploy, recorder: Recorder) -> None:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
 import pytest
@@ -9,6 +9,7 @@ import pytest
 from lambdas.watcher import handler as module
 from lambdas.watcher.config import Config
 from lambdas.watcher.destinations import Destinations
+from lambdas.watcher.verdict import MOST_REFUSALS
 from lambdas.watcher.watch import UnsettledError
 from overtime.ledger.answers import LedgerUnavailableError
 from overtime.ledger.model import RunState
@@ -47,6 +48,7 @@ def wired(dynamodb: DynamoDBClient, s3: S3Client, monkeypatch: pytest.MonkeyPatc
     """Give the handler a watcher of the world, which counts with the handler's own meter."""
     world = World(dynamodb, s3)
     world.figures = module.meter  # type: ignore[assignment]
+    world.noted = module._noted
     monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", "overtime")
     monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "watcher")
     monkeypatch.setattr(module, "watcher", world.watcher)
@@ -154,6 +156,51 @@ def test_what_both_count_is_one_metric(capsys: pytest.CaptureFixture[str], monke
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     told = {(each["service"], name) for each in lines for name in ("RunsParked", "RunsFailed") if name in each}
     assert told == {("dispatcher", "RunsParked"), ("watcher", "RunsFailed")}
+
+
+def said_of_runs(caplog: pytest.LogCaptureFixture) -> list[tuple[str, str, str, str | None, str]]:
+    """List level, text, run, error type and reason of the lines that an alarm's query finds."""
+    lines = [vars(each) for each in caplog.records if "reason" in vars(each)]
+    return [(each["levelname"], each["message"], each["run_key"], each["error_type"], each["reason"]) for each in lines]
+
+
+def test_why_tasks_stop_before_the_claim_is_in_the_log(wired: World, caplog: pytest.LogCaptureFixture) -> None:
+    """Such a task has no log of its own: each relaunch, and the parking after the last, says what ECS said."""
+    key, _ = wired.start()
+    why = "the runner image could not be pulled: CannotPullContainerError: pull access denied"
+    for number in range(MOST_REFUSALS):
+        if number:
+            wired.deliver()
+        (task,) = wired.cluster.alive()
+        wired.stop(task, "image")
+        handle({"detail-type": "ECS Task State Change", "detail": wired.cluster.tasks[task]})
+    assert wired.run(key).parked_at is not None
+    queued = ("WARNING", "task stopped, run queued", str(key), "Overtime.ImagePull", why)
+    parked = ("WARNING", "run parked", str(key), None, f"parked after 5 tasks that could not start: {why}")
+    assert said_of_runs(caplog) == [queued] * MOST_REFUSALS + [parked]
+
+
+def test_why_the_watcher_ended_a_run_is_in_the_log(wired: World, caplog: pytest.LogCaptureFixture) -> None:
+    """Its function's log has nothing of it; what a person cancelled is no fault."""
+    wired.function = replace(wired.function, max_task_attempts=1)
+    lost, task = wired.start()
+    wired.claim(task)
+    wired.stop(task, "host")
+    handle({"detail-type": "ECS Task State Change", "detail": wired.cluster.tasks[task]})
+    stopped, task = wired.start("r-2")
+    wired.stop(task, "cancelled")
+    handle({"detail-type": "ECS Task State Change", "detail": wired.cluster.tasks[task]})
+    waits = wired.fail("r-3")
+    wired.cluster.answers = [[{"reason": "Capacity is unavailable at this time."}]]
+    wired.deliver(len(wired.waiting()) - 1)
+    wired.now += 15 * 86_400
+    handle({"overtime": "reconcile"})
+    first, second, third = said_of_runs(caplog)
+    assert first[:4] == ("WARNING", "task stopped, run failed", str(lost), "Overtime.HostFailure")
+    assert "That was task attempt 1 of 1" in first[4]
+    assert second[:4] == ("INFO", "task stopped, run cancelled", str(stopped), "Overtime.Cancelled")
+    assert third[:4] == ("WARNING", "run failed", str(waits), "Overtime.NoCapacity")
+    assert third[4].startswith("waited 14 days")
 
 
 class Over(BaseException):

@@ -254,6 +254,8 @@ class World:
         self.most, self.spot, self.receives = most, spot, receives
         self.faults: list[tuple[str, Exception]] = []
         """What the watcher said of runs that it could not look after."""
+        self.noted: Callable[[str, Run, str | None], None] = lambda *_: None
+        """Hears of runs that the watcher relaunched, parked or ended."""
         self.executed: Counter[tuple[RunKey, int]] = Counter()
         self.function = FunctionSettings(
             function_arn=FUNCTION_ARN,
@@ -333,6 +335,7 @@ class World:
             destinations=Destinations(sqs=sqs, sns=nothing[0], events=nothing[1], lambdas=nothing[2]),
             meter=self.figures,
             failed=lambda key, error: self.faults.append((key, error)),
+            noted=self.noted,
             clock=self.clock,
         )
 
