@@ -37,7 +37,9 @@ class RunLedger(pulumi.ComponentResource):
 
         table = self._table(name, force_destroy=args.force_destroy)
         bucket = aws.s3.Bucket(
-            f"{name}-objects", force_destroy=args.force_destroy, opts=pulumi.ResourceOptions(parent=self)
+            f"{name}-objects",
+            force_destroy=args.force_destroy,
+            opts=pulumi.ResourceOptions(parent=self, protect=not args.force_destroy),
         )
         self._seal(name, bucket)
         self._expire(name, bucket, args.runs_days)
@@ -74,7 +76,8 @@ class RunLedger(pulumi.ComponentResource):
             server_side_encryption=aws.dynamodb.TableServerSideEncryptionArgs(enabled=False),
             # What stops at a bucket with objects must not have lost the states before.
             deletion_protection_enabled=not force_destroy,
-            opts=pulumi.ResourceOptions(parent=self),
+            # AWS would refuse to delete it, but only when Pulumi has deleted much else.
+            opts=pulumi.ResourceOptions(parent=self, protect=not force_destroy),
         )
 
     def _seal(self, name: str, bucket: aws.s3.Bucket) -> None:

@@ -43,9 +43,9 @@ def refuse_protected(state: automation.Deployment, *, stack: str) -> None:
     if names:
         text = (
             f"destroy of stack {stack!r} failed, and nothing was deleted: {', '.join(names)} "
-            f"{'is' if len(names) == 1 else 'are'} protected, because AWS deletes a queue with its messages. Drain the "
-            "functions (`enabled: false`, and up() until it says that they are drained), or give their work up with "
-            "retention.force_destroy; up() then lifts the protection."
+            f"{'is' if len(names) == 1 else 'are'} protected, because messages and stored runs would go with them. Drain "
+            "the functions first (`enabled: false`, and up() until it says that they are drained); then set "
+            "retention.force_destroy, and up() lifts the protection."
         )
         raise ProtectedError(text, stack=stack, action="destroy")
 

@@ -36,9 +36,10 @@ def problems(settings: Settings, region: str) -> Iterator[Problem]:
     for key, function in settings.functions.items():
         for path, arn, why in _named(function, ("functions", key)):
             yield from _misplaced(path, arn, why, region)
-    for index, arn in enumerate(settings.alarms.action_arns):
+    told = {"action_arns": settings.alarms.action_arns, "ticket_arns": settings.alarms.ticket_arns}
+    for name, index, arn in ((name, index, arn) for name, arns in told.items() for index, arn in enumerate(arns)):
         why = "CloudWatch only notifies targets in the alarm's own region, {region}; this one is in {other}."
-        yield from _misplaced(("alarms", "action_arns", index), arn, why, region)
+        yield from _misplaced(("alarms", name, index), arn, why, region)
 
 
 def _named(function: Function, at: Path) -> Iterator[Named]:

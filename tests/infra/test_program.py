@@ -279,7 +279,7 @@ def test_nothing_knows_a_local_mode() -> None:
 
 
 def test_protected_queues(deploy: Deploy, recorder: Recorder) -> None:
-    """Pulumi refuses to delete queues that may hold messages, and nothing else than queues of functions."""
+    """Pulumi refuses to delete queues that may hold messages, and the ledger, and nothing else."""
     recorder.before = {
         "functions": {
             key: {"name": f"overtime-test-{key}", "enabled": False, "protected": False} for key in ("busy", "idle")
@@ -293,7 +293,8 @@ def test_protected_queues(deploy: Deploy, recorder: Recorder) -> None:
     }
     deploy({"busy": {"enabled": False}, "idle": {"enabled": False}, "report": {}})
 
-    assert {each.name for each in recorder.resources if each.protected} == {
+    ledger = {"overtime-ledger-runs", "overtime-ledger-objects"}
+    assert {each.name for each in recorder.resources if each.protected} == ledger | {
         f"{key}-{noun}" for key in ("busy", "report") for noun in ("queue", "parking")
     }
 

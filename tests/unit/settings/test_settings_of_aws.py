@@ -127,6 +127,7 @@ REGIONAL = {
     "alarms.action_arns.0": "arn:aws:sns:{}:123456789012:on-call",
     "alarms.action_arns.1": "arn:aws:lambda:{}:123456789012:function:page",
     "alarms.action_arns.2": "arn:aws:ssm:{}:123456789012:opsitem:2",
+    "alarms.ticket_arns.0": "arn:aws:sns:{}:123456789012:tomorrow",
 }
 GLOBAL = {
     "functions.report.policy_arns.0": "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess",
@@ -149,7 +150,11 @@ def of_arns(arns: dict[str, str]) -> dict[str, object]:
         permissions=[permission],
         destinations=told,
     )
-    return function | {"alarms": {"action_arns": [arn for path, arn in arns.items() if path.startswith("alarms")]}}
+    alarms = {
+        name: [arn for path, arn in arns.items() if path.startswith(f"alarms.{name}")]
+        for name in ("action_arns", "ticket_arns")
+    }
+    return function | {"alarms": alarms}
 
 
 ARNS = {path: arn.format("eu-west-1") for path, arn in (REGIONAL | GLOBAL).items()}
