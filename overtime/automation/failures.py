@@ -43,7 +43,7 @@ def refuse_protected(state: automation.Deployment, *, stack: str) -> None:
     if names:
         text = (
             f"destroy of stack {stack!r} failed, and nothing was deleted: {', '.join(names)} "
-            f"{'is' if len(names) == 1 else 'are'} protected, because messages and stored runs would go with them. Drain "
+            f"{'is' if len(names) == 1 else 'are'} protected, because messages and stored runs would be lost. Drain "
             "the functions first (`enabled: false`, and up() until it says that they are drained); then set "
             "retention.force_destroy, and up() lifts the protection."
         )
