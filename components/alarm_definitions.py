@@ -1,7 +1,7 @@
 """Which alarms there are, as plain values; `docs/operating.md` says what to do about each.
 
 Each looks at something that passes: it is over when nothing more happens, so that the next incident is told again. Only
-`expiring`, `waiting` and the two on long runs and waits last for as long as what they are about.
+`expiring`, `waiting`, `watcher-unreadable` and the two on long runs and waits last for as long as what they are about.
 """
 
 from __future__ import annotations
@@ -229,6 +229,18 @@ def of_watcher(function_name: str, *, dead_letters_name: pulumi.Input[str]) -> l
             # Not how many there are: that would keep the alarm until somebody empties the queue.
             metric="NumberOfMessagesSent",
             dimensions={"QueueName": dead_letters_name},
+            can_wait=True,
+            log_groups=log_groups,
+            query=_FAULTS,
+        ),
+        Alarm(
+            key="watcher-unreadable",
+            name=f"{function_name}-unreadable",
+            about=function_name,
+            meaning="The ledger has an item that overtime would not have written: nobody looks after its run.",
+            namespace=metrics.NAMESPACE,
+            metric="ItemsUnreadable",
+            dimensions=metrics.dimensions(function_name, metrics.WATCHER),
             can_wait=True,
             log_groups=log_groups,
             query=_FAULTS,

@@ -120,6 +120,7 @@ def _watcher(watcher: ShownWatcher, region: str) -> list[Widget]:
         for metric, label in (("Invocations", "called"), ("Errors", "failed"), ("Throttles", "throttled"))
     ]
     calls.append(_figure("RunsLeft", watcher.name, WATCHER, {"label": "runs left over"}))
+    calls.append(_figure("ItemsUnreadable", watcher.name, WATCHER, {"label": "items that cannot be read"}))
     duration: list[Line] = [["AWS/Lambda", "Duration", "FunctionName", watcher.name, {"label": "longest (ms)"}]]
     letters: list[Line] = [_queue("ApproximateNumberOfMessagesVisible", watcher.dead_letters_name, "events")]
     return [

@@ -22,7 +22,7 @@ from lambdas.watcher.config import Config
 from lambdas.watcher.destinations import Destinations
 from lambdas.watcher.reconcile import reconcile
 from lambdas.watcher.tasks import Tasks
-from lambdas.watcher.watch import Watcher
+from lambdas.watcher.watch import ITEMS_UNREADABLE, Watcher
 from overtime.errors import OvertimeError
 from overtime.ledger.model import RunState
 from overtime.ledger.run import UnreadableItemError
@@ -52,8 +52,14 @@ class Emf:
     invocation, which Lambda may cut off while owners are being told.
     """
 
+    def __init__(self) -> None:
+        self.watcher_name = "watcher"
+        """Under whose name unreadable items count, whatever function they are of: one alarm looks at the stack's."""
+
     def count(self, function_name: str, name: str, number: int = 1) -> None:
         """Count so many."""
+        if name == ITEMS_UNREADABLE:
+            function_name = self.watcher_name
         _write(function_name, name, MetricUnit.Count, number, service=_COUNTED_BY.get(name))
 
     def seconds(self, function_name: str, name: str, value: float) -> None:
@@ -108,6 +114,7 @@ def watcher() -> Watcher:
 @logger.inject_lambda_context(log_event=False, clear_state=True)
 def handler(event: dict[str, object], context: LambdaContext) -> dict[str, object] | None:
     """Handle one event; what is neither a task's state change nor the program's means that it is time to reconcile."""
+    meter.watcher_name = context.function_name
     try:
         if event == backlog.EVENT:
             return _backlog()

@@ -40,7 +40,7 @@ from lambdas.watcher.tasks import is_task_arn
 from lambdas.watcher.verdict import LONGEST_WAIT, MOST_REFUSALS
 from lambdas.watcher.watch import ITEMS_UNREADABLE
 from overtime.ledger.answers import Moved
-from overtime.ledger.model import InvalidRunKeyError, RunKey, RunState, slots_of
+from overtime.ledger.model import InvalidRunKeyError, RunKey, RunState, slots_key, slots_of
 from overtime.ledger.run import UnreadableItemError
 
 if TYPE_CHECKING:
@@ -230,8 +230,16 @@ def _may_be_lost(watcher: Watcher, run: Run) -> bool:
 
 def _slots(watcher: Watcher, function_name: str) -> None:
     held = watcher.slots.held(function_name)
-    for _ in range(watcher.slots.forget_unreadable(function_name)):
-        watcher.meter.count(function_name, ITEMS_UNREADABLE)
+    unreadable = watcher.slots.forget_unreadable(function_name)
+    if unreadable:
+        watcher.meter.count(function_name, ITEMS_UNREADABLE, unreadable)
+        watcher.failed(
+            slots_key(function_name),
+            UnreadableItemError(
+                f"{unreadable} of the slots that the function {function_name!r} holds were not written by a dispatcher "
+                "and are no task's, so they were freed. The function's own role, or a person, must have written them."
+            ),
+        )
     for (key, attempt), taken in held.items():
         age = watcher.clock() - taken / 1000
         if age > _DUE and _is_free(watcher, key, attempt, age=age):

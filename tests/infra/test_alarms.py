@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 TOPIC = "arn:aws:sns:eu-west-1:123456789012:overtime-alarms-topic-0a1b2c3"
 DEFAULT = 9
 """Alarms of a function with default settings."""
+OF_WATCHER = 5
 ON_CALL = ["arn:aws:sns:eu-west-1:123456789012:on-call", "arn:aws:lambda:eu-west-1:123456789012:function:page"]
 
 
@@ -68,6 +69,7 @@ def test_what_raises_an_alarm() -> None:
         "watcher-failing": ("AWS/Lambda", "Errors", {"FunctionName": "watcher"}, "Sum", 0),
         "watcher-behind": ("overtime", "RunsLeft", itself, "Minimum", 0),
         "watcher-dead-letters": ("AWS/SQS", "NumberOfMessagesSent", {"QueueName": "d"}, "Sum", 0),
+        "watcher-unreadable": ("overtime", "ItemsUnreadable", itself, "Sum", 0),
     }
 
 
@@ -215,7 +217,7 @@ def test_alarms_of_a_stack(deploy: Deploy, recorder: Recorder) -> None:
     assert names_of(recorder) == {
         *(f"overtime-test-report-{noun}" for noun in (*always, "undelivered", "long-run", "long-wait")),
         *(f"overtime-test-sums-{noun}" for noun in always),
-        *(f"overtime-test-watcher-{noun}" for noun in ("silent", "failing", "behind", "dead-letters")),
+        *(f"overtime-test-watcher-{noun}" for noun in ("silent", "failing", "behind", "dead-letters", "unreadable")),
     }
     queues = {
         each.name: each.inputs["dimensions"]["QueueName"]
@@ -235,7 +237,7 @@ def test_given_actions(deploy: Deploy, recorder: Recorder) -> None:
     """Who is given is told, and no topic is made."""
     outputs = deploy(alarms={"action_arns": ON_CALL})
 
-    assert [each.inputs["alarmActions"] for each in recorder.all("MetricAlarm")] == [ON_CALL] * (DEFAULT + 4)
+    assert [each.inputs["alarmActions"] for each in recorder.all("MetricAlarm")] == [ON_CALL] * (DEFAULT + OF_WATCHER)
     assert recorder.all("Topic") + recorder.all("TopicPolicy") == []
     assert "alarm_topic_arn" not in outputs
 
@@ -259,8 +261,11 @@ def test_what_can_wait_is_told_to_others(deploy: Deploy, recorder: Recorder) -> 
 
     told = {each.inputs["name"]: each.inputs["alarmActions"] for each in recorder.all("MetricAlarm")}
     later = {name.removeprefix("overtime-test-") for name, actions in told.items() if actions == tickets}
-    assert later == {"report-skipped", "report-expiring", "report-long-run", "watcher-behind", "watcher-dead-letters"}
-    assert [actions for actions in told.values() if actions != tickets] == [ON_CALL] * (DEFAULT + 4 - len(later))
+    of_watcher = {f"watcher-{noun}" for noun in ("behind", "dead-letters", "unreadable")}
+    assert later == {"report-skipped", "report-expiring", "report-long-run", *of_watcher}
+    assert [actions for actions in told.values() if actions != tickets] == [ON_CALL] * (
+        DEFAULT + OF_WATCHER - len(later)
+    )
 
 
 def test_functions_among_the_actions_may_be_called(deploy: Deploy, recorder: Recorder) -> None:

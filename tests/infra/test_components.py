@@ -255,6 +255,7 @@ EXPECTED = {
                     "watcher-failing",
                     "watcher-behind",
                     "watcher-dead-letters",
+                    "watcher-unreadable",
                     "report-failed",
                     "report-platform-failed",
                     "report-parked",

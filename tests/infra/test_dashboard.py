@@ -24,6 +24,7 @@ NOT_SHOWN = {
     "DuplicateRecords",  # harmless, and a part of every busy queue
     "RecordsUnreadable",  # counted as parked in the end, which is shown
     "LaunchFailed",  # likewise
+    "ItemsUnreadable",  # the dispatcher's, likewise; the watcher's has its own name, and is shown there
 }
 """Figures that the Lambda functions write and the dashboard leaves to the metrics' own page."""
 
@@ -122,14 +123,10 @@ def test_graphs_of_a_function() -> None:
             (name, "watcher", "Maximum"),
         ]
     assert waits[1] == "LongestWait"
-    assert lines(widgets())["Calls"][-1] == [
-        "overtime",
-        "RunsLeft",
-        "function_name",
-        "watcher",
-        "service",
-        "watcher",
-        {"label": "runs left over"},
+    own = ["function_name", "watcher", "service", "watcher"]
+    assert lines(widgets())["Calls"][-2:] == [
+        ["overtime", "RunsLeft", *own, {"label": "runs left over"}],
+        ["overtime", "ItemsUnreadable", *own, {"label": "items that cannot be read"}],
     ]
 
 
@@ -141,7 +138,7 @@ def written(part: str) -> set[str]:
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
     }
-    stems = ("Runs", "Run", "Failure", "Records", "Launch", "Longest", "Duplicate", "Destination")
+    stems = ("Runs", "Run", "Failure", "Records", "Items", "Launch", "Longest", "Duplicate", "Destination")
     return {text for text in texts if text.isidentifier() and text.startswith(stems) and not text.isupper()} - {
         "Failure",  # the end of an event's name
         "RunTask",

@@ -1,4 +1,4 @@
-"""Ten incidents: what happens, minute by minute, and which alarms are to tell of it."""
+"""Eleven incidents: what happens, minute by minute, and which alarms are to tell of it."""
 
 from __future__ import annotations
 
@@ -79,6 +79,17 @@ def _refused(stage: Stage) -> None:
     stage.world.fail("r-1")
 
 
+def _item_is_broken(stage: Stage) -> None:
+    """Write what the function's role could."""
+    stage.started("r-1")
+    stage.world.dynamodb.update_item(
+        TableName="runs",
+        Key={"run_key": {"S": f"{FUNCTION}/r-1"}},
+        UpdateExpression="SET attempt = :a",
+        ExpressionAttributeValues={":a": {"S": "one"}},
+    )
+
+
 def _long_run(stage: Stage) -> None:
     stage.started("r-1")
 
@@ -109,6 +120,7 @@ INCIDENTS = (
     # On the way: at ten minutes the record has failed twice.
     Incident(what="parked by refusal", begin=_refused, raises={"waiting": (10, 12), "parked": (24, 30)}),
     Incident(what="long run", begin=_long_run, raises={"long-run": (720, 726)}, minutes=13 * 60, needs_rounds=True),
+    Incident(what="broken item", begin=_item_is_broken, raises={"watcher-unreadable": (0, 6)}, needs_rounds=True),
     Incident(what="lost event", begin=_event_is_lost, raises={"lost": (0, 1)}),
     Incident(what="detached mapping", begin=_mapping_is_detached, raises={"waiting": (10, 12)}),
 )

@@ -140,10 +140,12 @@ def test_an_item_that_cannot_be_read_is_counted_and_not_tried_again(
     wired.stop(task, "killed")
     broken = {"Key": {"run_key": {"S": str(key)}}, "ExpressionAttributeValues": {":a": {"S": "one"}}}
     wired.dynamodb.update_item(TableName="runs", UpdateExpression="SET attempt = :a", **broken)  # type: ignore[arg-type]
-    handle({"overtime": "reconcile"})
-    handle({"detail-type": "ECS Task State Change", "detail": wired.cluster.tasks[task]})
+    watcher = Context(function_name="overtime-watcher")
+    handle({"overtime": "reconcile"}, watcher)
+    handle({"detail-type": "ECS Task State Change", "detail": wired.cluster.tasks[task]}, watcher)
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert [line["ItemsUnreadable"] for line in lines if "ItemsUnreadable" in line] == [[1], [1]]
+    told = [(line["function_name"], line["ItemsUnreadable"]) for line in lines if "ItemsUnreadable" in line]
+    assert told == [("overtime-watcher", [1]), ("overtime-watcher", [1])]  # where the stack's one alarm looks
     assert [line["RunsLeft"] for line in lines if "RunsLeft" in line] == [[0]]
 
 
