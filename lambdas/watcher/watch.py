@@ -1,4 +1,4 @@
-"""What one stopped task means for its run: an end, a relaunch, or nothing; and the end of a run for its owner.
+"""What one stopped task means for its run: an end, a relaunch, or nothing.
 
     stopped ─► the run closed or relaunched in the ledger ─► its slot given back ─► pointer record, or owner told
                                                                                     └► settled
@@ -13,18 +13,17 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
-from lambdas.watcher import destination_record, ends
+from lambdas.watcher import ends
 from lambdas.watcher.config import FunctionSettings
-from lambdas.watcher.destinations import LARGEST_RECORD, Delivery, DeliveryError
+from lambdas.watcher.owners import Owners
 from lambdas.watcher.parking import Parking
 from lambdas.watcher.stopped_task import Fault, StoppedTask, classify, read
 from lambdas.watcher.verdict import MOST_REFUSALS, Close, backoff, decide
 from overtime.errors import OvertimeError
 from overtime.ledger import pointers
-from overtime.ledger.answers import Moved, ObjectGoneError
+from overtime.ledger.answers import Moved
 from overtime.ledger.model import RunState
 from overtime.ledger.pointers import Pointer
 from overtime.ledger.run import UnreadableItemError
@@ -45,9 +44,6 @@ if TYPE_CHECKING:
     from overtime.ledger.store import RunLedger
 
 _MOST_LOOKS = 5
-_GIVE_UP_SECONDS = 86_400
-"""After so long a destination that takes nothing is given up on, as Lambda gives up."""
-NO_DESTINATION, UNDELIVERABLE = "no destination", "undeliverable"
 ITEMS_UNREADABLE = "ItemsUnreadable"
 """The metric of items that hold what the ledger would not have written."""
 
@@ -144,10 +140,15 @@ class Watcher:
         if run.settled_at is not None:
             return
         self.count(run)
-        function = self.functions.get(run.key.function_name, FunctionSettings())
-        succeeded = run.state is RunState.SUCCEEDED
-        arn = function.on_success if succeeded else function.on_failure
-        notified = NO_DESTINATION if arn is None else self._notified(run, arn, function)
+        owners = Owners(
+            functions=self.functions,
+            ledger=self.ledger,
+            destinations=self.destinations,
+            meter=self.meter,
+            failed=self.failed,
+            clock=self.clock,
+        )
+        notified = owners.tell(run)
         if notified is not None:
             self.ledger.settle(run.key, run.attempt, notified, told=run.state)
 
@@ -256,39 +257,3 @@ class Watcher:
         follows = run is not None and run.attempt == task.attempt + 1
         if run is not None and follows and run.state is RunState.QUEUED and run.turn == 0:
             self._go_on(run, task.attempt)
-
-    def _notified(self, run: Run, arn: str, function: FunctionSettings) -> str | None:
-        """Send a run's record; None where it was not taken and is to be sent again."""
-        try:
-            self.destinations.send(arn, self._delivery(run, function))
-        except DeliveryError as error:
-            self.meter.count(run.key.function_name, "DestinationDeliveryFailures")
-            self.failed(str(run.key), error)
-            ended = (run.finished_at or run.updated_at).timestamp()
-            return None if self.clock() - ended < _GIVE_UP_SECONDS else UNDELIVERABLE
-        return arn
-
-    def _delivery(self, run: Run, function: FunctionSettings) -> Delivery:
-        function_arn = function.function_arn or run.key.function_name
-        write = partial(
-            destination_record.record, run, function_arn=function_arn, lambda_attempts=function.lambda_attempts
-        )
-        whole = without_payloads = write(event=None, result=None, payloads=False)
-        if run.event_size + (run.result_size or 0) <= LARGEST_RECORD:  # else no destination takes them: not even read
-            event = _unless_gone(lambda: self.ledger.event(run.key))
-            result = None if run.result_size is None else _unless_gone(lambda: self.ledger.result(run))
-            whole = write(event=event, result=result)
-        return Delivery(
-            key=run.key,
-            function_arn=function_arn,
-            succeeded=run.state is RunState.SUCCEEDED,
-            record=whole,
-            without_payloads=without_payloads,
-        )
-
-
-def _unless_gone(read_object: Callable[[], bytes]) -> bytes | None:
-    try:
-        return read_object()
-    except ObjectGoneError:
-        return None

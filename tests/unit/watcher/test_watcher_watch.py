@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 import pytest
 
 from lambdas.watcher.destinations import LARGEST_RECORD
-from lambdas.watcher.watch import NO_DESTINATION, UNDELIVERABLE
+from lambdas.watcher.owners import NO_DESTINATION, UNDELIVERABLE
 from overtime.ledger.model import RunState
 from tests.unit.watcher.world import EVENT, FAILURE, FUNCTION_ARN, QUEUE, STOPS, SUCCESS, Fuse
 

@@ -1,0 +1,78 @@
+"""How the owner of a run that has ended is told: with a record of Lambda's form, to the destination of the function."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from lambdas.watcher import destination_record
+from lambdas.watcher.config import FunctionSettings
+from lambdas.watcher.destinations import LARGEST_RECORD, Delivery, DeliveryError
+from overtime.ledger.answers import ObjectGoneError
+from overtime.ledger.model import RunState
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from lambdas.watcher.destinations import Destinations
+    from lambdas.watcher.watch import Meter
+    from overtime.ledger.run import Run
+    from overtime.ledger.store import RunLedger
+
+_GIVE_UP_SECONDS = 86_400
+"""After so long a destination that takes nothing is given up on, as Lambda gives up."""
+NO_DESTINATION, UNDELIVERABLE = "no destination", "undeliverable"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Owners:
+    """Those who are told how the runs of a stack's functions ended."""
+
+    functions: Mapping[str, FunctionSettings]
+    ledger: RunLedger
+    destinations: Destinations
+    meter: Meter
+    failed: Callable[[str, Exception], None]
+    """Hears of each run whose owner could not be told."""
+    clock: Callable[[], float]
+
+    def tell(self, run: Run) -> str | None:
+        """Say how the owner was told, as the ledger notes it; None where the record is to be sent again."""
+        function = self.functions.get(run.key.function_name, FunctionSettings())
+        arn = function.on_success if run.state is RunState.SUCCEEDED else function.on_failure
+        if arn is None:
+            return NO_DESTINATION
+        try:
+            self.destinations.send(arn, self._delivery(run, function))
+        except DeliveryError as error:
+            self.meter.count(run.key.function_name, "DestinationDeliveryFailures")
+            self.failed(str(run.key), error)
+            ended = (run.finished_at or run.updated_at).timestamp()
+            return None if self.clock() - ended < _GIVE_UP_SECONDS else UNDELIVERABLE
+        return arn
+
+    def _delivery(self, run: Run, function: FunctionSettings) -> Delivery:
+        function_arn = function.function_arn or run.key.function_name
+        write = partial(
+            destination_record.record, run, function_arn=function_arn, lambda_attempts=function.lambda_attempts
+        )
+        whole = without_payloads = write(event=None, result=None, payloads=False)
+        if run.event_size + (run.result_size or 0) <= LARGEST_RECORD:  # else no destination takes them: not even read
+            event = _unless_gone(lambda: self.ledger.event(run.key))
+            result = None if run.result_size is None else _unless_gone(lambda: self.ledger.result(run))
+            whole = write(event=event, result=result)
+        return Delivery(
+            key=run.key,
+            function_arn=function_arn,
+            succeeded=run.state is RunState.SUCCEEDED,
+            record=whole,
+            without_payloads=without_payloads,
+        )
+
+
+def _unless_gone(read_object: Callable[[], bytes]) -> bytes | None:
+    try:
+        return read_object()
+    except ObjectGoneError:
+        return None
