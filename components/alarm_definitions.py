@@ -22,8 +22,8 @@ OLDEST_SECONDS = 600
 """A record whose dispatch failed is delivered again after six minutes; at ten it has failed twice. SQS leaves messages
 out of the figure from their third delivery on, so a higher bound would never be met."""
 OLDEST_PARKED_DAYS = 11
-"""SQS deletes a message 14 days after it was first sent, but a dead-letter queue's figure begins when it was moved
-there: three days are for what it waited before.
+"""SQS deletes a message 14 days after it was first sent. The watcher measures that: SQS's own figure of a dead-letter
+queue begins when the message was moved there, and leaves out what has been received three times.
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/setting-up-dead-letter-queue-retention.html"""
 
 _NEWEST = "sort @timestamp desc | limit 200"
@@ -70,7 +70,6 @@ def of_function(  # noqa: PLR0913 -- what differs from function to function
     function_name: str,
     *,
     queue_name: pulumi.Input[str],
-    parking_name: pulumi.Input[str],
     watcher_name: str,
     longest_run: int | None,
     longest_wait: int | None,
@@ -133,8 +132,8 @@ def of_function(  # noqa: PLR0913 -- what differs from function to function
         ),
         alarm(
             "expiring",
-            f"A message has been on the parking queue for {OLDEST_PARKED_DAYS} days. SQS deletes it within three more.",
-            ("AWS/SQS", age, {"QueueName": parking_name}),
+            f"A message on the parking queue was sent {OLDEST_PARKED_DAYS} days ago. SQS deletes it within three more.",
+            ours("OldestParked"),
             ((dispatcher,), _FAULTS),
             over=OLDEST_PARKED_DAYS * 86_400,
             can_wait=True,

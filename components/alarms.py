@@ -136,7 +136,6 @@ def _of(fallback: FargateFallback, args: AlarmsArgs) -> list[Alarm]:
     return alarm_definitions.of_function(
         fallback.function.name,
         queue_name=fallback.failures.name,
-        parking_name=fallback.failures.parking_name,
         watcher_name=args.watcher.name,
         longest_run=options.longest_run,
         longest_wait=options.alarms.longest_wait,

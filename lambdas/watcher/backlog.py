@@ -68,7 +68,7 @@ def backlog(
         if url is None:
             return None
         try:
-            return _messages(sqs, url)
+            return messages_on(sqs, url)
         except (ClientError, BotoCoreError) as error:
             failed(url, error)
             return None
@@ -99,7 +99,8 @@ def _function_names(keys: Iterable[str]) -> Iterable[str]:
             continue  # no run has such a key; reconciling reports it
 
 
-def _messages(sqs: SQSClient, url: str) -> int:
+def messages_on(sqs: SQSClient, url: str) -> int:
+    """Count the messages of a queue, those in flight and delayed included; approximately, as SQS does."""
     attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=_COUNTED)["Attributes"]
     return sum(int(attributes[name]) for name in _COUNTED)
 

@@ -24,6 +24,7 @@ from lambdas.watcher.reconcile import reconcile
 from lambdas.watcher.tasks import Tasks
 from lambdas.watcher.watch import ITEMS_UNREADABLE, Watcher
 from overtime.errors import OvertimeError
+from overtime.ledger.looks import Looks
 from overtime.ledger.model import RunState
 from overtime.ledger.run import UnreadableItemError
 from overtime.ledger.slots import Slots
@@ -97,6 +98,7 @@ def watcher() -> Watcher:
             s3=boto3.client("s3", config=_CLIENTS),
         ),
         slots=Slots(table=table, dynamodb=dynamodb),
+        looks=Looks(table=table, dynamodb=dynamodb),
         tasks=Tasks(boto3.client("ecs", config=_CLIENTS), config().cluster_arn),
         sqs=sqs,
         destinations=Destinations(

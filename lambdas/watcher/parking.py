@@ -2,23 +2,30 @@
 
 SQS parks a record when its last receive is spent, also where no dispatcher ever saw it: Lambda was throttled, or the
 dispatcher ran out of time or died. Nobody tells the ledger of that, so the watcher looks. A record that counts for its
-run (see `overtime.ledger.pointers`) makes the run parked; any other is what a run that went on has left behind.
+run (see `overtime.ledger.pointers`) makes the run parked; one whose run was never recorded is counted as parked; any
+other is what a run that went on has left behind.
+
+It looks when the number of messages has changed, and each hour. SQS's own figure of the oldest message's age leaves out
+what was received three times, by the watcher too, so the watcher measures the age itself.
 """
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from lambdas.watcher.backlog import messages_on
 from lambdas.watcher.verdict import MOST_REFUSALS
 from overtime.errors import OvertimeError
 from overtime.ledger import pointers
 from overtime.ledger.answers import Moved
+from overtime.ledger.looks import Look
 from overtime.ledger.model import InvalidRunKeyError, RunKey
 from overtime.ledger.pointers import InvalidPointerError, Pointer
+from overtime.ledger.run import UnreadableItemError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -28,6 +35,7 @@ if TYPE_CHECKING:
 
     from lambdas.watcher.config import FunctionSettings
     from lambdas.watcher.watch import Meter
+    from overtime.ledger.looks import Looks
     from overtime.ledger.run import Run
     from overtime.ledger.store import RunLedger
 
@@ -35,6 +43,10 @@ _MOST_LOOKS, _AT_ONCE = 50, 10
 _HIDDEN_SECONDS = 30
 """While the watcher looks through a queue, what it has seen stays away; a person who looks then may see less."""
 _REQUEST_ID = "RequestID"
+_SENT: Final = "SentTimestamp"
+_LOOK_SECONDS = 3_600
+_YOUNG_SECONDS = 86_400
+"""The age of a message is written from here on; nobody asks for it before."""
 
 
 class ParkingUnavailableError(OvertimeError):
@@ -47,6 +59,7 @@ class Parking:
 
     functions: Mapping[str, FunctionSettings]
     ledger: RunLedger
+    looks: Looks
     sqs: SQSClient
     meter: Meter
     noted: Callable[[str, Run, str | None], None]
@@ -70,16 +83,27 @@ class Parking:
         pointers.send(self.sqs, function.parking_queue_url, pointer, delay=0)
         self._write(taken.run, f"parked after {MOST_REFUSALS} tasks that could not start: {said}")
 
-    def find(self, run: Run) -> bool:
-        """Tell whether the queue itself has parked the record that counts for this run; then the ledger knows it, too.
+    def look(self, function_name: str, now: float) -> None:
+        """Look through a function's parking queue where something may be new, and measure its oldest message.
 
-        Raises ParkingUnavailableError.
+        Raises ParkingUnavailableError, or LedgerUnavailableError.
         """
-        name = run.key.function_name
-        if name not in self._found:
-            self._found[name] = self._records(name)
-        parked = self._found[name].get(run.key)
-        if parked is None or (parked.attempt, parked.turn) < (run.attempt, run.turn):
+        function = self.functions.get(function_name)
+        url = function.parking_queue_url if function else None
+        messages = self._number(url) if url is not None else 0
+        if url is None or not messages:
+            return
+        look = self.looks.latest(function_name)
+        if messages != look.messages or now - look.looked_at / 1000 > _LOOK_SECONDS:
+            look = self._look_through(function_name, url, look, messages, now)
+        age = now - look.oldest_sent / 1000
+        if look.oldest_sent and age > _YOUNG_SECONDS:
+            self.meter.seconds(function_name, "OldestParked", age)
+
+    def find(self, run: Run) -> bool:
+        """Tell whether the record that counts for this run was seen on the queue; then the ledger knows it, too."""
+        parked = self._found.get(run.key.function_name, {}).get(run.key)
+        if parked is None or not _counts(parked, run):
             return False
         before = f"; before, it waited because: {run.reason}" if run.reason else ""
         self._write(run, f"parked by the queue, because its last receive was spent without a dispatch{before}")
@@ -91,17 +115,47 @@ class Parking:
             self.noted("run parked", parked.run, None)
             self.meter.count(run.key.function_name, "RunsParked")
 
-    def _records(self, function_name: str) -> Mapping[RunKey, Pointer]:
-        function = self.functions.get(function_name)
-        if function is None or function.parking_queue_url is None:
-            return {}
+    def _look_through(self, function_name: str, url: str, last: Look, messages: int, now: float) -> Look:
+        """Note what is there, and count what no run accounts for: once, known by when it was sent.
+
+        While a run is not yet parked whose record is here, the next round looks again.
+        """
         found: dict[RunKey, Pointer] = {}
-        for message in self._messages(function.parking_queue_url):
+        sent, unrecorded, settled = [], [], True
+        for message in self._messages(url):
+            sent.append(_sent(message))
             pointer = _pointer(message, function_name)
-            known = found.get(pointer.key) if pointer else None
-            if pointer and (known is None or (known.attempt, known.turn) < (pointer.attempt, pointer.turn)):
+            if pointer is None:
+                continue
+            known = found.get(pointer.key)
+            if known is None or (known.attempt, known.turn) < (pointer.attempt, pointer.turn):
                 found[pointer.key] = pointer
-        return found
+            try:
+                run = self.ledger.get(pointer.key)
+            except UnreadableItemError:
+                continue  # reconciling reports it
+            if run is None and pointers.ATTRIBUTE not in message.get("MessageAttributes", {}):
+                unrecorded.append(sent[-1])
+            elif run is not None and not run.finished and run.task_arn is None and not run.is_parked:
+                settled = settled and not _counts(pointer, run)
+        self._found[function_name] = found
+        new = sum(each > last.counted_sent for each in unrecorded)
+        if new:
+            self.meter.count(function_name, "RunsParked", new)
+        look = Look(
+            looked_at=round(now * 1000),
+            messages=messages if sent and settled else 0,
+            oldest_sent=min(sent, default=0),
+            counted_sent=max(unrecorded, default=last.counted_sent),
+        )
+        self.looks.remember(function_name, look)
+        return look
+
+    def _number(self, url: str) -> int:
+        try:
+            return messages_on(self.sqs, url)
+        except (ClientError, BotoCoreError) as error:
+            raise _unavailable(url, error) from error
 
     def _messages(self, url: str) -> Iterator[MessageTypeDef]:
         for _ in range(_MOST_LOOKS):
@@ -110,18 +164,33 @@ class Parking:
                     QueueUrl=url,
                     MaxNumberOfMessages=_AT_ONCE,
                     MessageAttributeNames=[pointers.ATTRIBUTE, _REQUEST_ID],
+                    MessageSystemAttributeNames=[_SENT],
                     VisibilityTimeout=_HIDDEN_SECONDS,
                     WaitTimeSeconds=1,  # without, only some of SQS's servers are asked, and "empty" means nothing
                 )
             except (ClientError, BotoCoreError) as error:
-                raise ParkingUnavailableError(
-                    f"the parking queue {url!r} could not be looked through ({error}), so whether runs that nobody "
-                    "launches are parked is not known. The watcher looks again the next time it reconciles; check the "
-                    "role's permissions if it lasts."
-                ) from error
+                raise _unavailable(url, error) from error
             if not answer.get("Messages"):
                 return
             yield from answer["Messages"]
+
+
+def _unavailable(url: str, error: Exception) -> ParkingUnavailableError:
+    return ParkingUnavailableError(
+        f"the parking queue {url!r} could not be looked through ({error}), so whether runs that nobody launches are "
+        "parked is not known. The watcher looks again the next time it reconciles; check the role's permissions if it "
+        "lasts."
+    )
+
+
+def _counts(pointer: Pointer, run: Run) -> bool:
+    """Tell whether a record is the one that counts for its run, or one that the ledger has yet to hear of."""
+    return (pointer.attempt, pointer.turn) >= (run.attempt, run.turn)
+
+
+def _sent(message: MessageTypeDef) -> int:
+    """Read when a message was first sent, in milliseconds since the epoch; from there SQS counts its 14 days."""
+    return int(message["Attributes"][_SENT])
 
 
 def _pointer(message: MessageTypeDef, function_name: str) -> Pointer | None:

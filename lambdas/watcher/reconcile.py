@@ -4,7 +4,7 @@
 |---|---|---|
 | queued, or launching with no task named | waiting, or parked, since 14 days | closed as `failed` |
 | likewise, not parked | due since 15 min; its tasks could not start for a reason that lasts | parked |
-| likewise | due since 15 min; the queue has parked its record | parked in the ledger, too |
+| likewise | due since 15 min; its record was seen on the parking queue | parked in the ledger, too |
 | likewise | due since 15 min; no record of this attempt was surely sent | pointed at |
 | likewise | due since 6 hours | pointed at once more |
 | launching or running | its task has stopped | handled as the event would have been |
@@ -93,6 +93,7 @@ def reconcile(
     keys = list(watcher.ledger.open_keys(index))
     random.shuffle(keys)
     turn = _Turn(watcher, failed, remaining, left=set(keys))
+    turn.look()
     try:
         turn.go_through(keys)
     finally:  # also where ECS cannot be asked about tasks: how long runs wait and work is known without it
@@ -118,6 +119,17 @@ class _Turn:
     def __post_init__(self) -> None:
         """Look through each parking queue at most once."""
         self.parking = self.watcher.parking()
+
+    def look(self) -> None:
+        """See what SQS has parked, first: the runs are then held against it."""
+        for name in self.watcher.functions:
+            if self._is_over():
+                return
+            try:
+                self.parking.look(name, self.watcher.clock())
+            except Exception as error:  # noqa: BLE001 -- whatever one queue causes, the runs are looked after
+                self.faults += 1
+                self.failed(name, error)
 
     def go_through(self, keys: Sequence[str], *, settle: bool = False) -> None:
         """Look after these, a hundred at a time; runs that have finished only if they are to be settled now."""

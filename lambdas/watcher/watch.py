@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from lambdas.watcher.tasks import Tasks
     from lambdas.watcher.verdict import Relaunch
     from overtime.ledger.answers import Refused
+    from overtime.ledger.looks import Looks
     from overtime.ledger.model import RunKey
     from overtime.ledger.run import Run
     from overtime.ledger.slots import Slots
@@ -71,6 +72,7 @@ class Watcher:
     functions: Mapping[str, FunctionSettings]
     ledger: RunLedger
     slots: Slots
+    looks: Looks
     tasks: Tasks
     sqs: SQSClient
     destinations: Destinations
@@ -154,7 +156,14 @@ class Watcher:
 
     def parking(self) -> Parking:
         """Give the parking queues, none of which has been looked through."""
-        return Parking(functions=self.functions, ledger=self.ledger, sqs=self.sqs, meter=self.meter, noted=self.noted)
+        return Parking(
+            functions=self.functions,
+            ledger=self.ledger,
+            looks=self.looks,
+            sqs=self.sqs,
+            meter=self.meter,
+            noted=self.noted,
+        )
 
     def point(self, run: Run, *, delay: float) -> bool:
         """Put a pointer record for a waiting run on its function's queue; False where the stack has no such queue."""

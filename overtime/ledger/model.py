@@ -100,6 +100,11 @@ def slots_key(function_name: str) -> str:
     return f"{function_name}{_SLOTS}"
 
 
+def parking_key(function_name: str) -> str:
+    """Name the item that says what was last on a function's parking queue; likewise."""
+    return f"{function_name}/:parking"
+
+
 def slots_of(key: str) -> str | None:
     """Tell whose tasks an item counts, or None where it is a run."""
     return key.removesuffix(_SLOTS) if key.endswith(_SLOTS) else None

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import signal
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ import pytest
 
 from lambdas.watcher.config import FunctionSettings
 from lambdas.watcher.parking import Parking
+from overtime.ledger.looks import Looks
 from overtime.ledger.model import RunKey, RunState
 from tests.e2e.chain import until
 from tests.unit.watcher.world import Figures
@@ -91,9 +93,18 @@ class Queue:
         settings = FunctionSettings(queue_url=self.url, parking_queue_url=self.parking_url)
         ledger = self.chain.invocation(self.key).ledger
         functions = {run.key.function_name: settings}
-        return Parking(functions=functions, ledger=ledger, sqs=self.sqs, meter=Figures(), noted=lambda *_: None).find(
-            run
+        parking = Parking(
+            functions=functions,
+            ledger=ledger,
+            looks=Looks(
+                table=self.chain.function(self.key).ledger_table, dynamodb=self.chain.session.client("dynamodb")
+            ),
+            sqs=self.sqs,
+            meter=Figures(),
+            noted=lambda *_: None,
         )
+        parking.look(run.key.function_name, time.time() + 2 * 3_600)  # whenever the stack's own watcher looked last
+        return parking.find(run)
 
     def empty(self) -> None:
         """Wait until nothing is left on the queue."""

@@ -13,6 +13,7 @@ from lambdas.watcher.reconcile import reconcile
 from lambdas.watcher.tasks import Tasks
 from lambdas.watcher.watch import Watcher
 from overtime.errors import OvertimeError
+from overtime.ledger.looks import Looks
 from overtime.ledger.model import RunState
 from tests.faults.wire import Wire
 from tests.unit.watcher.world import PARKING, QUEUE, Cluster, Crash, Queues, World, record
@@ -119,6 +120,7 @@ class Place(World):
         super().__init__(dynamodb, s3, most=most, spot=spot, name=name)
         self.cluster: LedgeredCluster = LedgeredCluster()
         self.queues: NamedQueues = NamedQueues()
+        self.queues.clock = lambda: self.now
         self.letters: list[tuple[str, str | None, str]] = []
         self.keys: list[RunKey] = []
         self.stuck: set[str] = set()
@@ -151,6 +153,7 @@ class Place(World):
             functions={self.name: self.function},
             ledger=self.ledger(fuse),
             slots=self.slots(fuse),
+            looks=Looks(table="runs", dynamodb=cast("DynamoDBClient", wrap(self.dynamodb))),
             tasks=Tasks(cast("ECSClient", wrap(self.cluster)), "arn:aws:ecs:eu-west-1:123456789012:cluster/c"),
             sqs=sqs,
             destinations=Destinations(

@@ -31,7 +31,6 @@ def of_function(
     return alarm_definitions.of_function(
         name,
         queue_name="q",
-        parking_name="p",
         watcher_name=watcher_name,
         longest_run=longest_run,
         longest_wait=7200,
@@ -59,7 +58,7 @@ def test_what_raises_an_alarm() -> None:
         "report-platform-failed": ("overtime", "RunsFailedByPlatform", watcher, "Sum", 0),
         "report-parked": ("overtime", "RunsParked", dispatcher, "Sum", 0),
         "report-skipped": ("overtime", "RunsSkipped", dispatcher, "Sum", 0),
-        "report-expiring": ("AWS/SQS", age, {"QueueName": "p"}, "Maximum", 11 * days),
+        "report-expiring": ("overtime", "OldestParked", watcher, "Maximum", 11 * days),
         "report-waiting": ("AWS/SQS", age, {"QueueName": "q"}, "Maximum", 600),
         "report-lost": ("AWS/Lambda", "DeadLetterErrors", {"FunctionName": "report"}, "Sum", 0),
         "report-undelivered": ("overtime", "DestinationDeliveryFailures", watcher, "Sum", 0),
@@ -225,9 +224,7 @@ def test_alarms_of_a_stack(deploy: Deploy, recorder: Recorder) -> None:
         if each.inputs["namespace"] == "AWS/SQS"
     }
     assert queues == {
-        "overtime-alarms-report-expiring": "report-parking-0a1b2c3",
         "overtime-alarms-report-waiting": "report-queue-0a1b2c3",
-        "overtime-alarms-sums-expiring": "sums-parking-0a1b2c3",
         "overtime-alarms-sums-waiting": "sums-queue-0a1b2c3",
         "overtime-alarms-watcher-dead-letters": "overtime-watcher-dead-letters-0a1b2c3",
     }

@@ -21,6 +21,7 @@ SUMS = ShownFunction(name="sums", queue_name="sums-queue", parking_name="sums-pa
 WATCHER = ShownWatcher(name="watcher", dead_letters_name="letters")
 NOT_SHOWN = {
     "RunAge",  # for the alarm on long runs, which has its own bound
+    "OldestParked",  # for the alarm on messages that expire, likewise
     "DuplicateRecords",  # harmless, and a part of every busy queue
     "RecordsUnreadable",  # counted as parked in the end, which is shown
     "LaunchFailed",  # likewise
@@ -138,7 +139,7 @@ def written(part: str) -> set[str]:
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
     }
-    stems = ("Runs", "Run", "Failure", "Records", "Items", "Launch", "Longest", "Duplicate", "Destination")
+    stems = ("Runs", "Run", "Failure", "Records", "Items", "Launch", "Longest", "Oldest", "Duplicate", "Destination")
     return {text for text in texts if text.isidentifier() and text.startswith(stems) and not text.isupper()} - {
         "Failure",  # the end of an event's name
         "RunTask",

@@ -1,4 +1,4 @@
-"""Eleven incidents: what happens, minute by minute, and which alarms are to tell of it."""
+"""Twelve incidents: what happens, minute by minute, and which alarms are to tell of it."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ class Incident:
     """How long it is watched."""
     at: Mapping[int, Callable[[Stage], None]] = field(default_factory=dict)
     """What happens later, by the minute."""
-    needs_rounds: bool = False
-    """Whether it is only seen by a round of the watcher."""
+    in_rounds: frozenset[str] = frozenset()
+    """The alarms that only a round of the watcher raises."""
 
 
 def _handler_fails(stage: Stage) -> None:
@@ -103,6 +103,15 @@ def _mapping_is_detached(stage: Stage) -> None:
     stage.world.fail("r-1")
 
 
+def _dispatcher_is_throttled(stage: Stage) -> None:
+    stage.throttled = True
+    stage.world.fail("r-1")
+
+
+def _dispatcher_is_back(stage: Stage) -> None:
+    stage.throttled = False
+
+
 INCIDENTS = (
     Incident(what="handler fails", begin=_handler_fails, raises={"failed": (0, 1)}),
     Incident(what="platform fails", begin=_platform_fails, raises={"platform-failed": (0, 1)}),
@@ -114,13 +123,33 @@ INCIDENTS = (
         at={120: _quota_is_free},
         raises={"long-wait": (60, 66)},
         minutes=180,
-        needs_rounds=True,
+        in_rounds=frozenset({"long-wait"}),
     ),
     Incident(what="parked by exception", begin=_exception, raises={"skipped": (0, 1)}),
     # On the way: at ten minutes the record has failed twice.
     Incident(what="parked by refusal", begin=_refused, raises={"waiting": (10, 12), "parked": (24, 30)}),
-    Incident(what="long run", begin=_long_run, raises={"long-run": (720, 726)}, minutes=13 * 60, needs_rounds=True),
-    Incident(what="broken item", begin=_item_is_broken, raises={"watcher-unreadable": (0, 6)}, needs_rounds=True),
+    Incident(
+        what="long run",
+        begin=_long_run,
+        raises={"long-run": (720, 726)},
+        minutes=13 * 60,
+        in_rounds=frozenset({"long-run"}),
+    ),
+    Incident(
+        what="broken item",
+        begin=_item_is_broken,
+        raises={"watcher-unreadable": (0, 6)},
+        in_rounds=frozenset({"watcher-unreadable"}),
+    ),
     Incident(what="lost event", begin=_event_is_lost, raises={"lost": (0, 1)}),
+    # Nobody ever recorded the run: the watcher finds its message, and counts it once.
+    Incident(
+        what="dispatcher throttled for an hour",
+        begin=_dispatcher_is_throttled,
+        at={60: _dispatcher_is_back},
+        raises={"waiting": (10, 12), "parked": (24, 36)},
+        minutes=180,
+        in_rounds=frozenset({"parked"}),
+    ),
     Incident(what="detached mapping", begin=_mapping_is_detached, raises={"waiting": (10, 12)}),
 )

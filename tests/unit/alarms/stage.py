@@ -59,6 +59,8 @@ class Stage:
     def __init__(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
         self.world, self.told, self.start = world, Told(), world.now
         self.clock_on = self.mapping_on = True
+        self.throttled = False
+        """Whether Lambda refuses to call the dispatcher, which costs a receive all the same."""
         self.answer: Exception | list[dict[str, str]] | None = None
         """What RunTask says instead of starting a task."""
         self._seen: dict[tuple[str, object], float] = {}
@@ -89,9 +91,13 @@ class Stage:
             for message in [each for each in self.world.waiting() if self._is_due(each)]:
                 self._deliver(message)
         if self.clock_on and round((self.world.now - self.start) / 60) % 5 == 0:
-            self._watch({"overtime": "reconcile"}, self.told.in_rounds)
+            self.round()
         self._measure_queues()
         self.world.now = self.start + 60 * (round((self.world.now - self.start) / 60) + 1)
+
+    def round(self) -> None:
+        """Let the watcher reconcile."""
+        self._watch({"overtime": "reconcile"}, self.told.in_rounds)
 
     def started(self, request_id: str) -> str:
         """Let an invocation fail and its run's task claim it; gives the task."""
@@ -118,13 +124,14 @@ class Stage:
             self.world.cluster.answers = [self.answer]
         batch = {"Records": [record(message, receives).raw_event]}
         context = cast("LambdaContext", Context("report-dispatcher"))
-        answer = self._emitted(lambda: self._dispatch(batch, context), self.told.else_where)
+        answer: dict[str, list[object]] = {"batchItemFailures": [message]}
+        if not self.throttled:
+            answer = self._emitted(lambda: self._dispatch(batch, context), self.told.else_where)
         self._visible[message["MessageId"]] = self.world.now + HIDDEN_SECONDS
         if not answer["batchItemFailures"]:
             self.world.waiting().remove(message)
         elif receives >= MOST_RECEIVES:
-            self.world.waiting().remove(message)
-            self.world.queues.sent.setdefault(PARKING, []).append(message)
+            self.world.park(self.world.waiting().index(message))
 
     def _is_due(self, message: dict[str, object]) -> bool:
         delayed = self._first_seen(QUEUE, message) + int(str(message.get("DelaySeconds", 0)))
@@ -165,7 +172,7 @@ class Stage:
             ages = [
                 self.world.now - self._first_seen(url, each)
                 for each in messages
-                if url == PARKING or int(str(each["receives"])) <= COUNTED_RECEIVES
+                if int(str(each["receives"])) <= COUNTED_RECEIVES
             ]
             name = url.rpartition("/")[2]
             self.aws_counts("AWS/SQS", "ApproximateAgeOfOldestMessage", {"QueueName": name}, max(ages, default=0))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from lambdas.dispatcher.dispatch import NotDispatchedError, Result
+from lambdas.watcher.reconcile import reconcile
 from lambdas.watcher.verdict import MOST_REFUSALS
 from overtime.ledger.model import RunKey, RunState
 from tests.unit.watcher.world import PARKING, QUEUE, Fuse, World, record, refused, throttled
@@ -277,3 +278,60 @@ def test_a_parked_run_is_kept_for_as_long_as_its_message(world: World) -> None:
     assert not world.run(key).finished
     world.reconcile(after=0.2 * DAY)
     assert world.run(key).state is RunState.FAILED
+
+
+def test_what_was_never_recorded_is_counted_once(world: World) -> None:
+    """No dispatcher ever ran: the message is all there is, and each that comes later is counted, too."""
+    for number, request_id in enumerate(("r-1", "r-2"), start=1):
+        world.fail(request_id)
+        world.park()
+        for _ in range(30):
+            world.reconcile(after=HOURS)
+        assert world.figures.counted["RunsParked"] == number
+    assert world.figures.durations["OldestParked"][-1] == pytest.approx(60 * HOURS, abs=DAY)
+    assert world.queues.move_back() == 2
+    done = world.deliver()
+    assert done is not None
+    assert done.result is Result.STARTED
+
+
+@pytest.mark.parametrize("again", [True, False], ids=["parked again", "run"])
+def test_what_was_moved_back_is_news_when_it_is_parked_again(world: World, *, again: bool) -> None:
+    """It is a new message; and one that ran leaves nothing to tell of."""
+    world.fail("r-1")
+    world.park()
+    world.reconcile()
+    world.queues.move_back()
+    if again:
+        world.park()
+    else:
+        world.deliver()
+    world.reconcile(after=2 * 3_600)
+    assert world.figures.counted["RunsParked"] == (2 if again else 1)
+
+
+def test_an_open_run_with_nothing_parked_costs_no_reading(world: World) -> None:
+    """A run whose record is somewhere else does not make the watcher read what lies there round by round."""
+    world.queues.send_message(QueueUrl=PARKING, MessageBody="no record")
+    world.fail("r-1")
+    world.receives = 5
+    assert world.deliver(fuse=Fuse(4)) is None
+    for _ in range(60):
+        world.reconcile(after=300)
+    [message] = parked(world)
+    assert int(str(message["receives"])) <= 7, "one in the first round, and one in each hour"
+
+
+def test_a_queue_that_cannot_be_looked_at_is_a_fault_of_the_round(world: World) -> None:
+    """And the runs are looked after all the same."""
+    key, task = world.start()
+    world.stop(task, "spot")
+    error = refused("AccessDenied", 403)
+
+    def refuse(**_: object) -> dict[str, dict[str, str]]:
+        raise error
+
+    world.queues.get_queue_attributes = refuse  # type: ignore[method-assign]
+    told: list[str] = []
+    done = reconcile(world.watcher(), None, lambda name, _: told.append(name))
+    assert (told, done.faults, world.run(key).attempt) == (["report"], 1, 2)

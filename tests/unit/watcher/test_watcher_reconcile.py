@@ -229,7 +229,7 @@ def test_an_end_is_counted_before_any_owner_is_told(world: World) -> None:
     world.claim(task)
     world.finish(task, RunState.FAILED)
     for _ in range(2):
-        looks = itertools.count(1, -1)
+        looks = itertools.count(2, -1)  # the parking queue comes first
         done = reconcile(world.watcher(), None, raises, remaining=lambda looks=looks: 60 * next(looks))  # type: ignore[misc]
         assert done == Reconciled(0, 1)
     assert (world.run(key).settled_at, world.figures.counted) == (None, {"RunsFailed": 1})
@@ -280,7 +280,7 @@ def test_everybody_has_a_turn_where_time_is_short(world: World) -> None:
         unsettled(world, f"r-{index}", RunState.FAILED)
     key = unsettled(world, "r-4", RunState.SUCCEEDED)
     for _ in range(100):
-        looks = itertools.count(11, -1)  # two reads of five runs, one run settled, and one look that ends it
+        looks = itertools.count(12, -1)  # one queue, two reads of five runs, one run settled, and one look that ends it
         reconcile(world.watcher(), None, raises, remaining=lambda looks=looks: 60 * next(looks))  # type: ignore[misc]
         if world.run(key).settled_at is not None:
             break

@@ -21,6 +21,7 @@ from lambdas.watcher.destinations import Destinations
 from lambdas.watcher.reconcile import reconcile
 from lambdas.watcher.tasks import Tasks
 from lambdas.watcher.watch import Watcher
+from overtime.ledger.looks import Looks
 from overtime.ledger.model import RunKey, RunState
 from overtime.ledger.slots import Slots
 from overtime.ledger.store import RunLedger
@@ -162,10 +163,11 @@ class Queues:
         self.sent: dict[str, list[dict[str, object]]] = {}
         self._hidden: dict[str, set[str]] = {}
         self._ids = itertools.count()
+        self.clock: Callable[[], float] = lambda: 1_700_000_000.0
 
     def send_message(self, *, QueueUrl: str, MessageBody: str, **more: object) -> None:
         """Take a message."""
-        message = {"MessageId": f"m-{next(self._ids)}", "Body": MessageBody, "receives": 0, **more}
+        message = {"MessageId": f"m-{next(self._ids)}", "Body": MessageBody, "receives": 0, **self._sent_now(), **more}
         self.sent.setdefault(QueueUrl, []).append(message)
 
     def receive_message(self, *, QueueUrl: str, MaxNumberOfMessages: int, **more: object) -> dict[str, object]:
@@ -174,15 +176,26 @@ class Queues:
         hidden = self._hidden.setdefault(QueueUrl, set())
         seen = [each for each in self.sent.get(QueueUrl, []) if each["MessageId"] not in hidden][:MaxNumberOfMessages]
         hidden.update(str(each["MessageId"]) for each in seen)
+        for each in seen:
+            each["receives"] = int(str(each["receives"])) + 1
         if not seen:
             hidden.clear()
         return {"Messages": seen}
+
+    def get_queue_attributes(self, *, QueueUrl: str, AttributeNames: list[str]) -> dict[str, dict[str, str]]:
+        """Count what is there: all of it is visible."""
+        numbers = dict.fromkeys(AttributeNames, "0")
+        return {"Attributes": numbers | {"ApproximateNumberOfMessages": str(len(self.sent.get(QueueUrl, [])))}}
+
+    def _sent_now(self) -> dict[str, object]:
+        return {"Attributes": {"SentTimestamp": str(round(self.clock() * 1000))}}
 
     def move_back(self) -> int:
         """Move what is parked to the failure queue, as StartMessageMoveTask does: as new messages."""
         moved = self.sent.pop(PARKING, [])
         for message in moved:
-            self.sent.setdefault(QUEUE, []).append(message | {"MessageId": f"m-{next(self._ids)}", "receives": 0})
+            anew = {"MessageId": f"m-{next(self._ids)}", "receives": 0, **self._sent_now()}
+            self.sent.setdefault(QUEUE, []).append(message | anew)
         return len(moved)
 
     def get_queue_url(self, *, QueueName: str, QueueOwnerAWSAccountId: str) -> dict[str, str]:
@@ -251,6 +264,7 @@ class World:
     ) -> None:
         self.dynamodb, self.s3, self.name = dynamodb, s3, name
         self.cluster, self.queues, self.figures, self.now = Cluster(), Queues(), Figures(), 1_700_000_000.0
+        self.queues.clock = lambda: self.now
         self.most, self.spot, self.receives = most, spot, receives
         self.faults: list[tuple[str, Exception]] = []
         """What the watcher said of runs that it could not look after."""
@@ -330,6 +344,7 @@ class World:
             functions={self.name: self.function},
             ledger=self.ledger(fuse),
             slots=self.slots(fuse),
+            looks=Looks(table="runs", dynamodb=cast("DynamoDBClient", wrap(self.dynamodb))),
             tasks=Tasks(cast("ECSClient", wrap(self.cluster)), "arn:aws:ecs:eu-west-1:123456789012:cluster/c"),
             sqs=sqs,
             destinations=Destinations(sqs=sqs, sns=nothing[0], events=nothing[1], lambdas=nothing[2]),
@@ -361,12 +376,15 @@ class World:
             done = self.dispatcher(fuse).dispatch(record(message, receives))
         except (Crash, NotDispatchedError):
             if receives >= self.receives:
-                self.waiting().remove(message)
-                self.queues.sent.setdefault(PARKING, []).append(message)
+                self.park(index)
             return None
         if not keep:
             self.waiting().remove(message)
         return done
+
+    def park(self, index: int = 0) -> None:
+        """Let the queue park a message."""
+        self.queues.sent.setdefault(PARKING, []).append(self.waiting().pop(index) | {"receives": 0})
 
     def start(self, request_id: str = "r-1") -> tuple[RunKey, str]:
         """Bring a run as far as its task."""

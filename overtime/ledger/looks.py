@@ -1,0 +1,80 @@
+"""What the watcher saw when it last looked through a function's parking queue: one item for each function.
+
+| the item `<function>/:parking` | |
+|---|---|
+| `looked_at` | when, in milliseconds since the epoch, as all that follow |
+| `messages` | how many there were |
+| `oldest_sent` | when the oldest of them was first sent |
+| `counted_sent` | when the latest was sent that no run accounts for, and that has been counted as parked |
+
+It saves reading the queue in each round: what is read goes out of people's sight for a while.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from overtime.ledger.answers import LedgerUnavailableError
+from overtime.ledger.model import parking_key
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
+
+
+@dataclass(frozen=True, kw_only=True)
+class Look:
+    """One look through a parking queue; times in milliseconds since the epoch, 0 where there was none yet."""
+
+    looked_at: int = 0
+    messages: int = 0
+    oldest_sent: int = 0
+    counted_sent: int = 0
+
+
+_NAMES = ("looked_at", "messages", "oldest_sent", "counted_sent")
+
+
+class Looks:
+    """The latest look at each parking queue. Every method raises LedgerUnavailableError, and can be called again."""
+
+    def __init__(self, *, table: str, dynamodb: DynamoDBClient) -> None:
+        self._table, self._dynamodb = table, dynamodb
+
+    def latest(self, function_name: str) -> Look:
+        """Read the latest look; what cannot be read counts as none."""
+        try:
+            answer = self._dynamodb.get_item(TableName=self._table, Key=_key(function_name), ConsistentRead=True)
+        except (ClientError, BotoCoreError) as error:
+            raise self._unavailable("read from", function_name, error) from error
+        item = answer.get("Item", {})
+        try:
+            return Look(**{name: int(item[name]["N"]) for name in _NAMES})
+        except (KeyError, ValueError):
+            return Look()
+
+    def remember(self, function_name: str, look: Look) -> None:
+        """Write a look down in place of the one before."""
+        try:
+            self._dynamodb.update_item(
+                TableName=self._table,
+                Key=_key(function_name),
+                UpdateExpression=f"SET {', '.join(f'{name} = :{name}' for name in _NAMES)}",
+                ExpressionAttributeValues={f":{name}": {"N": str(getattr(look, name))} for name in _NAMES},
+            )
+        except (ClientError, BotoCoreError) as error:
+            raise self._unavailable("written to", function_name, error) from error
+
+    def _unavailable(self, what: str, function_name: str, error: Exception) -> LedgerUnavailableError:
+        return LedgerUnavailableError(
+            f"what was last on the parking queue of {function_name!r} could not be {what} the table "
+            f"{self._table!r}: {error}. The watcher looks again in the next round; if it lasts, check the table and "
+            "the role's permissions."
+        )
+
+
+def _key(function_name: str) -> dict[str, AttributeValueTypeDef]:
+    return {"run_key": {"S": parking_key(function_name)}}
