@@ -335,3 +335,12 @@ def test_a_queue_that_cannot_be_looked_at_is_a_fault_of_the_round(world: World) 
     told: list[str] = []
     done = reconcile(world.watcher(), None, lambda name, _: told.append(name))
     assert (told, done.faults, world.run(key).attempt) == (["report"], 1, 2)
+
+
+def test_what_was_seen_too_early_is_looked_at_again_at_once(world: World) -> None:
+    """The run may still have been on its way then; it is not left until the hour's look."""
+    key = world.fail("r-1")
+    world.deliver(fuse=Fuse(5))
+    for _ in range(4):
+        world.reconcile(after=300)
+    assert world.run(key).is_parked
