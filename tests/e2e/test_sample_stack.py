@@ -50,6 +50,15 @@ JUSTIFIED = {
     ("ParkRuns", "sqs:SendMessage"),
     ("LookAtTasks", "ecs:DescribeTasks"),
     ("LookAtTasks", "ecs:StopTask"),
+    # Likewise: a relaunch keeps the event, and a destination gets payloads.
+    ("KeepEvents", "s3:PutObject"),
+    ("ReadPayloads", "s3:GetObject"),
+    ("TellGoneFromForbidden", "s3:ListBucket"),
+    # Fargate pulls GuardDuty's agent where the account has its runtime monitoring switched on.
+    *(
+        ("PullGuardDutyAgent", f"ecr:{action}")
+        for action in ("BatchCheckLayerAvailability", "BatchGetImage", "GetDownloadUrlForLayer")
+    ),
 }
 """What a run in which nothing breaks may leave unused, and who needs it."""
 
