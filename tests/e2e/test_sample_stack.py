@@ -39,7 +39,7 @@ STACK = "sample"
 JUSTIFIED = {
     # "Amazon ECS task execution IAM role" lists it for pulling from ECR; the emulator's registry is not asked for it.
     ("PullRunnerImage", "ecr:BatchCheckLayerAvailability"),
-    # RunTask copies the definition's tags; this stack has none. "Grant permission to tag resources for Amazon ECS".
+    # RunTask copies the definition's tags; the emulator asks for no right. "Grant permission to tag resources for ECS".
     ("TagTask", "ecs:TagResource"),
     # A record that has to wait, for ECS or for a place, goes back as a pointer, whose run is then read: `test_watch`.
     ("LetRecordsWait", "sqs:SendMessage"),
