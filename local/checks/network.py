@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import configparser
 import http.client
+import importlib
 import ssl
 import threading
 import time
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
 SECONDS = 4.0
 """A name server that does not answer is waited for by the system's resolver, however short a connection's time-out."""
-PYPI = "https://pypi.org/simple"
 PULUMI = "https://get.pulumi.com/install.sh"
 REGISTRY = "https://public.ecr.aws/v2/"
 
@@ -40,7 +40,7 @@ def unreachable(addresses: Iterable[str], *, seconds: float = SECONDS) -> dict[s
 
 
 def pip_index(environ: Mapping[str, str], home: Path | None) -> str:
-    """Name the package index that pip will ask; empty where its configuration says more than can be checked here.
+    """Name the package index that pip will ask; empty where that is not known, or more is configured than an address.
 
     pip's documentation, "Configuration": files from the least to the most important one, then the environment.
     """
@@ -64,9 +64,18 @@ def pip_index(environ: Mapping[str, str], home: Path | None) -> str:
     }
     if "no-index" in options or "proxy" in options:
         return ""
-    index = environ.get("PIP_INDEX_URL") or options.get("index-url") or PYPI
+    index = environ.get("PIP_INDEX_URL") or options.get("index-url") or _pips_default()
     # One project's page (the simple repository API), because the index of all is large.
-    return f"{index.rstrip('/')}/pip/"
+    return f"{index.rstrip('/')}/pip/" if index else ""
+
+
+def _pips_default() -> str:
+    """Ask pip which index it takes where nothing is configured; empty where this Python has no pip to ask."""
+    try:
+        models = importlib.import_module("pip._internal.models.index")
+        return str(models.PyPI.simple_url)
+    except (ImportError, AttributeError):
+        return ""
 
 
 def go_proxies(setting: str) -> list[str]:

@@ -57,7 +57,9 @@ def test_everything_is_told_in_one_report() -> None:
     """Each with what, why and what to do; none hides another."""
     facts = Facts(
         machine=USER,
-        python=replace(PYTHON, packages_are_ready=False, has_venv=False, index="pypi.org: Name or service not known"),
+        python=replace(
+            PYTHON, packages_are_ready=False, has_venv=False, index="index.example: Name or service not known"
+        ),
         engine=replace(NOT_DOWNLOADED, go=""),
         base_image=NOT_PULLED,
         containers=ABSENT,
@@ -137,7 +139,7 @@ def test_a_rootless_engine_with_a_network_of_its_own_is_told() -> None:
     [
         (replace(NOT_DOWNLOADED, go=""), "needs Go, which is not on PATH", "https://go.dev/dl/"),
         (replace(NOT_DOWNLOADED, go="1.19.8"), "needs Go 1.21 or newer; this is Go 1.19.8", "a newer Go"),
-        (replace(NOT_DOWNLOADED, go="1.26rc1", proxy="proxy.golang.org: refused"), "proxy, which cannot", "GOPROXY"),
+        (replace(NOT_DOWNLOADED, go="1.26rc1", proxy="proxy.example: refused"), "proxy, which cannot", "GOPROXY"),
         (Engine(is_there=False, broken="`pulumi version` printed 'x'."), "printed 'x'", "repair it"),
     ],
 )
@@ -158,7 +160,7 @@ def test_a_base_image_that_cannot_be_had_is_told() -> None:
     """A user cannot make one; root can, from a mirror that can be reached."""
     assert "run make setup once as root" in only(replace(READY, base_image=NOT_PULLED)).remedy
     assert problems(replace(READY, base_image=NOT_PULLED, machine=ROOT)) == []
-    alone = replace(NOT_PULLED, mirror="deb.debian.org: Name or service not known")
+    alone = replace(NOT_PULLED, mirror="mirror.example: Name or service not known")
     assert "Debian mirror, which cannot be reached: deb" in only(replace(READY, base_image=alone, machine=ROOT)).what
 
 

@@ -10,6 +10,7 @@ import tempfile
 import threading
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -144,7 +145,7 @@ def test_what_is_wrong_with_a_server_is_told_apart() -> None:
 @pytest.mark.parametrize(
     ("setting", "servers"),
     [
-        ("https://proxy.golang.org,direct", ["https://proxy.golang.org"]),
+        ("https://proxy.example,direct", ["https://proxy.example"]),
         ("https://a|https://b", ["https://a", "https://b"]),
         ("file:///mirror,https://a", []),
         ("direct", []),
@@ -157,8 +158,12 @@ def test_go_proxies_are_those_that_can_be_asked(setting: str, servers: list[str]
 
 def test_the_package_index_is_the_one_that_pip_asks(tmp_path: Path) -> None:
     """By its files and variables; where more than an address is set there, it is not asked."""
-    pypi = "https://pypi.org/simple/pip/"
-    assert network.pip_index({"PIP_CONFIG_FILE": "/dev/null"}, tmp_path) in {pypi, ""}
+    with pytest.MonkeyPatch.context() as patch:
+        models = SimpleNamespace(PyPI=SimpleNamespace(simple_url="https://default/simple"))
+        patch.setitem(sys.modules, "pip._internal.models.index", models)
+        assert network.pip_index({"PIP_CONFIG_FILE": "/dev/null"}, tmp_path) in {"https://default/simple/pip/", ""}
+        patch.setitem(sys.modules, "pip._internal.models.index", None)
+        assert network.pip_index({"PIP_CONFIG_FILE": "/dev/null"}, tmp_path) == ""
     assert network.pip_index({"PIP_INDEX_URL": "https://mirror/simple/"}, tmp_path) == "https://mirror/simple/pip/"
     (tmp_path / ".pip").mkdir()
     file = tmp_path / ".pip" / "pip.conf"
