@@ -161,7 +161,7 @@ def test_a_base_image_that_cannot_be_had_is_told() -> None:
     assert "run make setup once as root" in only(replace(READY, base_image=NOT_PULLED)).remedy
     assert problems(replace(READY, base_image=NOT_PULLED, machine=ROOT)) == []
     alone = replace(NOT_PULLED, mirror="mirror.example: Name or service not known")
-    assert "Debian mirror, which cannot be reached: deb" in only(replace(READY, base_image=alone, machine=ROOT)).what
+    assert "Debian mirror, which cannot be reached: mirror" in only(replace(READY, base_image=alone, machine=ROOT)).what
 
 
 def test_a_user_without_a_home_is_told_what_to_set() -> None:
