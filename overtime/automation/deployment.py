@@ -84,7 +84,7 @@ class Deployment:
     def destroy(self, on_event: OnEvent | None = None, *, remove: bool = False) -> Result:
         """Delete every resource; with `remove` the stack itself too, its history and its settings in the backend.
 
-        Raises `ProtectedError`, with nothing deleted, while queues may hold work: see `Function.enabled`.
+        Raises `ProtectedError`, with nothing deleted, while queues may hold work or stored runs would be lost.
         """
 
         def work(stack: automation.Stack, listen: automation.OnEvent) -> None:

@@ -28,7 +28,7 @@ class ConcurrentUpdateError(DeploymentError):
 
 
 class ProtectedError(DeploymentError):
-    """The stack has resources that must not be deleted yet: queues of functions that may have work left."""
+    """The stack has resources that must not be deleted yet: queues that may hold work, and stored runs."""
 
 
 class StackNotFoundError(DeploymentError):
