@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import uuid
 from typing import TYPE_CHECKING
 
 import pulumi
@@ -23,11 +24,15 @@ pytestmark = pytest.mark.e2e
 
 @pytest.fixture
 def sources(tmp_path: Path) -> Path:
-    """Make a context: a file that is copied, and one that .dockerignore leaves out."""
+    """Make a context: a file that is copied, and one that .dockerignore leaves out.
+
+    The image differs from run to run: two runs that share an engine must not share (and remove) an image.
+    """
     folder = tmp_path / "sources"
     folder.mkdir()
     (folder / "Dockerfile").write_text(
-        "ARG BASE_IMAGE\nFROM ${BASE_IMAGE}\nCOPY told.txt /\nRUN cat /told.txt > /made.txt\n"
+        f"ARG BASE_IMAGE\nFROM ${{BASE_IMAGE}}\nLABEL run={uuid.uuid4()}\n"
+        "COPY told.txt /\nRUN cat /told.txt > /made.txt\n"
         'ENTRYPOINT ["cat", "/made.txt"]\n'
     )
     (folder / ".dockerignore").write_text("*\n!told.txt\n")
