@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from components import metrics
+from overtime.components import metrics
 from overtime.settings.names import DISPATCHER_SUFFIX
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from components.alarm_definitions import Alarm
+    from overtime.components.alarm_definitions import Alarm
 
 MANUAL = "docs/operating.md"
 LONGEST_DESCRIPTION = 1024

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, NamedTuple
 import pulumi
 import pulumi_aws as aws
 
-from components import alarm_definitions, policies
-from components.alarm_text import Place, description
+from overtime.components import alarm_definitions, policies
+from overtime.components.alarm_text import Place, description
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from components.alarm_definitions import Alarm
-    from components.fargate_fallback import FargateFallback
-    from components.watcher import Watcher
     from overtime import settings
+    from overtime.components.alarm_definitions import Alarm
+    from overtime.components.fargate_fallback import FargateFallback
+    from overtime.components.watcher import Watcher
 
 
 @dataclass(frozen=True, kw_only=True)

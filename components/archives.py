@@ -7,15 +7,18 @@ from typing import TYPE_CHECKING
 
 import pulumi
 
+import overtime
 from overtime.settings.code import files
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["SOURCES", "code", "files", "of_files"]
+__all__ = ["PACKAGE", "SOURCES", "code", "files", "of_files"]
 
+PACKAGE = Path(overtime.__file__).resolve().parent
+"""The folder of the package `overtime`; in a clone, `components`, `lambdas` and `runner` in it are links."""
 SOURCES = Path(__file__).resolve().parents[1]
-"""The folder that holds `components/`, `lambdas/`, `overtime/` and `runner/`."""
+"""The folder that holds `components/`, `lambdas/` and `runner/`: a clone's root, or the installed package itself."""
 
 
 def code(path: Path) -> pulumi.Archive:

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 import pulumi
 import pulumi_aws as aws
 
-from components import dashboard_body
-from components.dashboard_body import ShownFunction, ShownWatcher
-from components.documents import written
+from overtime.components import dashboard_body
+from overtime.components.dashboard_body import ShownFunction, ShownWatcher
+from overtime.components.documents import written
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from components.fargate_fallback import FargateFallback
-    from components.watcher import Watcher
+    from overtime.components.fargate_fallback import FargateFallback
+    from overtime.components.watcher import Watcher
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypedDict
 
-from components import metrics
-from components.metrics import DISPATCHER, NAMESPACE, WATCHER
+from overtime.components import metrics
+from overtime.components.metrics import DISPATCHER, NAMESPACE, WATCHER
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING
 import pulumi
 import pulumi_aws as aws
 
-from components import metrics, policies
-from components.own_function import OwnFunctionArgs, own_function
-from components.runner_task import CONTAINER_NAME
+from overtime.components import metrics, policies
+from overtime.components.own_function import OwnFunctionArgs, own_function
+from overtime.components.runner_task import CONTAINER_NAME
 from overtime.settings.names import DISPATCHER_SUFFIX
 
 if TYPE_CHECKING:
-    from components.failure_queue import FailureQueue
-    from components.platform import Platform
-    from components.primary_function import PrimaryFunction
-    from components.runner_task import RunnerTask
     from overtime import settings
+    from overtime.components.failure_queue import FailureQueue
+    from overtime.components.platform import Platform
+    from overtime.components.primary_function import PrimaryFunction
+    from overtime.components.runner_task import RunnerTask
 
 TIMEOUT_SECONDS = 60
 _BATCH_SIZE = 10

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
-from components import policies
-from components.documents import written
+from overtime.components import policies
+from overtime.components.documents import written
 
 LONGEST_RETENTION_SECONDS = 1_209_600
 LARGEST_MESSAGE_BYTES = 1_048_576

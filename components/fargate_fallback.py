@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 import pulumi
 
-from components.dispatcher import Dispatcher, DispatcherArgs
-from components.runner_task import RunnerTask, RunnerTaskArgs
+from overtime.components.dispatcher import Dispatcher, DispatcherArgs
+from overtime.components.runner_task import RunnerTask, RunnerTaskArgs
 
 if TYPE_CHECKING:
-    from components.failure_queue import FailureQueue
-    from components.platform import Platform
-    from components.primary_function import PrimaryFunction
     from overtime import settings
+    from overtime.components.failure_queue import FailureQueue
+    from overtime.components.platform import Platform
+    from overtime.components.primary_function import PrimaryFunction
 
 
 @dataclass(frozen=True, kw_only=True)

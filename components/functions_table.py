@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
     import pulumi
 
-    from components.fargate_fallback import FargateFallback
+    from overtime.components.fargate_fallback import FargateFallback
 
 FUNCTIONS_FILE = "functions.json"
 """In the archive: as a variable the table of a dozen functions would not fit."""

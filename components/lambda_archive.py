@@ -7,13 +7,13 @@ from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from components.archives import SOURCES, files
+from overtime.components.archives import PACKAGE, files
 from overtime.errors import OvertimeError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-LOCK = SOURCES / "lambdas" / "requirements.lock"
+LOCK = PACKAGE / "lambdas" / "requirements.lock"
 _PINNED = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*)==([^\s;\\]+)", re.MULTILINE)
 _KEPT_METADATA = ("METADATA", "LICENSE", "LICENCE", "NOTICE")
 
@@ -24,17 +24,17 @@ class LambdaArchiveError(OvertimeError):
 
 def members(part: str) -> dict[str, Path]:
     """List the files of `dispatcher` or `watcher` by the name each has in the archive. Raises `LambdaArchiveError`."""
-    found = {str(file.relative_to(SOURCES)): file for file in _sources(part)}
+    found = {f"{PACKAGE.name}/{file.relative_to(PACKAGE).as_posix()}": file for file in _sources(part)}
     for name, version in _PINNED.findall(LOCK.read_text(encoding="utf-8")):
         found |= _library(name, version)
     return found
 
 
 def _sources(part: str) -> Iterator[Path]:
-    for file in ("lambdas/__init__.py", "overtime/__init__.py", "overtime/errors.py"):
-        yield SOURCES / file
-    for folder in (f"lambdas/{part}", "overtime/ledger"):
-        yield from files(SOURCES / folder, "*.py")
+    for file in ("__init__.py", "errors.py", "lambdas/__init__.py"):
+        yield PACKAGE / file
+    for folder in ("contract", "ledger", f"lambdas/{part}"):
+        yield from files(PACKAGE / folder, "*.py")
 
 
 def _library(name: str, version: str) -> dict[str, Path]:

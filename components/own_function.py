@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import pulumi
 import pulumi_aws as aws
 
-from components import archives, lambda_archive, metrics, policies
-from components.documents import written
+from overtime.components import archives, lambda_archive, metrics, policies
+from overtime.components.documents import written
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -64,7 +64,7 @@ def own_function(name: str, args: OwnFunctionArgs, parent: pulumi.Resource) -> O
         name=args.function_name,
         role=role.arn,
         code=_code(args),
-        handler=f"lambdas.{args.part}.handler.handler",
+        handler=f"overtime.lambdas.{args.part}.handler.handler",
         runtime="python3.13",
         architectures=["x86_64"],
         timeout=args.timeout_seconds,

@@ -9,9 +9,9 @@ import pulumi
 import pulumi_aws as aws
 import pulumi_awsx as awsx
 
-from components.network import Network, NetworkArgs
-from components.run_ledger import RunLedger, RunLedgerArgs
-from components.runner_image import RunnerImage, RunnerImageArgs, tag_prefix
+from overtime.components.network import Network, NetworkArgs
+from overtime.components.run_ledger import RunLedger, RunLedgerArgs
+from overtime.components.runner_image import RunnerImage, RunnerImageArgs, tag_prefix
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -39,7 +39,7 @@ class PlatformArgs:
     base_images: Mapping[ImageKey, str]
     """The base image of each runner image that the functions need."""
     sources: str
-    """Folder that holds `runner/` and `overtime/`, as the engine's own working folder finds it."""
+    """`archives.SOURCES`, as the engine's own working folder finds it."""
 
 
 class Platform(pulumi.ComponentResource):

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Literal, TypedDict
 
 import pulumi
 
-from components.documents import written
-from components.watcher_grants import GRANTED
-from overtime.ledger.model import TASK_ATTRIBUTES
+from overtime.components.documents import written
+from overtime.components.watcher_grants import GRANTED
+from overtime.contract.runs import TASK_ATTRIBUTES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
-    from components.watcher_grants import Grant
+    from overtime.components.watcher_grants import Grant
     from overtime.settings import Permission
 
     Document = dict[str, object]

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pulumi
 import pulumi_aws as aws
 
-from components import archives, policies
-from components.documents import written
+from overtime.components import archives, policies
+from overtime.components.documents import written
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
-from components import policies
-from overtime.ledger.model import LONGEST_LIFE_DAYS
+from overtime.components import policies
+from overtime.contract.runs import LONGEST_LIFE_DAYS
 
 OPEN_INDEX = "open"
 """The index of the runs that are not settled: only those have the attribute of the same name."""

@@ -4,23 +4,18 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import pulumi
 import pulumi_awsx as awsx
 
-from components.archives import SOURCES, files
+from overtime.components.archives import PACKAGE, SOURCES, files
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 DOCKERFILE = "runner/Dockerfile"
-SHARED_FILES = (
-    "overtime/__init__.py",
-    "overtime/errors.py",
-    "overtime/ledger/__init__.py",
-    "overtime/ledger/exit_codes.py",
-    "overtime/ledger/expressions.py",
-    "overtime/ledger/model.py",
-    "overtime/ledger/task_requests.py",
-)
-"""What the runner shares with the Lambda functions; what only those use does not make another image."""
+_PACKAGE_IN_SOURCES = PACKAGE.relative_to(SOURCES).as_posix()
 _PLATFORMS = {"x86_64": "linux/amd64", "arm64": "linux/arm64"}
 
 
@@ -37,7 +32,7 @@ class RunnerImageArgs:
     architecture: str
     """`x86_64` or `arm64`, that of the functions and tasks that use the image."""
     sources: str
-    """Folder that holds `runner/` and `overtime/`, as the engine's own working folder finds it."""
+    """`archives.SOURCES`, as the engine's own working folder finds it."""
 
 
 class RunnerImage(pulumi.ComponentResource):
@@ -55,7 +50,11 @@ class RunnerImage(pulumi.ComponentResource):
             dockerfile=f"{args.sources}/{DOCKERFILE}",
             # The tag is also in the image: other content must not have the same digest, because the image that is
             # replaced is deleted by its digest, after the new one was pushed.
-            args={"BASE_IMAGE": args.base_image, "CONTENT_TAG": tag},
+            args={
+                "BASE_IMAGE": args.base_image,
+                "CONTENT_TAG": tag,
+                "PACKAGE": _PACKAGE_IN_SOURCES,
+            },
             platform=_PLATFORMS[args.architecture],
             # Other content has another tag, so that people see which sources an image is made of.
             image_tag=tag,
@@ -73,13 +72,14 @@ def tag_prefix(runtime: str, architecture: str) -> str:
 def content_tag(base_image: str, architecture: str) -> str:
     """Name what an image is made of: every file that the Dockerfile copies, its base and its platform."""
     digest = hashlib.sha256(f"{base_image}\n{architecture}\n".encode())
-    for path in image_files():
-        content = (SOURCES / path).read_bytes()
-        digest.update(f"{path}\n{len(content)}\n".encode() + content)
+    for name, file in sorted(image_files().items()):
+        content = file.read_bytes()
+        digest.update(f"{name}\n{len(content)}\n".encode() + content)
     return digest.hexdigest()[:20]
 
 
-def image_files() -> list[str]:
-    """List the files of the image and its recipe, relative to the sources."""
-    runner = [file.relative_to(SOURCES).as_posix() for file in files(SOURCES / "runner", "*")]
-    return sorted([*runner, *SHARED_FILES])
+def image_files() -> dict[str, Path]:
+    """List what the image and its recipe are made of, by a name that is the same in a clone and once installed."""
+    runner = {f"runner/{file.name}": file for file in files(SOURCES / "runner", "*")}
+    shared = [PACKAGE / "__init__.py", PACKAGE / "errors.py", *files(PACKAGE / "contract", "*.py")]
+    return runner | {f"{PACKAGE.name}/{file.relative_to(PACKAGE).as_posix()}": file for file in shared}

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 import pulumi
 import pulumi_aws as aws
 
-from components import policies
-from components.documents import written, written_later
+from overtime.components import policies
+from overtime.components.documents import written, written_later
 
 if TYPE_CHECKING:
-    from components.platform import Platform
-    from components.primary_function import PrimaryFunction
     from overtime import settings
+    from overtime.components.platform import Platform
+    from overtime.components.primary_function import PrimaryFunction
 
 CONTAINER_NAME = "runner"
 FUNCTION_TAG = "overtime:function"

@@ -8,22 +8,22 @@ from typing import TYPE_CHECKING
 import pulumi
 import pulumi_aws as aws
 
-from components import metrics, policies
-from components.documents import written_later
-from components.failure_queue import LARGEST_MESSAGE_BYTES, LONGEST_RETENTION_SECONDS
-from components.functions_table import FUNCTIONS_FILE, functions_table
-from components.own_function import OwnFunctionArgs, own_function
-from components.run_ledger import OPEN_INDEX
-from components.watcher_grants import shared_out
-from components.watcher_rules import CLOCK_SECONDS, WatcherRules, WatcherRulesArgs
+from overtime.components import metrics, policies
+from overtime.components.documents import written_later
+from overtime.components.failure_queue import LARGEST_MESSAGE_BYTES, LONGEST_RETENTION_SECONDS
+from overtime.components.functions_table import FUNCTIONS_FILE, functions_table
+from overtime.components.own_function import OwnFunctionArgs, own_function
+from overtime.components.run_ledger import OPEN_INDEX
+from overtime.components.watcher_grants import shared_out
+from overtime.components.watcher_rules import CLOCK_SECONDS, WatcherRules, WatcherRulesArgs
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from components.fargate_fallback import FargateFallback
-    from components.platform import Platform
-    from components.watcher_grants import WiredGrant
     from overtime import settings
+    from overtime.components.fargate_fallback import FargateFallback
+    from overtime.components.platform import Platform
+    from overtime.components.watcher_grants import WiredGrant
 
 TIMEOUT_SECONDS = 300
 

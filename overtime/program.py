@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 import pulumi
 import pulumi_aws as aws
 
-from components.alarms import Alarms, AlarmsArgs
-from components.dashboard import Dashboard, DashboardArgs
-from components.dispatcher import TIMEOUT_SECONDS
-from components.failure_queue import FailureQueue, FailureQueueArgs
-from components.fargate_fallback import FargateFallback, FargateFallbackArgs
-from components.platform import Platform, PlatformArgs
-from components.primary_function import PrimaryFunction, PrimaryFunctionArgs
-from components.watcher import Watcher, WatcherArgs
+from overtime.components.alarms import Alarms, AlarmsArgs
+from overtime.components.dashboard import Dashboard, DashboardArgs
+from overtime.components.dispatcher import TIMEOUT_SECONDS
+from overtime.components.failure_queue import FailureQueue, FailureQueueArgs
+from overtime.components.fargate_fallback import FargateFallback, FargateFallbackArgs
+from overtime.components.platform import Platform, PlatformArgs
+from overtime.components.primary_function import PrimaryFunction, PrimaryFunctionArgs
+from overtime.components.watcher import Watcher, WatcherArgs
 from overtime.deployed import deployed
 from overtime.notices import network_output, notices, protected, refuse
 from overtime.settings import verify

@@ -2,7 +2,7 @@
 
 import os
 
-from runner.main import main
+from overtime.runner.main import main
 
 if __name__ == "__main__":
     # At once: an ordinary end writes out and waits, and could put a code of its own in place of the one that counts.

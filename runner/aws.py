@@ -6,17 +6,17 @@ import hashlib
 import json
 import time
 
-from runner.errors import PermissionMissingError
-from runner.retrying import RetryBudget, retrying
-from runner.signing import query_string, quote, signed_headers
-from runner.transport import Client, Response, TransportError, Url
+from overtime.runner.errors import PermissionMissingError
+from overtime.runner.retrying import RetryBudget, retrying
+from overtime.runner.signing import query_string, quote, signed_headers
+from overtime.runner.transport import Client, Response, TransportError, Url
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import TypeVar
 
-    from runner.credentials import CredentialSource
+    from overtime.runner.credentials import CredentialSource
 
     Answer = TypeVar("Answer")
 

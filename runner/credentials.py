@@ -13,9 +13,9 @@ import threading
 import time
 from datetime import datetime
 
-from runner.errors import PermissionMissingError, RunnerError, UnavailableError
-from runner.retrying import RetryBudget, retrying
-from runner.transport import Client, TransportError, Url
+from overtime.runner.errors import PermissionMissingError, RunnerError, UnavailableError
+from overtime.runner.retrying import RetryBudget, retrying
+from overtime.runner.transport import Client, TransportError, Url
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

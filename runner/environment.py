@@ -9,7 +9,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from runner.function import Function
+    from overtime.runner.function import Function
 
 FROM_TASK = (
     "AWS_ACCESS_KEY_ID",

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from overtime.contract.exit_codes import ERROR_TYPES, ExitCode
 from overtime.errors import OvertimeError
-from overtime.ledger.exit_codes import ERROR_TYPES, ExitCode
 
 
 class RunnerError(OvertimeError):

@@ -9,21 +9,21 @@ import threading
 from functools import partial
 from queue import Empty
 
-from runner.archive import ArchiveError
-from runner.aws import Aws, CallError, OtherContentError, may_pass
-from runner.errors import CodeError, StoppedError, UnavailableError
-from runner.function import Archive, Function, from_lambda, layer_archive
-from runner.retrying import RetryBudget, retrying
-from runner.transport import Client, TransportError, Url
-from runner.unpack import unpack
+from overtime.runner.archive import ArchiveError
+from overtime.runner.aws import Aws, CallError, OtherContentError, may_pass
+from overtime.runner.errors import CodeError, StoppedError, UnavailableError
+from overtime.runner.function import Archive, Function, from_lambda, layer_archive
+from overtime.runner.retrying import RetryBudget, retrying
+from overtime.runner.transport import Client, TransportError, Url
+from overtime.runner.unpack import unpack
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from queue import SimpleQueue
 
-    from runner.settings import FunctionName, Settings
-    from runner.supervise import Happening
+    from overtime.runner.settings import FunctionName, Settings
+    from overtime.runner.supervise import Happening
 
 _OK = 200
 _LONGEST_DOWNLOAD_SECONDS = 480

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from runner.errors import CodeError, PermissionMissingError
+from overtime.runner.errors import CodeError, PermissionMissingError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from runner.settings import Settings
+    from overtime.runner.settings import Settings
 
 _PARTITIONS = (
     ("cn-", "aws-cn"),

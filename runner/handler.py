@@ -8,25 +8,25 @@ import json
 import os
 import time
 
-from runner import environment
-from runner.environment import Places
-from runner.errors import CodeError
-from runner.log import STDERR, STDOUT, Log
-from runner.outcome import outcome_of
-from runner.process import Child, out_of_memory_kills
-from runner.report import Report
-from runner.runtime_api import Invocation, RuntimeApi
-from runner.supervise import supervise
+from overtime.runner import environment
+from overtime.runner.environment import Places
+from overtime.runner.errors import CodeError
+from overtime.runner.log import STDERR, STDOUT, Log
+from overtime.runner.outcome import outcome_of
+from overtime.runner.process import Child, out_of_memory_kills
+from overtime.runner.report import Report
+from overtime.runner.runtime_api import Invocation, RuntimeApi
+from overtime.runner.supervise import supervise
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from queue import SimpleQueue
 
-    from runner.function import Function
-    from runner.outcome import Outcome
-    from runner.settings import Settings
-    from runner.supervise import Happening
+    from overtime.runner.function import Function
+    from overtime.runner.outcome import Outcome
+    from overtime.runner.settings import Settings
+    from overtime.runner.supervise import Happening
 
 
 class HandlerRun:

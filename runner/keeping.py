@@ -5,17 +5,17 @@ from __future__ import annotations
 import time
 from queue import Empty, SimpleQueue
 
-from runner.aws import CallError, may_pass
-from runner.errors import RunnerError
-from runner.log import last_words
-from runner.retrying import RetryBudget
+from overtime.runner.aws import CallError, may_pass
+from overtime.runner.errors import RunnerError
+from overtime.runner.log import last_words
+from overtime.runner.retrying import RetryBudget
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from runner.settings import Settings
-    from runner.supervise import Happening
+    from overtime.runner.settings import Settings
+    from overtime.runner.supervise import Happening
 
 _NEVER = frozenset({"ConditionalCheckFailedException", "ValidationException"})
 """The ledger's own word, and what would be as wrong every time."""

@@ -6,11 +6,11 @@ import json
 import os
 import time
 
-from overtime.ledger import task_requests
-from runner.aws import Aws, CallError, OtherContentError, may_pass
-from runner.errors import NotOursError, UnavailableError
-from runner.retrying import RetryBudget, retrying
-from runner.transport import TransportError
+from overtime.contract import task_requests
+from overtime.runner.aws import Aws, CallError, OtherContentError, may_pass
+from overtime.runner.errors import NotOursError, UnavailableError
+from overtime.runner.retrying import RetryBudget, retrying
+from overtime.runner.transport import TransportError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
 
-    from runner.outcome import Outcome
-    from runner.settings import Claim
+    from overtime.runner.outcome import Outcome
+    from overtime.runner.settings import Claim
 
     Answer = TypeVar("Answer")
     Item = Mapping[str, AttributeValueTypeDef]

@@ -13,7 +13,7 @@ import select
 import threading
 from queue import SimpleQueue
 
-from runner.frames import Records
+from overtime.runner.frames import Records
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -8,25 +8,25 @@ import os
 import signal
 from queue import SimpleQueue
 
-from runner import function as functions
-from runner.aws import Aws
-from runner.credentials import CredentialSource
-from runner.errors import RunnerError
-from runner.fetch import CodeFetch
-from runner.handler import HandlerRun
-from runner.keeping import Keeping
-from runner.ledger import TaskLedger
-from runner.log import STDOUT, last_words, write_all
-from runner.outcome import outcome_of_error
-from runner.retrying import RetryBudget
-from runner.settings import Claim, FunctionName, Settings, read
-from runner.task import this_task
+from overtime.runner import function as functions
+from overtime.runner.aws import Aws
+from overtime.runner.credentials import CredentialSource
+from overtime.runner.errors import RunnerError
+from overtime.runner.fetch import CodeFetch
+from overtime.runner.handler import HandlerRun
+from overtime.runner.keeping import Keeping
+from overtime.runner.ledger import TaskLedger
+from overtime.runner.log import STDOUT, last_words, write_all
+from overtime.runner.outcome import outcome_of_error
+from overtime.runner.retrying import RetryBudget
+from overtime.runner.settings import Claim, FunctionName, Settings, read
+from overtime.runner.task import this_task
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from runner.supervise import Happening
+    from overtime.runner.supervise import Happening
 
 
 def main(environ: Mapping[str, str] | None = None) -> int:

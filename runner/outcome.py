@@ -6,14 +6,14 @@ import json
 import re
 import signal
 
-from overtime.ledger.exit_codes import ExitCode
-from overtime.ledger.model import RunState
-from runner.errors import RunnerError, StoppedError
-from runner.runtime_api import LARGEST_RESULT
+from overtime.contract.exit_codes import ExitCode
+from overtime.contract.runs import RunState
+from overtime.runner.errors import RunnerError, StoppedError
+from overtime.runner.runtime_api import LARGEST_RESULT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from runner.supervise import Ending
+    from overtime.runner.supervise import Ending
 
 _STRING_OR_BRACKET = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{}]', re.DOTALL)
 _NESTED = 2

@@ -10,7 +10,7 @@ import signal
 import sys
 import threading
 
-from runner.environment import RECORDS
+from overtime.runner.environment import RECORDS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from queue import SimpleQueue
     from resource import struct_rusage
 
-    from runner.environment import Places
-    from runner.log import Log
-    from runner.supervise import Happening
+    from overtime.runner.environment import Places
+    from overtime.runner.log import Log
+    from overtime.runner.supervise import Happening
 
 _OWN_FOLDER = os.path.dirname(os.path.abspath(__file__))
 _LAYER_ROOT, _LAYER_ROOT_OPTION = "/opt", "overtime-layer-root"

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import json
 
-from overtime.ledger.model import timestamp
+from overtime.contract.runs import timestamp
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from runner.outcome import Outcome
+    from overtime.runner.outcome import Outcome
 
 
 class Report:

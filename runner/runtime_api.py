@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from io import BufferedReader
     from queue import SimpleQueue
 
-    from runner.supervise import Happening
+    from overtime.runner.supervise import Happening
 
 LARGEST_RESULT = 6_291_556
 """Bytes that Lambda takes from a handler: 6 MiB and 100."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from functools import partial
 
-from overtime.ledger.model import RUN_KEY_VARIABLE, TASK_ATTEMPT_VARIABLE, InvalidRunKeyError, RunKey
-from runner.errors import BadEnvironmentError
+from overtime.contract.runs import RUN_KEY_VARIABLE, TASK_ATTEMPT_VARIABLE, InvalidRunKeyError, RunKey
+from overtime.runner.errors import BadEnvironmentError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ import signal
 import time
 from queue import Empty, SimpleQueue
 
-from runner.process import Child, Exit
-from runner.runtime_api import Answer
+from overtime.runner.process import Child, Exit
+from overtime.runner.runtime_api import Answer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

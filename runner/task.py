@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 import socket
 
-from runner.errors import UnavailableError
-from runner.retrying import retrying
-from runner.transport import Client, TransportError, Url
+from overtime.runner.errors import UnavailableError
+from overtime.runner.retrying import retrying
+from overtime.runner.transport import Client, TransportError, Url
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from runner.retrying import RetryBudget
+    from overtime.runner.retrying import RetryBudget
 
 _OK = 200
 

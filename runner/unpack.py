@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 import threading
 
-from runner.archive import ArchiveError, Member, content, members
+from overtime.runner.archive import ArchiveError, Member, content, members
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

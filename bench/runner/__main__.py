@@ -108,7 +108,7 @@ class Bench:
         }
         command = {
             "bare": [sys.executable, "-c", BARE, str(self._ready)],
-            "runner": [sys.executable, "-s", "-S", "-m", "runner"],
+            "runner": [sys.executable, "-s", "-S", "-m", "overtime.runner"],
             "obvious": [sys.executable, "-m", "bench.runner.baseline"],
         }[way]
         began = time.monotonic_ns()

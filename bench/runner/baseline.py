@@ -17,8 +17,8 @@ from pathlib import Path
 
 import boto3
 
-from overtime.ledger import task_requests
-from overtime.ledger.model import RunKey, RunState
+from overtime.contract import task_requests
+from overtime.contract.runs import RunKey, RunState
 
 _answered = threading.Event()
 _result = b""

@@ -27,14 +27,14 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from lambdas.dispatcher import launch
-from lambdas.dispatcher.failure_record import FailureRecord, UnreadableRecordError, parse, pointer_of
-from lambdas.dispatcher.launch import Launched, NoCapacity, Rejected, Throttled, Unclear
-from lambdas.dispatcher.rescue import HandOver, Skip, decide
+from overtime.contract.runs import RunState
 from overtime.errors import OvertimeError
+from overtime.lambdas.dispatcher import launch
+from overtime.lambdas.dispatcher.failure_record import FailureRecord, UnreadableRecordError, parse, pointer_of
+from overtime.lambdas.dispatcher.launch import Launched, NoCapacity, Rejected, Throttled, Unclear
+from overtime.lambdas.dispatcher.rescue import HandOver, Skip, decide
 from overtime.ledger import pointers
 from overtime.ledger.answers import Moved
-from overtime.ledger.model import RunState
 from overtime.ledger.pointers import Pointer
 from overtime.ledger.run import Failure
 
@@ -44,10 +44,10 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_sqs.type_defs import MessageAttributeValueTypeDef
 
-    from lambdas.dispatcher.config import Config
-    from lambdas.dispatcher.launch import Outcome
+    from overtime.contract.runs import RunKey
+    from overtime.lambdas.dispatcher.config import Config
+    from overtime.lambdas.dispatcher.launch import Outcome
     from overtime.ledger.answers import AlreadyRecorded, Recorded, Refused
-    from overtime.ledger.model import RunKey
     from overtime.ledger.run import Run
     from overtime.ledger.slots import Slots
     from overtime.ledger.store import RunLedger

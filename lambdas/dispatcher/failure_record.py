@@ -18,10 +18,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from lambdas.dispatcher import json_slice
+from overtime.contract.runs import InvalidRunKeyError, RunKey
 from overtime.errors import OvertimeError
+from overtime.lambdas.dispatcher import json_slice
 from overtime.ledger import pointers
-from overtime.ledger.model import InvalidRunKeyError, RunKey
 from overtime.ledger.pointers import InvalidPointerError, Pointer
 
 if TYPE_CHECKING:

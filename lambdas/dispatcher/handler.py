@@ -16,10 +16,10 @@ from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, pro
 from botocore.config import Config as ClientConfig
 from botocore.exceptions import BotoCoreError
 
-from lambdas.dispatcher.config import Config, ConfigError
-from lambdas.dispatcher.dispatch import Dispatcher, Done, NotDispatchedError, Result
-from lambdas.dispatcher.failure_record import UnreadableRecordError
 from overtime.errors import OvertimeError
+from overtime.lambdas.dispatcher.config import Config, ConfigError
+from overtime.lambdas.dispatcher.dispatch import Dispatcher, Done, NotDispatchedError, Result
+from overtime.lambdas.dispatcher.failure_record import UnreadableRecordError
 from overtime.ledger.run import UnreadableItemError
 from overtime.ledger.slots import Slots
 from overtime.ledger.store import RunLedger

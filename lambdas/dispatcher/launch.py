@@ -19,15 +19,15 @@ from typing import TYPE_CHECKING, Literal
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from lambdas.dispatcher.config import Capacity
-from overtime.ledger.model import RUN_KEY_VARIABLE, TASK_ATTEMPT_VARIABLE
+from overtime.contract.runs import RUN_KEY_VARIABLE, TASK_ATTEMPT_VARIABLE
+from overtime.lambdas.dispatcher.config import Capacity
 
 if TYPE_CHECKING:
     from mypy_boto3_ecs import ECSClient
     from mypy_boto3_ecs.type_defs import FailureTypeDef, RunTaskRequestTypeDef, RunTaskResponseTypeDef
 
-    from lambdas.dispatcher.config import Config
-    from overtime.ledger.model import RunKey
+    from overtime.contract.runs import RunKey
+    from overtime.lambdas.dispatcher.config import Config
 
 STARTED_BY = "overtime"
 

@@ -17,12 +17,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from lambdas.dispatcher.config import RescueRule
+from overtime.lambdas.dispatcher.config import RescueRule
 
 if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
 
-    from lambdas.dispatcher.failure_record import FailureRecord
+    from overtime.lambdas.dispatcher.failure_record import FailureRecord
 
 _TIMED_OUT = re.compile(
     r"(\S+Z \S+ |RequestId: \S+ (Error: )?)?Task timed out after \d+(\.\d+)? seconds",

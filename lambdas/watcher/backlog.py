@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from overtime.contract.runs import RunKey, slots_of
 from overtime.errors import OvertimeError
-from overtime.ledger.model import RunKey, slots_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_sqs.literals import QueueAttributeNameType
 
-    from lambdas.watcher.config import FunctionSettings
+    from overtime.lambdas.watcher.config import FunctionSettings
 
 EVENT = {"overtime": "backlog"}
 RETIREMENT_SETTING: Final = "fargateTaskRetirementWaitPeriod"

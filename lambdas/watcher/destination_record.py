@@ -12,8 +12,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from lambdas.watcher.payload import member
-from overtime.ledger.model import RunState, timestamp
+from overtime.contract.runs import RunState, timestamp
+from overtime.lambdas.watcher.payload import member
 
 if TYPE_CHECKING:
     from overtime.ledger.run import Run

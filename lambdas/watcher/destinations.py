@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient
     from mypy_boto3_sqs import SQSClient
 
-    from overtime.ledger.model import RunKey
+    from overtime.contract.runs import RunKey
 
 ATTRIBUTE = "OvertimeRunKey"
 LARGEST_RECORD = 1_048_576 - 1_024

@@ -5,12 +5,12 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from overtime.ledger.model import RunState
+from overtime.contract.runs import RunState
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from lambdas.watcher.watch import Meter
+    from overtime.lambdas.watcher.watch import Meter
     from overtime.ledger.run import Run
 
 _PLATFORMS_OWN = "Overtime."

@@ -8,10 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from overtime.ledger.model import RunState
+from overtime.contract.runs import RunState
 
 if TYPE_CHECKING:
-    from lambdas.watcher.watch import Meter
+    from overtime.lambdas.watcher.watch import Meter
     from overtime.ledger.run import Run
 
 

@@ -17,15 +17,15 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 from botocore.config import Config as ClientConfig
 
-from lambdas.watcher import backlog
-from lambdas.watcher.config import Config
-from lambdas.watcher.destinations import Destinations
-from lambdas.watcher.reconcile import reconcile
-from lambdas.watcher.tasks import Tasks
-from lambdas.watcher.watch import ITEMS_UNREADABLE, Watcher
+from overtime.contract.runs import RunState
 from overtime.errors import OvertimeError
+from overtime.lambdas.watcher import backlog
+from overtime.lambdas.watcher.config import Config
+from overtime.lambdas.watcher.destinations import Destinations
+from overtime.lambdas.watcher.reconcile import reconcile
+from overtime.lambdas.watcher.tasks import Tasks
+from overtime.lambdas.watcher.watch import ITEMS_UNREADABLE, Watcher
 from overtime.ledger.looks import Looks
-from overtime.ledger.model import RunState
 from overtime.ledger.run import UnreadableItemError
 from overtime.ledger.slots import Slots
 from overtime.ledger.store import RunLedger

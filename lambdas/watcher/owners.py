@@ -6,17 +6,17 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from lambdas.watcher import destination_record
-from lambdas.watcher.config import FunctionSettings
-from lambdas.watcher.destinations import LARGEST_RECORD, Delivery, DeliveryError
+from overtime.contract.runs import RunState
+from overtime.lambdas.watcher import destination_record
+from overtime.lambdas.watcher.config import FunctionSettings
+from overtime.lambdas.watcher.destinations import LARGEST_RECORD, Delivery, DeliveryError
 from overtime.ledger.answers import ObjectGoneError
-from overtime.ledger.model import RunState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from lambdas.watcher.destinations import Destinations
-    from lambdas.watcher.watch import Meter
+    from overtime.lambdas.watcher.destinations import Destinations
+    from overtime.lambdas.watcher.watch import Meter
     from overtime.ledger.run import Run
     from overtime.ledger.store import RunLedger
 

@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from lambdas.watcher.backlog import messages_on
-from lambdas.watcher.verdict import MOST_REFUSALS
+from overtime.contract.runs import InvalidRunKeyError, RunKey
 from overtime.errors import OvertimeError
+from overtime.lambdas.watcher.backlog import messages_on
+from overtime.lambdas.watcher.verdict import MOST_REFUSALS
 from overtime.ledger import pointers
 from overtime.ledger.answers import Moved
 from overtime.ledger.looks import Look
-from overtime.ledger.model import InvalidRunKeyError, RunKey
 from overtime.ledger.pointers import InvalidPointerError, Pointer
 from overtime.ledger.run import UnreadableItemError
 
@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_sqs.type_defs import MessageTypeDef
 
-    from lambdas.watcher.config import FunctionSettings
-    from lambdas.watcher.watch import Meter
+    from overtime.lambdas.watcher.config import FunctionSettings
+    from overtime.lambdas.watcher.watch import Meter
     from overtime.ledger.looks import Looks
     from overtime.ledger.run import Run
     from overtime.ledger.store import RunLedger

@@ -34,22 +34,22 @@ import random
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from lambdas.watcher.gauges import Gauges
-from lambdas.watcher.stopped_task import NEVER_CLAIMED, RUN_ENDED, lost, read
-from lambdas.watcher.tasks import is_task_arn
-from lambdas.watcher.verdict import LONGEST_WAIT, MOST_REFUSALS
-from lambdas.watcher.watch import ITEMS_UNREADABLE
+from overtime.contract.runs import InvalidRunKeyError, RunKey, RunState, slots_key, slots_of
+from overtime.lambdas.watcher.gauges import Gauges
+from overtime.lambdas.watcher.stopped_task import NEVER_CLAIMED, RUN_ENDED, lost, read
+from overtime.lambdas.watcher.tasks import is_task_arn
+from overtime.lambdas.watcher.verdict import LONGEST_WAIT, MOST_REFUSALS
+from overtime.lambdas.watcher.watch import ITEMS_UNREADABLE
 from overtime.ledger.answers import Moved
-from overtime.ledger.model import InvalidRunKeyError, RunKey, RunState, slots_key, slots_of
 from overtime.ledger.run import UnreadableItemError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import datetime
 
-    from lambdas.watcher.parking import Parking
-    from lambdas.watcher.tasks import Described
-    from lambdas.watcher.watch import Watcher
+    from overtime.lambdas.watcher.parking import Parking
+    from overtime.lambdas.watcher.tasks import Described
+    from overtime.lambdas.watcher.watch import Watcher
     from overtime.ledger.run import Run
 
 _CHUNK = 100

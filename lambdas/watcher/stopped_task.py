@@ -34,9 +34,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from lambdas.watcher.stop_reasons import lasts
-from overtime.ledger.exit_codes import ERROR_TYPES, ExitCode
-from overtime.ledger.model import RUN_KEY_VARIABLE, TASK_ATTEMPT_VARIABLE, InvalidRunKeyError, RunKey
+from overtime.contract.exit_codes import ERROR_TYPES, ExitCode
+from overtime.contract.runs import RUN_KEY_VARIABLE, TASK_ATTEMPT_VARIABLE, InvalidRunKeyError, RunKey
+from overtime.lambdas.watcher.stop_reasons import lasts
 
 NEVER_CLAIMED = "overtime: it did not claim its run within an hour"
 RUN_ENDED = "overtime: its run has ended"

@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from lambdas.watcher.stopped_task import started_for
 from overtime.errors import OvertimeError
+from overtime.lambdas.watcher.stopped_task import started_for
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from mypy_boto3_ecs import ECSClient
 
-    from overtime.ledger.model import RunKey
+    from overtime.contract.runs import RunKey
 
 _AT_ONCE = 100
 _TASK_ARN = re.compile(r"arn:[\w-]+:ecs:[\w-]+:\d+:task/(?:[\w-]+/)?(?:[\w-]{32}|[\w-]{36})")

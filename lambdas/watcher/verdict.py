@@ -19,11 +19,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lambdas.watcher.stopped_task import Fault
-from overtime.ledger.model import RunState
+from overtime.contract.runs import RunState
+from overtime.lambdas.watcher.stopped_task import Fault
 
 if TYPE_CHECKING:
-    from lambdas.watcher.stopped_task import Cause
+    from overtime.lambdas.watcher.stopped_task import Cause
 
 _FIRST_DELAY, _LONGEST_DELAY = 15, 300
 LONGEST_WAIT = 14 * 86_400

@@ -15,16 +15,16 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from lambdas.watcher import ends
-from lambdas.watcher.config import FunctionSettings
-from lambdas.watcher.owners import Owners
-from lambdas.watcher.parking import Parking
-from lambdas.watcher.stopped_task import Fault, StoppedTask, classify, read
-from lambdas.watcher.verdict import MOST_REFUSALS, Close, backoff, decide
+from overtime.contract.runs import RunState
 from overtime.errors import OvertimeError
+from overtime.lambdas.watcher import ends
+from overtime.lambdas.watcher.config import FunctionSettings
+from overtime.lambdas.watcher.owners import Owners
+from overtime.lambdas.watcher.parking import Parking
+from overtime.lambdas.watcher.stopped_task import Fault, StoppedTask, classify, read
+from overtime.lambdas.watcher.verdict import MOST_REFUSALS, Close, backoff, decide
 from overtime.ledger import pointers
 from overtime.ledger.answers import Moved
-from overtime.ledger.model import RunState
 from overtime.ledger.pointers import Pointer
 from overtime.ledger.run import UnreadableItemError
 
@@ -33,13 +33,13 @@ if TYPE_CHECKING:
 
     from mypy_boto3_sqs import SQSClient
 
-    from lambdas.watcher.destinations import Destinations
-    from lambdas.watcher.stopped_task import Cause
-    from lambdas.watcher.tasks import Tasks
-    from lambdas.watcher.verdict import Relaunch
+    from overtime.contract.runs import RunKey
+    from overtime.lambdas.watcher.destinations import Destinations
+    from overtime.lambdas.watcher.stopped_task import Cause
+    from overtime.lambdas.watcher.tasks import Tasks
+    from overtime.lambdas.watcher.verdict import Relaunch
     from overtime.ledger.answers import Refused
     from overtime.ledger.looks import Looks
-    from overtime.ledger.model import RunKey
     from overtime.ledger.run import Run
     from overtime.ledger.slots import Slots
     from overtime.ledger.store import RunLedger

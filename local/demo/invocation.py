@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 from botocore.exceptions import ClientError
 
 from local.demo.story import LogLine, Snapshot, Task
-from overtime.ledger.model import RunKey
+from overtime.contract.runs import RunKey
 from overtime.ledger.store import RunLedger
 
 if TYPE_CHECKING:

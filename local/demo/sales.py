@@ -9,7 +9,7 @@ import time
 from collections import Counter
 from dataclasses import dataclass
 
-from lambdas.primary.handler import Totals
+from overtime.lambdas.primary.handler import Totals
 
 STORES = ("Aachen", "Bergen", "Córdoba", "Debrecen", "Évora", "Fécamp", "Gdańsk", "Hämeenlinna")
 DAYS = tuple(f"2026-{month:02}-{day:02}" for month in range(1, 4) for day in range(1, 29))

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from pulumi import automation
 from pulumi.automation import LocalWorkspace, ProjectSettings, PulumiCommand, StackSettings
 
-from components.archives import SOURCES
 from overtime.automation.errors import EngineUnusableError
+from overtime.components.archives import SOURCES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from overtime.contract.runs import parking_key
 from overtime.ledger.answers import LedgerUnavailableError
-from overtime.ledger.model import parking_key
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from overtime.contract.runs import InvalidRunKeyError, RunKey
 from overtime.errors import OvertimeError
-from overtime.ledger.model import InvalidRunKeyError, RunKey
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient

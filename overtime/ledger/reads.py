@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef, GetItemInputTypeDef, ScanInputTypeDef
 
-    from overtime.ledger.model import RunKey
+    from overtime.contract.runs import RunKey
 
 
 def get(table: str, key: RunKey) -> GetItemInputTypeDef:

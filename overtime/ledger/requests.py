@@ -15,8 +15,8 @@ import hashlib
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from overtime.ledger.expressions import ImpossibleStateError, Update, bounded, entry
-from overtime.ledger.model import ENDS, FIRST_STATES, TERMINAL_STATES, RunKey, RunState, expiry, timestamp
+from overtime.contract.expressions import ImpossibleStateError, Update, bounded, entry
+from overtime.contract.runs import ENDS, FIRST_STATES, TERMINAL_STATES, RunKey, RunState, expiry, timestamp
 from overtime.ledger.run import PERSON
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from mypy_boto3_dynamodb.type_defs import PutItemInputTypeDef, UpdateItemInputTypeDef
 
-    from overtime.ledger.expressions import Value
+    from overtime.contract.expressions import Value
     from overtime.ledger.run import Failure, Run
 
 SOURCES: Mapping[str, frozenset[RunState]] = MappingProxyType(

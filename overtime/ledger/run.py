@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from overtime.contract.expressions import bounded
+from overtime.contract.runs import TERMINAL_STATES, RunState, timestamp
 from overtime.errors import OvertimeError
-from overtime.ledger.expressions import bounded
-from overtime.ledger.model import TERMINAL_STATES, RunState, timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
 
-    from overtime.ledger.expressions import Value
-    from overtime.ledger.model import RunKey
+    from overtime.contract.expressions import Value
+    from overtime.contract.runs import RunKey
 
     Item: TypeAlias = Mapping[str, AttributeValueTypeDef]
 

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from overtime.contract.runs import InvalidRunKeyError, RunKey, slots_key
 from overtime.ledger.answers import CONDITION_FAILED, LedgerUnavailableError, error_code
-from overtime.ledger.model import InvalidRunKeyError, RunKey, slots_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

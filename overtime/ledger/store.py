@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Concatenate, ParamSpec, cast
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from overtime.contract.runs import RunKey, RunState
 from overtime.ledger import reads, requests, wait_requests
 from overtime.ledger.answers import (
     CONDITION_FAILED,
@@ -19,7 +20,6 @@ from overtime.ledger.answers import (
     Refused,
     error_code,
 )
-from overtime.ledger.model import RunKey, RunState
 from overtime.ledger.run import Failure, Run
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from overtime.ledger.expressions import ImpossibleStateError, Update, bounded
-from overtime.ledger.model import RunKey, RunState, timestamp
+from overtime.contract.expressions import ImpossibleStateError, Update, bounded
+from overtime.contract.runs import RunKey, RunState, timestamp
 from overtime.ledger.run import ON_DEMAND
 
 if TYPE_CHECKING:

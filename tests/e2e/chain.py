@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from local.stack import Machine, Session
     from overtime.automation import Outputs
-    from overtime.ledger.model import RunKey
+    from overtime.contract.runs import RunKey
     from overtime.ledger.run import Run
 
 HANDLERS = Path(__file__).parents[1] / "handlers"

@@ -12,7 +12,7 @@ import pytest
 
 from local.inventory import inventory
 from overtime.automation import Deployment, Diagnostic, ProtectedError, ResourceStep
-from overtime.ledger.model import RunState
+from overtime.contract.runs import RunState
 from overtime.notices import StillNeededError
 from tests.e2e.chain import Chain, function, stack_of, until
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from local.inventory import Inventory
     from local.stack import Machine
     from overtime.automation import Event
-    from overtime.ledger.model import RunKey
+    from overtime.contract.runs import RunKey
 
 pytestmark = pytest.mark.e2e
 

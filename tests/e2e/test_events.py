@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from lambdas.dispatcher.failure_record import parse
-from overtime.ledger.model import RunKey, RunState
+from overtime.contract.runs import RunKey, RunState
+from overtime.lambdas.dispatcher.failure_record import parse
 from overtime.ledger.run import Failure
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from overtime.ledger.model import RunState
+from overtime.contract.runs import RunState
 
 if TYPE_CHECKING:
     from tests.e2e.chain import Chain

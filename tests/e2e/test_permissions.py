@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from overtime.ledger.model import RunState
+from overtime.contract.runs import RunState
 from tests.e2e.chain import logged, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from local.demo.invocation import Invocation
-    from overtime.ledger.model import RunKey
+    from overtime.contract.runs import RunKey
     from tests.e2e.chain import Chain
 
 pytestmark = pytest.mark.e2e

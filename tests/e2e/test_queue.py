@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from lambdas.watcher.config import FunctionSettings
-from lambdas.watcher.parking import Parking
+from overtime.contract.runs import RunKey, RunState
+from overtime.lambdas.watcher.config import FunctionSettings
+from overtime.lambdas.watcher.parking import Parking
 from overtime.ledger.looks import Looks
-from overtime.ledger.model import RunKey, RunState
 from tests.e2e.chain import until
 from tests.unit.watcher.world import Figures
 

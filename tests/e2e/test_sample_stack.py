@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from components import archives, lambda_archive
 from local.demo import bucket
 from local.demo.invocation import Invocation, deployed
 from local.demo.play import play
@@ -21,7 +20,8 @@ from local.inventory import inventory
 from local.paths import REPOSITORY
 from local.permissions import statements, uses
 from overtime.automation import ResourceStep, SettingsError
-from overtime.ledger.model import RunState
+from overtime.components import archives, lambda_archive
+from overtime.contract.runs import RunState
 from tests.e2e.chain import until
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from local.demo.table import table
-from overtime.ledger.model import RunState
+from overtime.contract.runs import RunState
 from tests.e2e.chain import Chain, function, stack_of, until
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from local.emulator.faults import Response, Stop
     from local.stack import Machine
-    from overtime.ledger.model import RunKey
+    from overtime.contract.runs import RunKey
     from overtime.ledger.run import Run
 
 pytestmark = pytest.mark.e2e

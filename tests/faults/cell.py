@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from overtime.ledger.model import RunState
+from overtime.contract.runs import RunState
 from tests.faults.wire import Mode, Wire
 from tests.unit.watcher.world import PARKING
 
 if TYPE_CHECKING:
-    from overtime.ledger.model import RunKey
+    from overtime.contract.runs import RunKey
     from tests.faults.place import Place
     from tests.faults.steps import Act, End, Step
     from tests.faults.wire import Call

@@ -36,7 +36,7 @@ def be_dispatcher(calls: Connection, environ: Mapping[str, str]) -> None:
     """Be one execution environment of the dispatcher: batches come in, and the records that failed go out."""
     os.environ.update(environ)
     sys.stdout = Path(os.devnull).open("w", encoding="ascii")  # noqa: SIM115 -- for as long as it lives
-    from lambdas.dispatcher.handler import handler  # noqa: PLC0415 -- the environment comes first, as on Lambda
+    from overtime.lambdas.dispatcher.handler import handler  # noqa: PLC0415 -- the environment comes first, as on Lambda
 
     while True:
         try:

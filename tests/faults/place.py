@@ -8,13 +8,13 @@ from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
-from lambdas.watcher.destinations import ATTRIBUTE, Destinations
-from lambdas.watcher.reconcile import reconcile
-from lambdas.watcher.tasks import Tasks
-from lambdas.watcher.watch import Watcher
+from overtime.contract.runs import RunState
 from overtime.errors import OvertimeError
+from overtime.lambdas.watcher.destinations import ATTRIBUTE, Destinations
+from overtime.lambdas.watcher.reconcile import reconcile
+from overtime.lambdas.watcher.tasks import Tasks
+from overtime.lambdas.watcher.watch import Watcher
 from overtime.ledger.looks import Looks
-from overtime.ledger.model import RunState
 from tests.faults.wire import Wire
 from tests.unit.watcher.world import PARKING, QUEUE, Cluster, Crash, Queues, World, record
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient
     from mypy_boto3_sqs import SQSClient
 
-    from overtime.ledger.model import RunKey
+    from overtime.contract.runs import RunKey
 
 Message = dict[str, object]
 _ROUNDS = 40

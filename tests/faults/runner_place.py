@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError, ReadTimeoutError
 
 from bench.runner.standin import FUNCTION_ARN, LostAnswer, StandIn
-from overtime.ledger.exit_codes import ExitCode
+from overtime.contract.exit_codes import ExitCode
 from tests.faults.place import Place
 from tests.faults.wire import Mode, Wire
 from tests.unit.watcher.world import Crash
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_s3 import S3Client
 
-    from overtime.ledger.model import RunKey
+    from overtime.contract.runs import RunKey
 
 ROOT = Path(__file__).resolve().parents[2]
 _AT_MOST_SECONDS = 60
@@ -188,7 +188,7 @@ class RunnerPlace(Place):
             (folder / name).mkdir()
         address = f"{self.aws.url}/metadata/task/{base64.urlsafe_b64encode(arn.encode()).decode()}"
         process = subprocess.Popen(
-            [sys.executable, "-s", "-S", "-m", "runner"],
+            [sys.executable, "-s", "-S", "-m", "overtime.runner"],
             cwd=ROOT,
             env={
                 "PATH": os.environ["PATH"],

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from overtime.ledger.model import RunState
+from overtime.contract.runs import RunState
 from tests.faults.runner_place import RunnerPlace
 from tests.faults.steps import Act, End, Step
 from tests.faults.wire import Mode

@@ -7,7 +7,7 @@ from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol
 
-from overtime.ledger.model import RunKey, RunState
+from overtime.contract.runs import RunKey, RunState
 from overtime.ledger.run import Failure
 from tests.faults.place import Place
 from tests.unit.watcher.world import EVENT, FAILURE, SUCCESS, refused, throttled

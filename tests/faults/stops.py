@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from lambdas.watcher.stopped_task import NEVER_CLAIMED, RUN_ENDED
+from overtime.lambdas.watcher.stopped_task import NEVER_CLAIMED, RUN_ENDED
 
 
 class Before(StrEnum):

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from lambdas.dispatcher.launch import LaunchPlan
-from overtime.ledger import requests, task_requests
+from overtime.contract import task_requests
+from overtime.lambdas.dispatcher.launch import LaunchPlan
+from overtime.ledger import requests
 from tests.faults.cell import discovered
 from tests.faults.conftest import discovery, spots
 from tests.faults.wire import Mode
@@ -82,12 +83,12 @@ def _new_tokens(patch: pytest.MonkeyPatch) -> None:
 
 
 def _settled_unsent(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr("lambdas.watcher.destinations.Destinations._put", lambda *_: None)
+    patch.setattr("overtime.lambdas.watcher.destinations.Destinations._put", lambda *_: None)
 
 
 def _pointer_unsent(patch: pytest.MonkeyPatch) -> None:
     patch.setattr("overtime.ledger.pointers.send", lambda *_, **__: None)
-    patch.setattr("lambdas.watcher.reconcile._overdue", lambda *_: 0)
+    patch.setattr("overtime.lambdas.watcher.reconcile._overdue", lambda *_: 0)
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from lambdas.watcher.verdict import MOST_REFUSALS
-from overtime.ledger.model import RunState
+from overtime.contract.runs import RunState
+from overtime.lambdas.watcher.verdict import MOST_REFUSALS
 from tests.unit.watcher.world import PARKING
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ import pytest
 from botocore.model import StringShape
 from botocore.session import get_session
 
-from lambdas.watcher.stopped_task import StopCode
-from lambdas.watcher.verdict import MOST_REFUSALS
-from overtime.ledger.model import RunState
+from overtime.contract.runs import RunState
+from overtime.lambdas.watcher.stopped_task import StopCode
+from overtime.lambdas.watcher.verdict import MOST_REFUSALS
 from tests.faults.stops import STOPS, After, Before
 from tests.unit.watcher.world import PARKING
 

@@ -13,11 +13,11 @@ import grpc  # type: ignore[import-untyped] # the library brings no types
 import pulumi
 from pulumi.runtime import mocks, rpc
 
-from components.failure_queue import FailureQueue, FailureQueueArgs
-from components.fargate_fallback import FargateFallback, FargateFallbackArgs
-from components.platform import Platform, PlatformArgs
-from components.primary_function import PrimaryFunction, PrimaryFunctionArgs
-from components.watcher import Watcher, WatcherArgs
+from overtime.components.failure_queue import FailureQueue, FailureQueueArgs
+from overtime.components.fargate_fallback import FargateFallback, FargateFallbackArgs
+from overtime.components.platform import Platform, PlatformArgs
+from overtime.components.primary_function import PrimaryFunction, PrimaryFunctionArgs
+from overtime.components.watcher import Watcher, WatcherArgs
 from overtime.settings import Function, Network, Retention
 
 if TYPE_CHECKING:

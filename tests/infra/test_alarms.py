@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from components import alarm_definitions
-from components.alarm_text import LONGEST_DESCRIPTION, MANUAL, Place, description
-from components.archives import SOURCES
+from overtime.components import alarm_definitions
+from overtime.components.alarm_text import LONGEST_DESCRIPTION, MANUAL, Place, description
+from overtime.components.archives import SOURCES
 from overtime.settings.names import LONGEST_FUNCTION_NAME
 
 if TYPE_CHECKING:

@@ -9,24 +9,24 @@ from typing import TYPE_CHECKING
 import pulumi_aws as aws
 import pytest
 
-import components
-from components.alarms import Alarms, AlarmsArgs
-from components.dashboard import Dashboard, DashboardArgs
-from components.dispatcher import Dispatcher, DispatcherArgs
-from components.network import Network, NetworkArgs
-from components.run_ledger import RunLedger, RunLedgerArgs
-from components.runner_image import RunnerImage, RunnerImageArgs
-from components.runner_task import RunnerTask, RunnerTaskArgs
-from components.watcher_rules import WatcherRules, WatcherRulesArgs
+import overtime.components
 from overtime import settings
+from overtime.components.alarms import Alarms, AlarmsArgs
+from overtime.components.dashboard import Dashboard, DashboardArgs
+from overtime.components.dispatcher import Dispatcher, DispatcherArgs
+from overtime.components.network import Network, NetworkArgs
+from overtime.components.run_ledger import RunLedger, RunLedgerArgs
+from overtime.components.runner_image import RunnerImage, RunnerImageArgs
+from overtime.components.runner_task import RunnerTask, RunnerTaskArgs
+from overtime.components.watcher_rules import WatcherRules, WatcherRulesArgs
 from tests.infra.recording import failure_queue, fargate_fallback, platform, primary_function
 from tests.infra.recording import watcher as make_watcher
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from components.fargate_fallback import FargateFallback
-    from components.watcher import Watcher
+    from overtime.components.fargate_fallback import FargateFallback
+    from overtime.components.watcher import Watcher
     from overtime.settings import StackContext
     from tests.infra.conftest import Deploy, Run
     from tests.infra.recording import Recorder
@@ -293,7 +293,7 @@ def test_children(component: str, run: Run, recorder: Recorder, context: StackCo
 
 def test_every_component_is_here() -> None:
     """A component that is added is added to this table too."""
-    [folder] = components.__path__
+    [folder] = overtime.components.__path__
     declared = {
         line.split("(", 1)[0].removeprefix("class ")
         for file in sorted(Path(folder).glob("*.py"))

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
-from components import metrics
-from components.archives import SOURCES
-from components.dashboard_body import ShownFunction, ShownWatcher, body
+from overtime.components import metrics
+from overtime.components.archives import SOURCES
+from overtime.components.dashboard_body import ShownFunction, ShownWatcher, body
 
 if TYPE_CHECKING:
     import pytest

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from lambdas.dispatcher.config import Capacity, Config
+from overtime.lambdas.dispatcher.config import Capacity, Config
 
 if TYPE_CHECKING:
     from typing import Any
@@ -29,7 +29,7 @@ def test_function(deploy: Deploy, recorder: Recorder) -> None:
     assert shape == {
         "name": "overtime-test-report-dispatcher",
         "role": "arn:aws:iam::123456789012:role/report-dispatcher-role-0a1b2c3",
-        "handler": "lambdas.dispatcher.handler.handler",
+        "handler": "overtime.lambdas.dispatcher.handler.handler",
         "runtime": "python3.13",
         "architectures": ["x86_64"],
         "timeout": 60,

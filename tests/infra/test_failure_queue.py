@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from components.failure_queue import FailureQueue, FailureQueueArgs
+from overtime.components.failure_queue import FailureQueue, FailureQueueArgs
 
 if TYPE_CHECKING:
     from tests.infra.conftest import Deploy, Run

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import pulumi
 import pytest
 
-from components import archives, lambda_archive
-from components.lambda_archive import LOCK, LambdaArchiveError, members
+from overtime.components import archives, lambda_archive
+from overtime.components.lambda_archive import LOCK, LambdaArchiveError, members
 
 if TYPE_CHECKING:
     from tests.infra.conftest import Deploy
@@ -26,8 +26,8 @@ IMPORT = """
 import sys
 part, *sys.path[:0] = sys.argv[1:]
 from importlib import import_module
-assert callable(import_module(f"lambdas.{part}.handler").handler)
-for name in ("aws_lambda_powertools", "jmespath", "typing_extensions", "lambdas", "overtime"):
+assert callable(import_module(f"overtime.lambdas.{part}.handler").handler)
+for name in ("aws_lambda_powertools", "jmespath", "typing_extensions", "overtime", "overtime.lambdas"):
     loaded = sys.modules.get(name)
     if loaded:
         print(name, loaded.__file__)
@@ -65,7 +65,7 @@ def test_works_alone(part: str, tmp_path: Path) -> None:
 
     assert done.returncode == 0, done.stderr
     loaded = dict(line.split(" ", 1) for line in done.stdout.splitlines())
-    assert {"aws_lambda_powertools", "jmespath", "lambdas", "overtime"} <= set(loaded)
+    assert {"aws_lambda_powertools", "jmespath", "overtime", "overtime.lambdas"} <= set(loaded)
     assert [name for name, file in loaded.items() if not file.startswith(str(archive))] == []
 
 
@@ -87,10 +87,12 @@ def test_every_locked_library_is_there() -> None:
 @BOTH
 def test_our_sources(part: str) -> None:
     """Of our own there is the function and what it imports, nothing else."""
-    ours = {name for name in members(part) if name.startswith(("lambdas/", "overtime/", "components/", "runner/"))}
+    ours = {name for name in members(part) if name.startswith("overtime/")}
     folders = {name.rpartition("/")[0] for name in ours}
-    assert folders == {"lambdas", f"lambdas/{part}", "overtime", "overtime/ledger"}
-    assert {f"lambdas/{part}/handler.py", "overtime/ledger/store.py", "overtime/errors.py"} <= ours
+    assert folders == {
+        *("overtime", "overtime/contract", "overtime/ledger", "overtime/lambdas", f"overtime/lambdas/{part}")
+    }
+    assert {f"overtime/lambdas/{part}/handler.py", "overtime/ledger/store.py", "overtime/errors.py"} <= ours
     assert all(name.endswith(".py") for name in ours)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from overtime.ledger.model import TASK_ATTRIBUTES
+from overtime.contract.runs import TASK_ATTRIBUTES
 
 if TYPE_CHECKING:
     from tests.infra.conftest import Deploy

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from annotated_types import Le
 
-from components import network
-from components.archives import SOURCES
-from components.runner_image import DOCKERFILE, content_tag, image_files
+from overtime.components import network
+from overtime.components.archives import PACKAGE, SOURCES
+from overtime.components.runner_image import DOCKERFILE, content_tag, image_files
 from overtime.settings import Network
 from tests.infra.recording import Answers
 
@@ -329,17 +329,18 @@ def test_tag_of_the_content() -> None:
 
 def test_tag_follows_every_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A change of any file of the image, or of its recipe, is another tag."""
-    for name in image_files():
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_bytes((SOURCES / name).read_bytes())
-    monkeypatch.setattr("components.runner_image.SOURCES", tmp_path)
+    copies = {name: tmp_path / name for name in image_files()}
+    for name, file in image_files().items():
+        copies[name].parent.mkdir(parents=True, exist_ok=True)
+        copies[name].write_bytes(file.read_bytes())
+    monkeypatch.setattr("overtime.components.runner_image.image_files", lambda: copies)
     before = content_tag("base", "arm64")
 
-    for name in image_files():
-        content = (tmp_path / name).read_bytes()
-        (tmp_path / name).write_bytes(content + b"\n")
+    for name, file in copies.items():
+        content = file.read_bytes()
+        file.write_bytes(content + b"\n")
         assert content_tag("base", "arm64") != before, name
-        (tmp_path / name).write_bytes(content)
+        file.write_bytes(content)
     assert content_tag("base", "arm64") == before
 
 
@@ -348,7 +349,12 @@ def test_tag_covers_what_is_copied() -> None:
     listed = set(image_files())
     assert DOCKERFILE in listed
     lines = (SOURCES / DOCKERFILE).read_text().replace("\\\n", " ").splitlines()
-    copied = [word for line in lines if line.startswith("COPY ") for word in line.split()[1:-1]]
+    copied = [
+        word.replace("${PACKAGE}", PACKAGE.name)
+        for line in lines
+        if line.startswith("COPY ")
+        for word in line.split()[1:-1]
+    ]
     assert copied
     for pattern in copied:
         files = {file.relative_to(SOURCES).as_posix() for file in SOURCES.glob(pattern)}

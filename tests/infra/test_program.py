@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pulumi
 import pytest
 
-from components.archives import SOURCES
 from overtime.automation.program import Program
+from overtime.components.archives import SOURCES
 from overtime.program import build
 from overtime.settings import SettingsError, StackContext, parse
 from overtime.settings.tags import OWN
@@ -98,7 +98,7 @@ def test_exports(deploy: Deploy) -> None:
 
 
 def tag_of_the_image() -> str:
-    from components.runner_image import content_tag  # noqa: PLC0415 - what it reads may not be touched at import
+    from overtime.components.runner_image import content_tag  # noqa: PLC0415 - what it reads may not be touched at import
 
     return content_tag("public.ecr.aws/lambda/python:3.13", "x86_64")
 

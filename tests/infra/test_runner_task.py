@@ -3,8 +3,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from components.archives import SOURCES
-from components.runner_task import RUNNER_USER
+from overtime.components.archives import SOURCES
+from overtime.components.runner_task import RUNNER_USER
 
 if TYPE_CHECKING:
     from tests.infra.conftest import Deploy

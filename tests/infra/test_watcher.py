@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from lambdas.watcher.config import Config, FunctionSettings
+from overtime.lambdas.watcher.config import Config, FunctionSettings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,7 +30,7 @@ def test_function(deploy: Deploy, recorder: Recorder) -> None:
     assert {key: value for key, value in inputs.items() if key not in {"code", "environment"}} == {
         "name": "overtime-test-watcher",
         "role": "arn:aws:iam::123456789012:role/overtime-watcher-role-0a1b2c3",
-        "handler": "lambdas.watcher.handler.handler",
+        "handler": "overtime.lambdas.watcher.handler.handler",
         "runtime": "python3.13",
         "architectures": ["x86_64"],
         "timeout": 300,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from components import policies, watcher_grants
-from components.watcher_grants import shared_out
+from overtime.components import policies, watcher_grants
+from overtime.components.watcher_grants import shared_out
 
 if TYPE_CHECKING:
     import pytest

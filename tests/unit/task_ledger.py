@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from overtime.ledger import task_requests
+from overtime.contract import task_requests
 from overtime.ledger.answers import CONDITION_FAILED, error_code
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import UpdateItemInputTypeDef
 
-    from overtime.ledger.model import RunKey, RunState
+    from overtime.contract.runs import RunKey, RunState
 
 
 class TaskLedger:

@@ -19,7 +19,7 @@ def context_hash(context: Path, dockerfile: Path) -> str:
     A file counts with its path, its mode and its bytes; the order in which a folder lists its files does not.
     """
     digest = hashlib.sha256(dockerfile.read_bytes())
-    for path in context_files(context):
+    for path in context_files(context, dockerfile):
         file = context / path
         status = file.lstat()
         content = str(file.readlink()).encode() if file.is_symlink() else file.read_bytes()
@@ -27,10 +27,15 @@ def context_hash(context: Path, dockerfile: Path) -> str:
     return digest.hexdigest()
 
 
-def context_files(context: Path) -> list[str]:
-    """List the files and links that the build sees, relative to the context."""
-    ignore = context / ".dockerignore"
-    rules = IgnoreRules.parse(ignore.read_text(encoding="utf-8") if ignore.exists() else "")
+def context_files(context: Path, dockerfile: Path) -> list[str]:
+    """List the files and links that the build sees, relative to the context.
+
+    As BuildKit does: the rules beside the Dockerfile, if there are any, replace those of the context. Docker without
+    BuildKit does not know them and sends more files, which makes no other image unless the Dockerfile copies them.
+    """
+    places = (dockerfile.with_name(f"{dockerfile.name}.dockerignore"), context / ".dockerignore")
+    found = next((place.read_text(encoding="utf-8") for place in places if place.exists()), "")
+    rules = IgnoreRules.parse(found)
     return sorted(_files(context, "", rules))
 
 

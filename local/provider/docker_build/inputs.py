@@ -157,11 +157,6 @@ def _dockerfile(given: Mapping[str, Plain]) -> str | None:
     if unknown(given.get("context")):
         return None
     file = paths(given)[1]
-    own_rules = file.with_name(f"{file.name}.dockerignore")
-    if own_rules.exists():
-        return (
-            f"has its own {own_rules.name!r}, which Docker reads with BuildKit only. Use .dockerignore in the context"
-        )
     return None if file.is_file() else f"is {str(file)!r}, which is not a file on this computer"
 
 

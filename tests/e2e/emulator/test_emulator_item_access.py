@@ -9,9 +9,10 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from components import policies
-from overtime.ledger import requests, task_requests
-from overtime.ledger.model import RunKey, RunState
+from overtime.components import policies
+from overtime.contract import task_requests
+from overtime.contract.runs import RunKey, RunState
+from overtime.ledger import requests
 from overtime.ledger.run import Failure
 
 if TYPE_CHECKING:

@@ -10,10 +10,9 @@ import pulumi
 import pytest
 from pulumi import automation
 
-from components import runner_image
-from components.platform import Platform, PlatformArgs
-from local.paths import REPOSITORY
 from overtime import settings
+from overtime.components import runner_image
+from overtime.components.platform import Platform, PlatformArgs
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,10 +30,11 @@ RUNTIME = ("python3.11", "x86_64")
 def sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Copy what the runner's image is made of, so that a test can change it."""
     folder = tmp_path / "sources"
-    for path in [*runner_image.image_files(), ".dockerignore"]:
-        (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(REPOSITORY / path, folder / path)
-    monkeypatch.setattr(runner_image, "SOURCES", folder)
+    copies = {name: folder / name for name in runner_image.image_files()}
+    for name, file in runner_image.image_files().items():
+        copies[name].parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(file, copies[name])
+    monkeypatch.setattr(runner_image, "image_files", lambda: copies)
     return folder
 
 

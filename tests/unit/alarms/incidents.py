@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from overtime.ledger.model import RunState
+from overtime.contract.runs import RunState
 from tests.unit.alarms.stage import FUNCTION
 from tests.unit.watcher.world import QUEUE, refused
 

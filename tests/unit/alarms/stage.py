@@ -12,10 +12,10 @@ from contextlib import redirect_stdout
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
-from components import metrics
-from lambdas.dispatcher import handler as dispatcher_handler
-from lambdas.watcher import handler as watcher_handler
-from lambdas.watcher.config import Config
+from overtime.components import metrics
+from overtime.lambdas.dispatcher import handler as dispatcher_handler
+from overtime.lambdas.watcher import handler as watcher_handler
+from overtime.lambdas.watcher.config import Config
 from tests.unit.alarms.cloudwatch import Metrics
 from tests.unit.watcher.world import PARKING, QUEUE, World, record
 

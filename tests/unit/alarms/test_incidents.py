@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from components import alarm_definitions
 from local.demo.table import table
+from overtime.components import alarm_definitions
 from tests.unit.alarms.cloudwatch import Metrics, notified
 from tests.unit.alarms.incidents import INCIDENTS, Incident
 from tests.unit.alarms.stage import FUNCTION, WATCHER, Stage, Told

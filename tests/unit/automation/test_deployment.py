@@ -12,7 +12,6 @@ from pulumi.automation import CommandResult, EngineEvent
 from pulumi.automation import Deployment as State
 from pulumi.automation.errors import create_command_error
 
-from components.archives import SOURCES
 from overtime import automation
 from overtime.automation import (
     ConcurrentUpdateError,
@@ -29,6 +28,7 @@ from overtime.automation import (
 from overtime.automation.events import Redactor
 from overtime.automation.failures import error_of, refuse_protected
 from overtime.automation.listener import Listener
+from overtime.components.archives import SOURCES
 from overtime.settings import Function, Settings
 
 NOWHERE = Engine(root=Path("/nonexistent"))

@@ -4,12 +4,12 @@ import csv
 import json
 import re
 
-from lambdas.primary.handler import Totals, report
 from local.__main__ import play
 from local.base_image import BaseImage
 from local.demo import sales
 from local.demo.settings import changed, changes, dev_settings
 from local.paths import REPOSITORY
+from overtime.lambdas.primary.handler import Totals, report
 from overtime.settings import StackContext, parse
 
 BASE = BaseImage(reference="base:1", python="3.11")

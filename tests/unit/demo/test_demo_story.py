@@ -7,7 +7,7 @@ from typing import Any
 
 from local.demo.story import LogLine, Snapshot, Task, attempts, happenings
 from local.demo.table import table
-from overtime.ledger.model import RunKey, RunState
+from overtime.contract.runs import RunKey, RunState
 from overtime.ledger.run import Run, Step
 
 ID = "0c3e1b5a-1111-4222-8333-444455556666"

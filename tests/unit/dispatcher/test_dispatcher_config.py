@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from lambdas.dispatcher.config import Capacity, Config, ConfigError, RescueRule
+from overtime.lambdas.dispatcher.config import Capacity, Config, ConfigError, RescueRule
 
 ENVIRON = {
     "OVERTIME_FUNCTION_NAME": "report",

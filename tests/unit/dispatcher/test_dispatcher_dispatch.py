@@ -9,11 +9,11 @@ import pytest
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from botocore.exceptions import ClientError, ReadTimeoutError
 
-from lambdas.dispatcher.config import Config, RescueRule
-from lambdas.dispatcher.dispatch import Dispatcher, NotDispatchedError, Result
-from lambdas.dispatcher.failure_record import UnreadableRecordError
+from overtime.contract.runs import RunKey, RunState
+from overtime.lambdas.dispatcher.config import Config, RescueRule
+from overtime.lambdas.dispatcher.dispatch import Dispatcher, NotDispatchedError, Result
+from overtime.lambdas.dispatcher.failure_record import UnreadableRecordError
 from overtime.ledger.answers import LedgerUnavailableError
-from overtime.ledger.model import RunKey, RunState
 from overtime.ledger.pointers import ATTRIBUTE, Pointer, body
 from overtime.ledger.store import RunLedger
 from tests.unit.task_ledger import TaskLedger

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from lambdas.dispatcher.dispatch import Result
-from overtime.ledger.model import RunState
+from overtime.contract.runs import RunState
+from overtime.lambdas.dispatcher.dispatch import Result
 from tests.unit.watcher.world import PARKING, World, record, refused, throttled
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_s3 import S3Client
 
-    from lambdas.dispatcher.dispatch import Done
+    from overtime.lambdas.dispatcher.dispatch import Done
 
 
 @pytest.fixture

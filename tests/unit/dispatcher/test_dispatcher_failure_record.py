@@ -8,8 +8,8 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lambdas.dispatcher import json_slice
-from lambdas.dispatcher.failure_record import FailureRecord, UnreadableRecordError, parse
+from overtime.lambdas.dispatcher import json_slice
+from overtime.lambdas.dispatcher.failure_record import FailureRecord, UnreadableRecordError, parse
 
 EVENTS = Path(__file__).parents[2] / "events"
 REQUEST_ID = "8b1f1a2c-5d0e-4f6a-9f0e-2f7c9f4f2a10"

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 import pytest
 from botocore.exceptions import BotoCoreError
 
-from lambdas.dispatcher import handler as module
-from lambdas.dispatcher.dispatch import Done, NotDispatchedError, Result
-from lambdas.dispatcher.failure_record import UnreadableRecordError
+from overtime.contract.runs import RunKey
+from overtime.lambdas.dispatcher import handler as module
+from overtime.lambdas.dispatcher.dispatch import Done, NotDispatchedError, Result
+from overtime.lambdas.dispatcher.failure_record import UnreadableRecordError
 from overtime.ledger.answers import LedgerUnavailableError
-from overtime.ledger.model import RunKey
 from overtime.ledger.pointers import PointerNotSentError
 from overtime.ledger.run import UnreadableItemError
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
-    from lambdas.dispatcher.dispatch import Dispatcher
+    from overtime.lambdas.dispatcher.dispatch import Dispatcher
 
 EVENTS = Path(__file__).parents[2] / "events"
 DONE = Done(key=RunKey("report", "r-1"), result=Result.STARTED, task_arn="arn:task")

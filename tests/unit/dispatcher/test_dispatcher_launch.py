@@ -6,8 +6,8 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
-from lambdas.dispatcher.launch import Launched, LaunchPlan, NoCapacity, Rejected, Throttled, Unclear, launch
-from overtime.ledger.model import RunKey
+from overtime.contract.runs import RunKey
+from overtime.lambdas.dispatcher.launch import Launched, LaunchPlan, NoCapacity, Rejected, Throttled, Unclear, launch
 
 PLAN = LaunchPlan(
     key=RunKey("report", "r-1"),

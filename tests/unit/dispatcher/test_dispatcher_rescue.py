@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
-from lambdas.dispatcher.config import RescueRule
-from lambdas.dispatcher.failure_record import parse
-from lambdas.dispatcher.rescue import FailureKind, HandOver, Skip, classify, decide
+from overtime.lambdas.dispatcher.config import RescueRule
+from overtime.lambdas.dispatcher.failure_record import parse
+from overtime.lambdas.dispatcher.rescue import FailureKind, HandOver, Skip, classify, decide
 
 EVENTS = Path(__file__).parents[2] / "events"
 DEFAULT = frozenset({RescueRule.TIMEOUT, RescueRule.OUT_OF_MEMORY})

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from lambdas.dispatcher.config import RescueRule
-from lambdas.dispatcher.dispatch import Dispatcher, NotDispatchedError, Result
-from lambdas.dispatcher.failure_record import parse
-from lambdas.watcher.destinations import Destinations
+from overtime.contract.runs import RunKey, RunState
+from overtime.lambdas.dispatcher.config import RescueRule
+from overtime.lambdas.dispatcher.dispatch import Dispatcher, NotDispatchedError, Result
+from overtime.lambdas.dispatcher.failure_record import parse
+from overtime.lambdas.watcher.destinations import Destinations
 from overtime.ledger.answers import Moved
-from overtime.ledger.model import RunKey, RunState
 from tests.unit.watcher.world import FAILURE, PARKING, QUEUE, SUCCESS, Crash, Fuse, World, record
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_s3 import S3Client
 
-    from lambdas.watcher.destinations import Delivery
+    from overtime.lambdas.watcher.destinations import Delivery
 
 KEY = RunKey("report", "r-1")
 

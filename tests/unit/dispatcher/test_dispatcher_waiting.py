@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from lambdas.dispatcher.dispatch import Result
-from lambdas.dispatcher.failure_record import UnreadableRecordError
+from overtime.contract.runs import RunKey, RunState
+from overtime.lambdas.dispatcher.dispatch import Result
+from overtime.lambdas.dispatcher.failure_record import UnreadableRecordError
 from overtime.ledger import pointers
-from overtime.ledger.model import RunKey, RunState
 from overtime.ledger.pointers import Pointer
 from tests.unit.watcher.world import PARKING, QUEUE, Fuse, World, record, refused, throttled
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_s3 import S3Client
 
-    from lambdas.dispatcher.dispatch import Done
+    from overtime.lambdas.dispatcher.dispatch import Done
 
 NO_CAPACITY = [{"reason": "Capacity is unavailable at this time"}]
 QUOTA = "You've reached the limit on the number of vCPUs you can run concurrently"

@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from overtime.contract.runs import InvalidRunKeyError, RunKey, parking_key
 from overtime.ledger.answers import LedgerUnavailableError
 from overtime.ledger.looks import Look, Looks
-from overtime.ledger.model import InvalidRunKeyError, RunKey, parking_key
 from overtime.ledger.store import RunLedger
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from overtime.ledger.model import (
+from overtime.contract.runs import (
     FIRST_STATES,
     TERMINAL_STATES,
     TRANSITIONS,
@@ -68,7 +68,7 @@ def test_an_item_outlives_every_message_and_task_of_its_run() -> None:
 
 def test_the_runner_pays_for_no_heavy_import() -> None:
     """Model and a task's requests load none of the modules that cost milliseconds before the handler can start."""
-    code = "import json, sys, overtime.ledger.task_requests; print(*sys.modules)"
+    code = "import json, sys, overtime.contract.task_requests; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.split()
     assert not {"boto3", "botocore", "dataclasses", "typing", "datetime", "inspect", "mypy_boto3_dynamodb"} & set(
         loaded

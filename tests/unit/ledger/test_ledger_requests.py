@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from local.emulator.patches.item_access import attributes
-from overtime.ledger import reads, requests, task_requests, wait_requests
-from overtime.ledger.expressions import ImpossibleStateError, bounded
-from overtime.ledger.model import ENDS, TASK_ATTRIBUTES, TERMINAL_STATES, TRANSITIONS, RunKey, RunState
+from overtime.contract import task_requests
+from overtime.contract.expressions import ImpossibleStateError, bounded
+from overtime.contract.runs import ENDS, TASK_ATTRIBUTES, TERMINAL_STATES, TRANSITIONS, RunKey, RunState
+from overtime.ledger import reads, requests, wait_requests
 from overtime.ledger.run import Failure, Run
 
 if TYPE_CHECKING:

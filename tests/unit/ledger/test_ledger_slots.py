@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from overtime.contract.runs import InvalidRunKeyError, RunKey, slots_key, slots_of
 from overtime.ledger.answers import LedgerUnavailableError
-from overtime.ledger.model import InvalidRunKeyError, RunKey, slots_key, slots_of
 from overtime.ledger.slots import Slots
 
 if TYPE_CHECKING:

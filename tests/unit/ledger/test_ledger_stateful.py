@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from hypothesis.stateful import run_state_machine_as_test as run_machine
 
+from overtime.contract.runs import ENDS, TRANSITIONS, RunKey, RunState
 from overtime.ledger.answers import Moved
-from overtime.ledger.model import ENDS, TRANSITIONS, RunKey, RunState
 from overtime.ledger.run import Failure
 from tests.unit.watcher.world import STOPS, Fuse, World, refused, throttled
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from overtime.contract.runs import RunKey, RunState
 from overtime.ledger.answers import (
     AlreadyRecorded,
     LedgerUnavailableError,
@@ -15,7 +16,6 @@ from overtime.ledger.answers import (
     Recorded,
     Refused,
 )
-from overtime.ledger.model import RunKey, RunState
 from overtime.ledger.run import Failure, Run, UnreadableItemError
 from overtime.ledger.store import RunLedger
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from components.runner_image import image_files
 from local.paths import REPOSITORY
 from local.provider.docker_build.context import context_files, context_hash
 from local.provider.docker_build.dockerignore import IgnoreRules
+from overtime.components.runner_image import DOCKERFILE, image_files
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,12 +32,18 @@ def hash_of(context: Path) -> str:
 
 
 def test_only_what_the_build_sees_is_in_the_context(context: Path) -> None:
-    assert context_files(context) == ["runner/a.py", "runner/b.py"]
+    assert context_files(context, context / "Dockerfile") == ["runner/a.py", "runner/b.py"]
 
 
 def test_without_a_dockerignore_all_is_in_the_context(context: Path) -> None:
     (context / ".dockerignore").unlink()
-    assert context_files(context) == ["Dockerfile", "notes/readme.md", "runner/a.py", "runner/b.py", "runner/deep/c.py"]
+    assert context_files(context, context / "Dockerfile") == [
+        "Dockerfile",
+        "notes/readme.md",
+        "runner/a.py",
+        "runner/b.py",
+        "runner/deep/c.py",
+    ]
 
 
 @pytest.mark.parametrize("name", ["notes/readme.md", "runner/deep/c.py", "notes/new.md", ".git"])
@@ -87,11 +93,15 @@ def test_the_order_in_which_files_were_made_does_not_matter(context: Path, tmp_p
 
 
 def test_the_runners_image_sees_every_file_that_its_tag_counts() -> None:
-    """The tag (components.runner_image) and the context agree on what the image is made of."""
-    seen = {*context_files(REPOSITORY), "runner/Dockerfile"}
-    copied = {file for file in image_files() if file.endswith(".py")}
-    assert copied <= seen
-    assert not {file for file in seen if file.startswith((".venv", ".git", "tests"))}
+    """The tag (overtime.components.runner_image) and the context agree on what the image is made of."""
+    seen = context_files(REPOSITORY, REPOSITORY / DOCKERFILE)
+    assert {name for name in image_files() if name.endswith(".py")} == set(seen)
+
+
+def test_the_rules_beside_the_dockerfile_come_before_the_contexts(context: Path) -> None:
+    """As in BuildKit; a context that is an installed package has no rules of its own."""
+    (context / "Dockerfile.dockerignore").write_text("*\n!notes\n")
+    assert context_files(context, context / "Dockerfile") == ["notes/readme.md"]
 
 
 @pytest.mark.parametrize(

@@ -80,12 +80,6 @@ def test_what_cannot_be_honoured_is_refused_by_name(
     assert reason in found[name]
 
 
-def test_a_dockerfile_with_rules_of_its_own_is_refused(given: dict[str, Any], tmp_path: Path) -> None:
-    """Docker without BuildKit would not read them, and send another context than was hashed."""
-    (tmp_path / "Dockerfile.dockerignore").write_text("*\n")
-    assert "'Dockerfile.dockerignore'" in inputs.refusals(given)["dockerfile"]
-
-
 def test_what_is_not_known_yet_is_not_refused(given: dict[str, Any]) -> None:
     assert inputs.refusals({**given, "tags": [UNKNOWN], "noCache": UNKNOWN, "context": {"location": UNKNOWN}}) == {}
 

@@ -142,7 +142,7 @@ class Task:
             "OVERTIME_RESULT_PATIENCE_SECONDS": "0",
         }
         process = subprocess.Popen(
-            [sys.executable, "-s", "-S", "-m", "runner"],
+            [sys.executable, "-s", "-S", "-m", "overtime.runner"],
             cwd=ROOT,
             env=places | dict(environ),
             stdout=stream,

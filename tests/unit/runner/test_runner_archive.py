@@ -18,8 +18,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runner.archive import ArchiveError, content, members
-from runner.unpack import unpack
+from overtime.runner.archive import ArchiveError, content, members
+from overtime.runner.unpack import unpack
 from tests.unit.runner.zips import DOS, FILE, UNIX, Entry, by_hand, packed, tree, unicode_name
 
 UTF8_NAMES = 1 << 11

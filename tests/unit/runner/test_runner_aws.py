@@ -10,10 +10,10 @@ import botocore
 import pytest
 from botocore.retries import standard
 
-from runner.aws import Aws, CallError, dns_suffix, error_of, may_pass
-from runner.credentials import CredentialSource
-from runner.retrying import RetryBudget
-from runner.transport import Response, TransportError
+from overtime.runner.aws import Aws, CallError, dns_suffix, error_of, may_pass
+from overtime.runner.credentials import CredentialSource
+from overtime.runner.retrying import RetryBudget
+from overtime.runner.transport import Response, TransportError
 
 
 def response(status: int, body: bytes, **headers: str) -> Response:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from runner.credentials import CredentialSource, parsed
-from runner.errors import PermissionMissingError, UnavailableError
-from runner.retrying import RetryBudget
+from overtime.runner.credentials import CredentialSource, parsed
+from overtime.runner.errors import PermissionMissingError, UnavailableError
+from overtime.runner.retrying import RetryBudget
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner import environment
-from runner.environment import Places
-from runner.function import Function
+from overtime.runner import environment
+from overtime.runner.environment import Places
+from overtime.runner.function import Function
 
 PLACES = Places("/var/task", "/opt", "/var/runtime")
 TEXTS = st.dictionaries(st.from_regex(r"[A-Z][A-Z_]{1,8}", fullmatch=True), st.text(max_size=5), max_size=6)

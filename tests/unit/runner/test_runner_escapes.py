@@ -13,23 +13,23 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bench.runner.standin import FUNCTION_ARN
-from runner.aws import Aws
-from runner.credentials import CredentialSource
-from runner.fetch import CodeFetch
-from runner.function import Function
-from runner.outcome import outcome_of
-from runner.process import Child, Exit
-from runner.retrying import RetryBudget
-from runner.runtime_api import Answer, Invocation, RuntimeApi
-from runner.settings import FunctionName, Settings
-from runner.supervise import supervise
+from overtime.runner.aws import Aws
+from overtime.runner.credentials import CredentialSource
+from overtime.runner.fetch import CodeFetch
+from overtime.runner.function import Function
+from overtime.runner.outcome import outcome_of
+from overtime.runner.process import Child, Exit
+from overtime.runner.retrying import RetryBudget
+from overtime.runner.runtime_api import Answer, Invocation, RuntimeApi
+from overtime.runner.settings import FunctionName, Settings
+from overtime.runner.supervise import supervise
 from tests.unit.runner.conftest import AT_MOST_SECONDS, assert_gone
 from tests.unit.runner.test_runner_stopping import held, wait_for_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from runner.supervise import Ending, Happening
+    from overtime.runner.supervise import Ending, Happening
     from tests.unit.runner.conftest import Task
 
 GROUPS = ["escapes.into_another_group", "escapes.into_the_runners_group"]
@@ -131,7 +131,7 @@ def test_an_end_that_no_thread_waits_for_is_found(monkeypatch: pytest.MonkeyPatc
     def start(_: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
 
-    monkeypatch.setattr("runner.supervise.LOOK_SECONDS", 0.01)
+    monkeypatch.setattr("overtime.runner.supervise.LOOK_SECONDS", 0.01)
     happenings: SimpleQueue[Happening] = SimpleQueue()
     child = started("sh", "-c", "exit 3")
     with monkeypatch.context() as patched:
@@ -161,7 +161,7 @@ class Undying(Child):
 @pytest.fixture
 def undying(monkeypatch: pytest.MonkeyPatch) -> Undying:
     for name in ("GONE_SECONDS", "KILL_SECONDS", "_SETTLE_SECONDS"):
-        monkeypatch.setattr(f"runner.supervise.{name}", 0.01)
+        monkeypatch.setattr(f"overtime.runner.supervise.{name}", 0.01)
     return Undying()
 
 
@@ -254,9 +254,9 @@ class Mute(SimpleQueue["Happening"]):
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_a_fetching_thread_that_cannot_tell_its_end_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("runner.fetch._LOOK_SECONDS", 0.01)
+    monkeypatch.setattr("overtime.runner.fetch._LOOK_SECONDS", 0.01)
     fetched = Function("report")
-    monkeypatch.setattr("runner.fetch.fetch", lambda *_: fetched)
+    monkeypatch.setattr("overtime.runner.fetch.fetch", lambda *_: fetched)
     aws = Aws(region="eu-west-1", endpoint=None, credentials=CredentialSource({}, RetryBudget(0)))
     fetch = CodeFetch(aws, Settings({}), FunctionName(FUNCTION_ARN), Mute())
     fetch.start()

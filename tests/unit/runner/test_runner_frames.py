@@ -9,7 +9,7 @@ from awslambdaric.bootstrap import FramedTelemetryLogSink  # type: ignore[import
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.frames import Records
+from overtime.runner.frames import Records
 
 
 def framed(*texts: str) -> bytes:

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from runner.aws import CallError
-from runner.errors import PermissionMissingError, UnavailableError
-from runner.keeping import Keeping
-from runner.settings import Settings
-from runner.transport import Response, TransportError
+from overtime.runner.aws import CallError
+from overtime.runner.errors import PermissionMissingError, UnavailableError
+from overtime.runner.keeping import Keeping
+from overtime.runner.settings import Settings
+from overtime.runner.transport import Response, TransportError
 
 if TYPE_CHECKING:
-    from runner.supervise import Happening
+    from overtime.runner.supervise import Happening
 
 HOUR, DAY = 3_600, 86_400
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bench.runner.standin import REQUEST_ID
-from runner.log import pieces
+from overtime.runner.log import pieces
 from tests.unit.runner.conftest import AT_MOST_SECONDS
 
 if TYPE_CHECKING:

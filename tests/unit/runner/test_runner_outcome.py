@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from runner.errors import CodeError, RunnerError, StoppedError
-from runner.outcome import outcome_of, outcome_of_error
-from runner.process import Exit, out_of_memory_kills
-from runner.report import Report
-from runner.runtime_api import LARGEST_RESULT, Answer
-from runner.supervise import Ending
+from overtime.runner.errors import CodeError, RunnerError, StoppedError
+from overtime.runner.outcome import outcome_of, outcome_of_error
+from overtime.runner.process import Exit, out_of_memory_kills
+from overtime.runner.report import Report
+from overtime.runner.runtime_api import LARGEST_RESULT, Answer
+from overtime.runner.supervise import Ending
 
 if TYPE_CHECKING:
     from pathlib import Path

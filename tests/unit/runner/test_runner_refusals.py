@@ -12,12 +12,12 @@ from unittest.mock import Mock
 import pytest
 
 from bench.runner.standin import BUCKET, FUNCTION, FUNCTION_ARN, REQUEST_ID, TASK_ARN
-from runner.aws import Aws
-from runner.credentials import CredentialSource
-from runner.errors import CodeError, UnavailableError
-from runner.fetch import fetch
-from runner.retrying import RetryBudget
-from runner.settings import read
+from overtime.runner.aws import Aws
+from overtime.runner.credentials import CredentialSource
+from overtime.runner.errors import CodeError, UnavailableError
+from overtime.runner.fetch import fetch
+from overtime.runner.retrying import RetryBudget
+from overtime.runner.settings import read
 from tests.unit.runner.conftest import HANDLERS, zipped
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def test_more_storage_is_only_advised_for_a_full_disk(
     task.deploy("app.handler")
     settings = read(task.standin.task_environment())
     assert settings.function is not None
-    monkeypatch.setattr("runner.fetch.unpack", Mock(side_effect=OSError(number, os.strerror(number))))
+    monkeypatch.setattr("overtime.runner.fetch.unpack", Mock(side_effect=OSError(number, os.strerror(number))))
     credentials = CredentialSource(settings.environ, RetryBudget(0))
     aws = Aws(region=settings.region, endpoint=settings.endpoint, credentials=credentials)
     with pytest.raises(CodeError, match=os.strerror(number)) as caught:
@@ -281,7 +281,7 @@ def test_a_download_is_given_up_while_its_address_is_still_good(
         def __init__(self, seconds: float) -> None:
             super().__init__(seconds, sleep=slept.append, clock=lambda: sum(slept))
 
-    monkeypatch.setattr("runner.fetch.RetryBudget", Clock)
+    monkeypatch.setattr("overtime.runner.fetch.RetryBudget", Clock)
     settings = read({**task.standin.task_environment(), "OVERTIME_PATIENCE_SECONDS": "86400"})
     settings.task_root = str(tmp_path)
     assert settings.function is not None

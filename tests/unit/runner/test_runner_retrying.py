@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.retrying import RetryBudget, retrying
+from overtime.runner.retrying import RetryBudget, retrying
 
 
 class Clock:

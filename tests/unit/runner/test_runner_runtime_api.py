@@ -12,12 +12,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from runner.runtime_api import LARGEST_RESULT, Answer, Invocation, RuntimeApi
+from overtime.runner.runtime_api import LARGEST_RESULT, Answer, Invocation, RuntimeApi
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from runner.supervise import Happening
+    from overtime.runner.supervise import Happening
 
 ROOT = "/2018-06-01/runtime"
 JSON = st.recursive(

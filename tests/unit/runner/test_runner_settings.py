@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.errors import BadEnvironmentError
-from runner.settings import CONTEXT_FIELDS, LONGEST_RUNTIME_SECONDS, FunctionName, handler_path, read
+from overtime.runner.errors import BadEnvironmentError
+from overtime.runner.settings import CONTEXT_FIELDS, LONGEST_RUNTIME_SECONDS, FunctionName, handler_path, read
 
 ARN = "arn:aws:lambda:eu-west-1:123456789012:function:report"
 TASK = {

@@ -11,8 +11,8 @@ from botocore.credentials import Credentials as SdkCredentials
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runner.credentials import Credentials
-from runner.signing import query_string, quote, signed_headers
+from overtime.runner.credentials import Credentials
+from overtime.runner.signing import query_string, quote, signed_headers
 
 NOW = dt.datetime(2024, 5, 11, 9, 48, tzinfo=dt.UTC)
 TIMESTAMP = "20240511T094800Z"

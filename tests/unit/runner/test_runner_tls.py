@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from runner.transport import Client, TransportError, Url
+from overtime.runner.transport import Client, TransportError, Url
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from runner.transport import Client, TransportError, Url
+from overtime.runner.transport import Client, TransportError, Url
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -136,7 +136,7 @@ def test_what_is_no_http_is_an_error(answer: bytes) -> None:
 
 def test_an_answer_that_trickles_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each read has its bound, and so have all of them together."""
-    monkeypatch.setattr("runner.transport.EXCHANGE_SECONDS", 0.2)
+    monkeypatch.setattr("overtime.runner.transport.EXCHANGE_SECONDS", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as server:
         given_up = threading.Event()
 
@@ -157,7 +157,7 @@ def test_an_answer_that_trickles_has_an_end(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_a_connection_that_was_idle_for_long_is_not_used_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """After days of the handler's work, what lies between may have forgotten it without telling."""
-    monkeypatch.setattr("runner.transport._IDLE_SECONDS", -1)
+    monkeypatch.setattr("overtime.runner.transport._IDLE_SECONDS", -1)
     one = b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n"
     with answering([one + b"1", one + b"old"], [one + b"2"]) as url:
         client = Client()

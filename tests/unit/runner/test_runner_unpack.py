@@ -13,8 +13,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from runner.archive import ArchiveError
-from runner.unpack import relative, unpack
+from overtime.runner.archive import ArchiveError
+from overtime.runner.unpack import relative, unpack
 from tests.unit.runner.zips import FILE, FOLDER, LINK, packed, tree
 
 PART = st.text("abcdeäŁ漢-_. ", min_size=1, max_size=6).filter(lambda part: part.strip(".") != "")

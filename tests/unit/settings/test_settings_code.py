@@ -10,7 +10,7 @@ from unittest.mock import Mock
 
 import pytest
 
-from components import archives
+from overtime.components import archives
 from overtime.settings import SettingsError, StackContext, code, parse
 
 if TYPE_CHECKING:

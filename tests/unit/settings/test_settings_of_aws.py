@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from components import policies
+from overtime.components import policies
 from overtime.settings import Permission, SettingsError, StackContext, parse, places
 from overtime.settings.checks import OWN_POLICIES
 from overtime.settings.fargate_sizes import MEMORY_MIB

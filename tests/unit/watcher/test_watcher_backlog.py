@@ -9,9 +9,9 @@ import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
 
-from lambdas.watcher.backlog import RETIREMENT_SETTING, backlog
-from lambdas.watcher.config import FunctionSettings
-from overtime.ledger.model import slots_key
+from overtime.contract.runs import slots_key
+from overtime.lambdas.watcher.backlog import RETIREMENT_SETTING, backlog
+from overtime.lambdas.watcher.config import FunctionSettings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

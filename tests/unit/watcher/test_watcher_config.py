@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from lambdas.watcher.config import Config, ConfigError, FunctionSettings
+from overtime.lambdas.watcher.config import Config, ConfigError, FunctionSettings
 
 if TYPE_CHECKING:
     from pathlib import Path

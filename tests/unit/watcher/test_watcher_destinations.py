@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, cast
 import pytest
 from botocore.exceptions import ClientError
 
-from lambdas.watcher.destination_record import record
-from lambdas.watcher.destinations import LARGEST_RECORD, Delivery, DeliveryError, Destinations
-from overtime.ledger.model import RunKey, RunState
+from overtime.contract.runs import RunKey, RunState
+from overtime.lambdas.watcher.destination_record import record
+from overtime.lambdas.watcher.destinations import LARGEST_RECORD, Delivery, DeliveryError, Destinations
 from tests.unit.watcher.world import FUNCTION_ARN
 
 if TYPE_CHECKING:

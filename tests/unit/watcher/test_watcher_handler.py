@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from lambdas.watcher import handler as module
-from lambdas.watcher.config import Config
-from lambdas.watcher.destinations import Destinations
-from lambdas.watcher.verdict import MOST_REFUSALS
-from lambdas.watcher.watch import UnsettledError
+from overtime.contract.runs import RunState
+from overtime.lambdas.watcher import handler as module
+from overtime.lambdas.watcher.config import Config
+from overtime.lambdas.watcher.destinations import Destinations
+from overtime.lambdas.watcher.verdict import MOST_REFUSALS
+from overtime.lambdas.watcher.watch import UnsettledError
 from overtime.ledger.answers import LedgerUnavailableError
-from overtime.ledger.model import RunState
 from overtime.ledger.store import RunLedger
 from tests.unit.watcher.world import EVENT, World
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_s3 import S3Client
 
-    from overtime.ledger.model import RunKey
+    from overtime.contract.runs import RunKey
 
 
 @dataclass
@@ -92,7 +92,7 @@ def test_what_cannot_be_done_fails_the_invocation(wired: World, monkeypatch: pyt
     """It counts as an error of the function; the clock finds what is left."""
     _, task = wired.start()
     wired.stop(task, "spot")
-    monkeypatch.setattr("lambdas.watcher.watch._MOST_LOOKS", 0)
+    monkeypatch.setattr("overtime.lambdas.watcher.watch._MOST_LOOKS", 0)
     with pytest.raises(UnsettledError, match="The clock comes within five minutes"):
         handle({"detail-type": "ECS Task State Change", "detail": wired.cluster.tasks[task]})
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from lambdas.watcher.reconcile import reconcile
-from lambdas.watcher.tasks import Tasks
-from overtime.ledger.model import RunKey, RunState, slots_key
+from overtime.contract.runs import RunKey, RunState, slots_key
+from overtime.lambdas.watcher.reconcile import reconcile
+from overtime.lambdas.watcher.tasks import Tasks
 from overtime.ledger.run import UnreadableItemError
 from tests.unit.watcher.world import FAILURE, SUCCESS, Cluster, World
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from lambdas.dispatcher.dispatch import NotDispatchedError, Result
-from lambdas.watcher.reconcile import reconcile
-from lambdas.watcher.verdict import MOST_REFUSALS
-from overtime.ledger.model import RunKey, RunState
+from overtime.contract.runs import RunKey, RunState
+from overtime.lambdas.dispatcher.dispatch import NotDispatchedError, Result
+from overtime.lambdas.watcher.reconcile import reconcile
+from overtime.lambdas.watcher.verdict import MOST_REFUSALS
 from tests.unit.watcher.world import PARKING, QUEUE, Fuse, World, record, refused, throttled
 
 if TYPE_CHECKING:

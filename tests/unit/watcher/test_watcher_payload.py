@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lambdas.watcher.payload import member
+from overtime.lambdas.watcher.payload import member
 
 DEEP = 200_000
 

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from lambdas.dispatcher.dispatch import Result
-from lambdas.watcher.reconcile import Reconciled, reconcile
-from lambdas.watcher.tasks import Tasks
-from overtime.ledger.model import RunState, slots_key
+from overtime.contract.runs import RunState, slots_key
+from overtime.lambdas.dispatcher.dispatch import Result
+from overtime.lambdas.watcher.reconcile import Reconciled, reconcile
+from overtime.lambdas.watcher.tasks import Tasks
 from tests.unit.watcher.world import FAILURE, Fuse, World, refused, throttled
 
 if TYPE_CHECKING:
-    from overtime.ledger.model import RunKey
+    from overtime.contract.runs import RunKey
 
 HOURS, DAY = 7 * 3_600, 86_400
 HOST = "ip-10-42-0-17.eu-west-1.compute.internal"

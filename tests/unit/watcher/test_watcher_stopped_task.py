@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from lambdas.watcher.stopped_task import NEVER_CLAIMED, RUN_ENDED, Fault, StoppedTask, classify, read
-from lambdas.watcher.verdict import LONGEST_WAIT, Close, Relaunch, backoff, decide
-from overtime.ledger.model import RunKey, RunState
+from overtime.contract.runs import RunKey, RunState
+from overtime.lambdas.watcher.stopped_task import NEVER_CLAIMED, RUN_ENDED, Fault, StoppedTask, classify, read
+from overtime.lambdas.watcher.verdict import LONGEST_WAIT, Close, Relaunch, backoff, decide
 
 EVENTS = Path(__file__).parents[2] / "events"
 INFRASTRUCTURE, HANDLER, SETUP = Fault.INFRASTRUCTURE, Fault.HANDLER, Fault.SETUP

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, cast
 import pytest
 from botocore.exceptions import ClientError
 
-from lambdas.watcher.tasks import ClusterUnavailableError, Tasks, is_task_arn
+from overtime.lambdas.watcher.tasks import ClusterUnavailableError, Tasks, is_task_arn
 
 if TYPE_CHECKING:
     from mypy_boto3_ecs import ECSClient

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from lambdas.watcher.destinations import LARGEST_RECORD
-from lambdas.watcher.owners import NO_DESTINATION, UNDELIVERABLE
-from overtime.ledger.model import RunState
+from overtime.contract.runs import RunState
+from overtime.lambdas.watcher.destinations import LARGEST_RECORD
+from overtime.lambdas.watcher.owners import NO_DESTINATION, UNDELIVERABLE
 from tests.unit.watcher.world import EVENT, FAILURE, FUNCTION_ARN, QUEUE, STOPS, SUCCESS, Fuse
 
 if TYPE_CHECKING:

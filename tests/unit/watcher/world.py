@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING, cast
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from botocore.exceptions import ClientError
 
-from lambdas.dispatcher.config import Capacity, Config, RescueRule
-from lambdas.dispatcher.dispatch import Dispatcher, NotDispatchedError, Result
-from lambdas.watcher.config import FunctionSettings
-from lambdas.watcher.destinations import Destinations
-from lambdas.watcher.reconcile import reconcile
-from lambdas.watcher.tasks import Tasks
-from lambdas.watcher.watch import Watcher
+from overtime.contract.runs import RunKey, RunState
+from overtime.lambdas.dispatcher.config import Capacity, Config, RescueRule
+from overtime.lambdas.dispatcher.dispatch import Dispatcher, NotDispatchedError, Result
+from overtime.lambdas.watcher.config import FunctionSettings
+from overtime.lambdas.watcher.destinations import Destinations
+from overtime.lambdas.watcher.reconcile import reconcile
+from overtime.lambdas.watcher.tasks import Tasks
+from overtime.lambdas.watcher.watch import Watcher
 from overtime.ledger.looks import Looks
-from overtime.ledger.model import RunKey, RunState
 from overtime.ledger.slots import Slots
 from overtime.ledger.store import RunLedger
 from tests.unit.task_ledger import TaskLedger
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient
     from mypy_boto3_sqs import SQSClient
 
-    from lambdas.dispatcher.dispatch import Done
+    from overtime.lambdas.dispatcher.dispatch import Done
     from overtime.ledger.run import Run
 
 FUNCTION_ARN = "arn:aws:lambda:eu-west-1:123456789012:function:report"

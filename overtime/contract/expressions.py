@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
+from overtime.contract.runs import RunKey, RunState, timestamp
 from overtime.errors import OvertimeError
-from overtime.ledger.model import RunKey, RunState, timestamp
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from __future__ import annotations
 
 from types import MappingProxyType
 
-from overtime.ledger.expressions import ImpossibleStateError, Update, bounded
-from overtime.ledger.model import ENDS, RunKey, RunState, timestamp
+from overtime.contract.expressions import ImpossibleStateError, Update, bounded
+from overtime.contract.runs import ENDS, RunKey, RunState, timestamp
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
