@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,12 +14,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).resolve().parents[2]
-OURS = ("__main__", "bench", "components", "lambdas", "local", "overtime", "runner", "tests")
-ANYTHING = frozenset(OURS)
+LINKED = ("components", "lambdas", "runner")
+"""Folders at the top whose modules are named below `overtime`, where each has a link."""
+OURS = ("__main__", "bench", "local", "overtime", "tests", *LINKED)
+ANYTHING = frozenset(OURS) - set(LINKED)
 
 
 def table() -> dict[str, frozenset[str]]:
-    """Read what each folder or file may import."""
+    """Read what each folder or file may import, from the topmost row to the lowest."""
     section = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8").partition("## Where things are")[2]
     rows = re.findall(r"^\| `([^`]+)` \| .* \| (.*) \|$", section.partition("\n## ")[0], flags=re.MULTILINE)
     return {
@@ -33,14 +36,31 @@ def files(place: str) -> list[Path]:
     return [path] if path.suffix == ".py" else sorted(path.rglob("*.py"))
 
 
-def imported(file: Path) -> Iterator[str]:
+def module(place: str) -> str:
+    """Return the name by which a file or folder is imported."""
+    name = place.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+    return f"overtime.{name}" if name.partition(".")[0] in LINKED else name
+
+
+@functools.cache
+def imported(file: Path) -> frozenset[str]:
     """Name what a file imports, wherever in it, also for types only."""
+    return frozenset(_imported(file))
+
+
+def _imported(file: Path) -> Iterator[str]:
     for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             yield from (each.name for each in node.names)
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{file} imports by a relative name"
             yield from (f"{node.module}.{each.name}" for each in node.names)
+
+
+def imported_by_row(place: str) -> set[str]:
+    """Name what a row's files import of this project; the package's own file, which says where it is, is no arrow."""
+    names = {name for file in files(place) for name in imported(file)}
+    return {name for name in names if name.partition(".")[0] in OURS} - {"overtime"}
 
 
 def below(name: str, package: str) -> bool:
@@ -50,17 +70,24 @@ def below(name: str, package: str) -> bool:
 @pytest.mark.parametrize("place", table())
 def test_a_folder_imports_what_the_table_says_and_itself(place: str) -> None:
     """An arrow that is not in the table is a design that nobody has chosen."""
-    itself = place.removesuffix(".py").replace("/", ".")
-    allowed = table()[place] | {itself}
-    names = {name for file in files(place) for name in imported(file) if name.partition(".")[0] in OURS}
-    assert sorted(name for name in names if not any(below(name, package) for package in allowed)) == []
+    allowed = table()[place] | {module(place)}
+    assert sorted(name for name in imported_by_row(place) if not any(below(name, each) for each in allowed)) == []
 
 
 @pytest.mark.parametrize("place", [place for place, allowed in table().items() if allowed != ANYTHING])
 def test_the_table_names_no_arrow_that_is_not_there(place: str) -> None:
     """What is no longer imported is no longer in the table."""
-    names = {name for file in files(place) for name in imported(file)}
+    names = imported_by_row(place)
     assert sorted(package for package in table()[place] if not any(below(name, package) for name in names)) == []
+
+
+@pytest.mark.parametrize("place", table())
+def test_no_arrow_points_back_up(place: str) -> None:
+    """Each row is a layer, and imports rows below it only; so no row is in a circle either."""
+    rows = [module(each) for each in table()]
+    lower = rows[rows.index(module(place)) + 1 :]
+    arrows = {name for name in imported_by_row(place) if not below(name, module(place))}
+    assert sorted(name for name in arrows if not any(below(name, row) for row in lower)) == []
 
 
 def test_every_file_has_its_row() -> None:
@@ -69,6 +96,13 @@ def test_every_file_has_its_row() -> None:
     left = {file for top in OURS if (ROOT / top).is_dir() for file in files(top)} - of_rows
     assert {file.relative_to(ROOT).as_posix() for file in left} == {"lambdas/__init__.py", "overtime/__init__.py"}
     assert not [node for file in left for node in ast.parse(file.read_text(encoding="utf-8")).body[1:]]
+
+
+def test_a_module_has_one_name() -> None:
+    """The folders at the top are not packages of their own: a module that is imported by two names exists twice."""
+    assert {name: (ROOT / "overtime" / name).resolve() for name in LINKED} == {name: ROOT / name for name in LINKED}
+    names = {name for place in table() for file in files(place) for name in imported(file)}
+    assert sorted(name for name in names if name.partition(".")[0] in LINKED) == []
 
 
 def test_only_tests_and_benches_import_the_local_stack() -> None:
