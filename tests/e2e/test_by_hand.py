@@ -24,7 +24,7 @@ pytestmark = pytest.mark.e2e
 
 def commands() -> list[str]:
     """Read the README's console block about running by hand."""
-    section = (REPOSITORY / "README.md").read_text(encoding="utf-8").partition("The runner also runs by hand")[2]
+    section = (REPOSITORY / "README.md").read_text(encoding="utf-8").partition("You can also run the image by hand")[2]
     block = section.partition("```console\n")[2].partition("```")[0].replace("\\\n", " ")
     return [line.removeprefix("$ ") for line in block.splitlines() if line.startswith("$ ")]
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
 
 
 def keys(section: type[BaseModel], prefix: str = "") -> Iterator[str]:
@@ -34,6 +35,12 @@ def rows() -> dict[str, str]:
     """Read the configuration table: default by key."""
     table = README.partition("## Configuration")[2].partition("\n## ")[0]
     return dict(re.findall(r"^\| `([^`]+)` \| (.*?) \|", table, flags=re.MULTILINE))
+
+
+def anchors(page: Path) -> set[str]:
+    """Name the headings of a page as GitHub's links do."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}
 
 
 def test_the_configuration_table_names_every_setting_and_no_other() -> None:
@@ -74,19 +81,20 @@ def test_the_worst_case_follows_from_the_defaults_and_the_prices() -> None:
         assert said in README
 
 
-@pytest.mark.parametrize(
-    "page", sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")]), ids=lambda page: page.name
-)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_inside_the_project_lead_somewhere(page: Path) -> None:
-    for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
-        assert (page.parent / target).exists(), target
+    """To a file, and to a heading of it where the link names one."""
+    for target, anchor in re.findall(r"\]\(([^)#:]*)(?:#([^)]*))?\)", page.read_text(encoding="utf-8")):
+        linked = page.parent / target if target else page
+        assert linked.exists(), target
+        assert not anchor or anchor in anchors(linked), f"{target}#{anchor}"
 
 
 def test_removing_a_stack_keeps_its_settings() -> None:
     """Without `--preserve-config`, `pulumi stack rm` deletes the file that holds every setting."""
     commands = [
         command
-        for page in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
+        for page in PAGES
         for command in re.findall(r"pulumi stack (?:rm|remove).*", page.read_text(encoding="utf-8"))
     ]
     assert commands
