@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from queue import SimpleQueue
 
-    from overtime.runner.settings import FunctionName, Settings
-    from overtime.runner.supervise import Happening
+    from overtime.runner.config import Config, FunctionName
+    from overtime.runner.messages import Message
 
 _OK = 200
 _LONGEST_DOWNLOAD_SECONDS = 480
@@ -37,26 +37,26 @@ _LOOK_SECONDS = 5
 class CodeFetch(threading.Thread):
     """Fetches while the run is being claimed; `finished` waits for it, unless the task is told to stop meanwhile."""
 
-    def __init__(self, aws: Aws, settings: Settings, name: FunctionName, happenings: SimpleQueue[Happening]) -> None:
+    def __init__(self, aws: Aws, config: Config, name: FunctionName, messages: SimpleQueue[Message]) -> None:
         super().__init__(name="fetch", daemon=True)
-        self._aws, self._settings, self._name, self._happenings = aws, settings, name, happenings
+        self._aws, self._config, self._name, self._messages = aws, config, name, messages
         self._function: Function | None = None
         self._error: BaseException | None = None
 
     def run(self) -> None:
         """Keep what comes of it for `finished`."""
         try:
-            self._function = fetch(self._aws, self._settings, self._name)
+            self._function = fetch(self._aws, self._config, self._name)
         except BaseException as error:  # noqa: BLE001 -- raised again in the thread that waits
             self._error = error
-        self._happenings.put(("fetched", None))
+        self._messages.put(("fetched", None))
 
     def finished(self) -> Function:
         """Wait for the code to be in place. Raises what `fetch` raises, or StoppedError."""
         kind = ""
-        while kind != "fetched" and (self.is_alive() or not self._happenings.empty()):
+        while kind != "fetched" and (self.is_alive() or not self._messages.empty()):
             try:
-                kind = self._happenings.get(timeout=_LOOK_SECONDS)[0]
+                kind = self._messages.get(timeout=_LOOK_SECONDS)[0]
             except Empty:
                 continue
             if kind == "terminate":
@@ -68,20 +68,20 @@ class CodeFetch(threading.Thread):
         return self._function
 
 
-def fetch(aws: Aws, settings: Settings, name: FunctionName) -> Function:
+def fetch(aws: Aws, config: Config, name: FunctionName) -> Function:
     """Fetch and unpack everything, and describe the function.
 
     Raises CodeError or PermissionMissingError where it cannot be had, UnavailableError where it could not be had for as
     long as each call and each download was tried.
     """
-    budget = RetryBudget(settings.patience_seconds)
+    budget = RetryBudget(config.patience_seconds)
     answer = _asked(partial(aws.get_function, name.name, name.qualifier, budget), f"reading {name.arn}", budget)
     function = from_lambda(answer, name.arn)
     if function.code is not None:
-        _place(aws.client, function.code, settings.task_root, budget)
+        _place(aws.client, function.code, config.task_root, budget)
     for arn in function.layers:
         answer = _asked(partial(aws.get_layer, arn, budget), f"reading layer {arn}", budget)
-        _place(aws.client, layer_archive(answer, arn), settings.layer_root, budget)
+        _place(aws.client, layer_archive(answer, arn), config.layer_root, budget)
     return function
 
 

@@ -8,7 +8,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from overtime.runner.settings import Settings
+    from overtime.runner.config import Config
 
 _PARTITIONS = (
     ("cn-", "aws-cn"),
@@ -83,18 +83,18 @@ def layer_archive(answer: Mapping[str, object], arn: str) -> Archive:
     return Archive(f"layer {arn}", _text(content, "Location"), _text(content, "CodeSha256"))
 
 
-def by_hand(settings: Settings, fetched: Function | None = None) -> Function:
+def by_hand(config: Config, fetched: Function | None = None) -> Function:
     """Describe the function from AWS_LAMBDA_FUNCTION_CONTEXT, over what Lambda said where it was asked."""
-    context = settings.context
+    context = config.context
     function = fetched or Function(str(context.get("function_name", "by-hand")))
     function.name = str(context.get("function_name", function.name))
     function.version = str(context.get("function_version", function.version))
     function.memory_mib = int(str(context.get("memory_limit_in_mb", function.memory_mib)))
     function.log_group = str(context.get("log_group_name", function.log_group))
-    place = f"{_partition(settings.region)}:lambda:{settings.region}:000000000000"
+    place = f"{_partition(config.region)}:lambda:{config.region}:000000000000"
     default_arn = function.arn or f"arn:{place}:function:{function.name}"
     function.arn = str(context.get("invoked_function_arn", default_arn))
-    function.handler = settings.handler or function.handler
+    function.handler = config.handler or function.handler
     return function
 
 

@@ -14,8 +14,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from overtime.runner.settings import Settings
-    from overtime.runner.supervise import Happening
+    from overtime.runner.config import Config
+    from overtime.runner.messages import Message
 
 _NEVER = frozenset({"ConditionalCheckFailedException", "ValidationException"})
 """The ledger's own word, and what would be as wrong every time."""
@@ -31,19 +31,19 @@ class Keeping:
     """
 
     def __init__(
-        self, settings: Settings, happenings: SimpleQueue[Happening], *, clock: Callable[[], float] = time.monotonic
+        self, config: Config, messages: SimpleQueue[Message], *, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self._settings, self._happenings, self._clock = settings, happenings, clock
+        self._config, self._messages, self._clock = config, messages, clock
         self._started = self._began = self._mend_until = clock()
         self._next_word = _FIRST_WORD_SECONDS
         self.budget = RetryBudget(0, sleep=self._pause, clock=clock)
 
     def begin(self) -> None:
         """Begin to count: the handler has ended."""
-        settings, self._began = self._settings, self._clock()
+        config, self._began = self._config, self._clock()
         worked = self._began - self._started
-        least, most = settings.patience_seconds, settings.result_patience_seconds
-        self.budget.seconds = max(least, min(most, settings.max_runtime_seconds - worked))
+        least, most = config.patience_seconds, config.result_patience_seconds
+        self.budget.seconds = max(least, min(most, config.max_runtime_seconds - worked))
         self._mend_until = self._began + max(least, min(most, worked))
 
     def passes(self, error: Exception) -> bool:
@@ -69,7 +69,7 @@ class Keeping:
         end = self._clock() + seconds
         while (left := end - self._clock()) > 0:
             try:
-                if self._happenings.get(timeout=left)[0] == "terminate":
+                if self._messages.get(timeout=left)[0] == "terminate":
                     return
             except Empty:
                 return

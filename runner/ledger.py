@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
 
+    from overtime.runner.config import Claim
     from overtime.runner.outcome import Outcome
-    from overtime.runner.settings import Claim
 
     Answer = TypeVar("Answer")
     Item = Mapping[str, AttributeValueTypeDef]

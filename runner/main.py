@@ -10,41 +10,41 @@ from queue import SimpleQueue
 
 from overtime.runner import function as functions
 from overtime.runner.aws import Aws
+from overtime.runner.config import Claim, Config, FunctionName, read
 from overtime.runner.credentials import CredentialSource
 from overtime.runner.errors import RunnerError
 from overtime.runner.fetch import CodeFetch
-from overtime.runner.handler import HandlerRun
+from overtime.runner.invocation import Invocation
 from overtime.runner.keeping import Keeping
 from overtime.runner.ledger import TaskLedger
 from overtime.runner.log import STDOUT, last_words, write_all
 from overtime.runner.outcome import outcome_of_error
 from overtime.runner.retrying import RetryBudget
-from overtime.runner.settings import Claim, FunctionName, Settings, read
 from overtime.runner.task import this_task
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from overtime.runner.supervise import Happening
+    from overtime.runner.messages import Message
 
 
 def main(environ: Mapping[str, str] | None = None) -> int:
     """Do what the environment says and return the container's exit code."""
-    happenings: SimpleQueue[Happening] = SimpleQueue()
+    messages: SimpleQueue[Message] = SimpleQueue()
     # `put` of a SimpleQueue may be called from a signal handler: it never waits for a lock.
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: happenings.put(("terminate", None)))
+        signal.signal(number, lambda *_: messages.put(("terminate", None)))
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # whoever ignores it is not told how a child ended
     try:
-        settings = read(os.environ if environ is None else environ)
-        run = HandlerRun(settings, happenings)
+        config = read(os.environ if environ is None else environ)
+        invocation = Invocation(config, messages)
         try:
-            if settings.claim is not None and settings.function is not None:
-                return _from_ledger(settings, settings.claim, settings.function, run, happenings)
-            return _by_hand(settings, run, happenings)
+            if config.claim is not None and config.function is not None:
+                return _from_ledger(config, config.claim, config.function, invocation, messages)
+            return _by_hand(config, invocation, messages)
         finally:
-            run.close()
+            invocation.close()
     except RunnerError as error:
         last_words(f"overtime: {' '.join(str(error).split())}\n")
         return error.exit_code
@@ -56,20 +56,20 @@ def main(environ: Mapping[str, str] | None = None) -> int:
 
 
 def _from_ledger(
-    settings: Settings, claim: Claim, name: FunctionName, run: HandlerRun, happenings: SimpleQueue[Happening]
+    config: Config, claim: Claim, name: FunctionName, invocation: Invocation, messages: SimpleQueue[Message]
 ) -> int:
     """Continue the invocation that the task was started for. The code is fetched meanwhile, but waits for the claim."""
-    budget = RetryBudget(settings.patience_seconds)
-    credentials = CredentialSource(settings.environ, budget)
-    fetch = CodeFetch(_aws(settings, credentials), settings, name, happenings)
+    budget = RetryBudget(config.patience_seconds)
+    credentials = CredentialSource(config.environ, budget)
+    fetch = CodeFetch(_aws(config, credentials), config, name, messages)
     fetch.start()
-    task = this_task(settings.environ, budget)
-    ledger = TaskLedger(_aws(settings, credentials), claim, task.arn, budget)
+    task = this_task(config.environ, budget)
+    ledger = TaskLedger(_aws(config, credentials), claim, task.arn, budget)
     ledger.claim()
-    keeping = Keeping(settings, happenings)
+    keeping = Keeping(config, messages)
     try:
         event = ledger.event()
-        outcome = run.run(
+        outcome = invocation.run(
             fetch.finished(),
             request_id=claim.key.request_id,
             event=event,
@@ -92,41 +92,39 @@ def _from_ledger(
     return outcome.exit_code
 
 
-def _by_hand(settings: Settings, run: HandlerRun, happenings: SimpleQueue[Happening]) -> int:
+def _by_hand(config: Config, invocation: Invocation, messages: SimpleQueue[Message]) -> int:
     """Run the handler on the event from the environment. No call to AWS, unless the code is to be fetched."""
     fetched = None
-    if settings.function is not None:
-        credentials = CredentialSource(settings.environ, RetryBudget(settings.patience_seconds))
-        fetch = CodeFetch(_aws(settings, credentials), settings, settings.function, happenings)
+    if config.function is not None:
+        credentials = CredentialSource(config.environ, RetryBudget(config.patience_seconds))
+        fetch = CodeFetch(_aws(config, credentials), config, config.function, messages)
         fetch.start()
         fetched = fetch.finished()
-    request_id = str(settings.context.get("aws_request_id") or _random_request_id())
-    outcome = run.run(
-        functions.by_hand(settings, fetched),
+    request_id = str(config.context.get("aws_request_id") or _random_request_id())
+    outcome = invocation.run(
+        functions.by_hand(config, fetched),
         request_id=request_id,
-        event=settings.event,
-        log_stream=str(settings.context.get("log_stream_name", "by-hand")),
-        context=settings.context,
+        event=config.event,
+        log_stream=str(config.context.get("log_stream_name", "by-hand")),
+        context=config.context,
     )
-    run.close()  # the result is stdout's last line
+    invocation.close()  # the result is stdout's last line
     try:
-        if settings.result_file:
-            with open(settings.result_file, "wb") as file:
+        if config.result_file:
+            with open(config.result_file, "wb") as file:
                 file.write(outcome.result)
         else:
             write_all(STDOUT, outcome.result + b"\n")
     except OSError as error:
         raise RunnerError(
-            f"the result could not be written to {settings.result_file or 'stdout'}: {error}. The handler has run; "
+            f"the result could not be written to {config.result_file or 'stdout'}: {error}. The handler has run; "
             "name a file that can be written in OVERTIME_RESULT_FILE, and run it again."
         ) from error
     return outcome.exit_code
 
 
-def _aws(settings: Settings, credentials: CredentialSource) -> Aws:
-    return Aws(
-        region=settings.region, endpoint=settings.endpoint, credentials=credentials, ca_bundle=settings.ca_bundle
-    )
+def _aws(config: Config, credentials: CredentialSource) -> Aws:
+    return Aws(region=config.region, endpoint=config.endpoint, credentials=credentials, ca_bundle=config.ca_bundle)
 
 
 def _random_request_id() -> str:

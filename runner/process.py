@@ -1,6 +1,6 @@
 """The handler's process group: started ahead of time or afresh, signalled and reaped as a whole."""
 
-# ruff: noqa: PTH100, PTH110, PTH118, PTH120, PTH123 -- pathlib costs 5 ms before the handler can start
+# ruff: noqa: PTH110, PTH118, PTH120, PTH123 -- pathlib costs 5 ms before the handler can start
 
 from __future__ import annotations
 
@@ -10,19 +10,20 @@ import signal
 import sys
 import threading
 
-from overtime.runner.environment import RECORDS
+from overtime.runner.handler_environment import RECORDS
+from overtime.runner.messages import Exit
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from queue import SimpleQueue
-    from resource import struct_rusage
 
-    from overtime.runner.environment import Places
+    from overtime.runner.handler_environment import Places
     from overtime.runner.log import Log
-    from overtime.runner.supervise import Happening
+    from overtime.runner.messages import Message
 
-_OWN_FOLDER = os.path.dirname(os.path.abspath(__file__))
+_OWN_FOLDER = os.path.dirname(os.path.realpath(__file__))
+"""Without links, as Python puts the folder of a script on the path: a clone reaches this one by a link."""
 _LAYER_ROOT, _LAYER_ROOT_OPTION = "/opt", "overtime-layer-root"
 _MASK: tuple[int, ...] = ()
 _IGNORED_BY_PYTHON = (signal.SIGPIPE, signal.SIGXFSZ)
@@ -105,13 +106,13 @@ class Child:
         except ProcessLookupError:
             return False
 
-    def watch(self, happenings: SimpleQueue[Happening]) -> None:
+    def watch(self, messages: SimpleQueue[Message]) -> None:
         """Report the process's end into the queue, from a thread of its own; where that fails, `ended` still tells."""
 
         def wait() -> None:
             self._exit = self._collected(0)
             if self._exit is not None:
-                happenings.put(("exit", self._exit))
+                messages.put(("exit", self._exit))
 
         self._reaper = threading.Thread(target=wait, name="reaper", daemon=True)
         try:
@@ -132,14 +133,6 @@ class Child:
         except ChildProcessError:
             return Exit(0)  # it was collected elsewhere, so that nobody can say how it ended
         return Exit(os.waitstatus_to_exitcode(status), usage) if pid else None
-
-
-class Exit:
-    """How the process ended: `code` is its exit status, negative for a signal; its peak memory in MiB."""
-
-    def __init__(self, code: int, usage: struct_rusage | None = None) -> None:
-        self.code = code
-        self.peak_mib = usage.ru_maxrss // 1024 if usage else 0
 
 
 def _runtime(places: Places) -> list[str]:

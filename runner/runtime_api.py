@@ -6,13 +6,15 @@ import json
 import socket
 import threading
 
+from overtime.runner.messages import Answer
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from io import BufferedReader
     from queue import SimpleQueue
 
-    from overtime.runner.supervise import Happening
+    from overtime.runner.messages import Message
 
 LARGEST_RESULT = 6_291_556
 """Bytes that Lambda takes from a handler: 6 MiB and 100."""
@@ -24,28 +26,21 @@ _JSON = "Content-Type: application/json"
 _REASONS = {200: "OK", 202: "Accepted", 400: "Bad Request", 404: "Not Found", 413: "Request Entity Too Large"}
 
 
-class Invocation:
+class NextInvocation:
     """What `next` answers, once: the untouched event and the headers that become the handler's context."""
 
     def __init__(self, request_id: str, event: bytes, headers: Mapping[str, str]) -> None:
         self.request_id, self.event, self.headers = request_id, event, headers
 
 
-class Answer:
-    """What the runtime said: `kind` is response, error or init_error; a result too large has its size only."""
-
-    def __init__(self, kind: str, body: bytes, size: int) -> None:
-        self.kind, self.body, self.size = kind, body, size
-
-
 class RuntimeApi:
-    """Serves one invocation; what the runtime does arrives in `happenings`.
+    """Serves one invocation; what the runtime does arrives in `messages`.
 
     `begin` is called just before the event is handed out, so that what it prints precedes what the handler prints.
     """
 
-    def __init__(self, invocation: Invocation, happenings: SimpleQueue[Happening], begin: Callable[[], None]) -> None:
-        self._invocation, self._happenings, self._begin = invocation, happenings, begin
+    def __init__(self, invocation: NextInvocation, messages: SimpleQueue[Message], begin: Callable[[], None]) -> None:
+        self._invocation, self._messages, self._begin = invocation, messages, begin
         self._handed_out = False
         self._closed = threading.Event()
         self._lock = threading.Lock()
@@ -107,15 +102,15 @@ class RuntimeApi:
         with self._lock:
             first, self._handed_out = not self._handed_out, True
         if not first:
-            self._happenings.put(("idle", None))
+            self._messages.put(("idle", None))
             self._closed.wait()  # there is no second invocation: the process is about to be ended
             raise ConnectionAbortedError
         self._begin()
-        self._happenings.put(("begun", None))
+        self._messages.put(("begun", None))
         return 200, self._invocation.headers, self._invocation.event
 
     def _take(self, answer: Answer) -> tuple[int, Mapping[str, str], bytes]:
-        self._happenings.put(("answer", answer))
+        self._messages.put(("answer", answer))
         if answer.size > LARGEST_RESULT:
             text = f"Exceeded maximum allowed payload size ({LARGEST_RESULT} bytes)."
             return _refusal(413, text, "RequestEntityTooLarge")

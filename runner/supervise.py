@@ -6,21 +6,14 @@ import signal
 import time
 from queue import Empty, SimpleQueue
 
-from overtime.runner.process import Child, Exit
-from overtime.runner.runtime_api import Answer
+from overtime.runner.messages import Answer, Exit
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Literal, TypeAlias
 
-    Happening: TypeAlias = (
-        tuple[Literal["fetched", "begun", "idle", "terminate"], None]
-        | tuple[Literal["answer"], Answer]
-        | tuple[Literal["exit"], Exit]
-    )
-    """What threads and signals tell: the code is in place, the event was handed out, the runtime asked for another, the
-    task is to stop; the runtime's answer; the process's end."""
+    from overtime.runner.messages import Message
+    from overtime.runner.process import Child
 
 KILL_SECONDS = 5.0
 """Between SIGTERM and SIGKILL at the end of the run time; Lambda itself gives none."""
@@ -57,7 +50,7 @@ class Ending:
 
 def supervise(
     child: Child,
-    happenings: SimpleQueue[Happening],
+    messages: SimpleQueue[Message],
     *,
     run_seconds: float,
     stop_seconds: float,
@@ -71,16 +64,16 @@ def supervise(
     ending = Ending(clock())
     limit, told, killed = ending.released + run_seconds, False, False
     while ending.exit is None and ending.answer is None:
-        happening = _next(child, happenings, limit, clock)
-        if happening is None and killed:
+        message = _next(child, messages, limit, clock)
+        if message is None and killed:
             break
-        if happening is None:
+        if message is None:
             ending.timed_out = ending.timed_out or not told
             child.signal(signal.SIGKILL if told else signal.SIGTERM)
             limit = clock() + (GONE_SECONDS if told else KILL_SECONDS)
             told, killed = True, told
             continue
-        kind, value = happening
+        kind, value = message
         if kind == "begun":
             ending.began, ending.handed_out = clock(), True
         elif kind == "terminate" and not ending.stopped and not killed:
@@ -95,38 +88,36 @@ def supervise(
         elif isinstance(value, Exit):
             ending.exit = value
     ending.ended = clock()
-    _end(child, happenings, ending, clock)
+    _end(child, messages, ending, clock)
     return ending
 
 
-def _end(child: Child, happenings: SimpleQueue[Happening], ending: Ending, clock: Callable[[], float]) -> None:
+def _end(child: Child, messages: SimpleQueue[Message], ending: Ending, clock: Callable[[], float]) -> None:
     """Let the runtime finish what follows its answer, then end the group, as Lambda freezes it."""
     settled = clock() + _SETTLE_SECONDS
-    while ending.exit is None and (happening := _next(child, happenings, settled, clock)) is not None:
-        kind, value = happening
+    while ending.exit is None and (message := _next(child, messages, settled, clock)) is not None:
+        kind, value = message
         if isinstance(value, Exit):
             ending.exit = value
         elif kind == "idle":
             break
     child.signal(signal.SIGKILL)
     gone = clock() + GONE_SECONDS
-    while ending.exit is None and (happening := _next(child, happenings, gone, clock)) is not None:
-        ending.exit = happening[1] if isinstance(happening[1], Exit) else None
+    while ending.exit is None and (message := _next(child, messages, gone, clock)) is not None:
+        ending.exit = message[1] if isinstance(message[1], Exit) else None
 
 
-def _next(
-    child: Child, happenings: SimpleQueue[Happening], limit: float, clock: Callable[[], float]
-) -> Happening | None:
+def _next(child: Child, messages: SimpleQueue[Message], limit: float, clock: Callable[[], float]) -> Message | None:
     """Return what happens next, None where nothing does until `limit`."""
     while True:
         left = limit - clock()
         try:
-            return happenings.get(timeout=max(0.0, min(left, LOOK_SECONDS)))
+            return messages.get(timeout=max(0.0, min(left, LOOK_SECONDS)))
         except Empty:
             ended = child.ended()
         if ended is not None:
             try:
-                return happenings.get_nowait()  # an answer comes before the end, even if only just
+                return messages.get_nowait()  # an answer comes before the end, even if only just
             except Empty:
                 return "exit", ended
         if left <= LOOK_SECONDS and clock() >= limit:

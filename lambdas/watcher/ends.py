@@ -10,7 +10,7 @@ from overtime.contract.runs import RunState
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from overtime.lambdas.watcher.watch import Meter
+    from overtime.lambdas.watcher.meter import Meter
     from overtime.ledger.run import Run
 
 _PLATFORMS_OWN = "Overtime."

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from overtime.contract.runs import RunState
 
 if TYPE_CHECKING:
-    from overtime.lambdas.watcher.watch import Meter
+    from overtime.lambdas.watcher.meter import Meter
     from overtime.ledger.run import Run
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from overtime.lambdas.watcher.destinations import Destinations
-    from overtime.lambdas.watcher.watch import Meter
+    from overtime.lambdas.watcher.meter import Meter
     from overtime.ledger.run import Run
     from overtime.ledger.store import RunLedger
 

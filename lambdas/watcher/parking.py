@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs.type_defs import MessageTypeDef
 
     from overtime.lambdas.watcher.config import FunctionSettings
-    from overtime.lambdas.watcher.watch import Meter
+    from overtime.lambdas.watcher.meter import Meter
     from overtime.ledger.looks import Looks
     from overtime.ledger.run import Run
     from overtime.ledger.store import RunLedger

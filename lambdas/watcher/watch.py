@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from overtime.contract.runs import RunState
 from overtime.errors import OvertimeError
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     from overtime.contract.runs import RunKey
     from overtime.lambdas.watcher.destinations import Destinations
+    from overtime.lambdas.watcher.meter import Meter
     from overtime.lambdas.watcher.stopped_task import Cause
     from overtime.lambdas.watcher.tasks import Tasks
     from overtime.lambdas.watcher.verdict import Relaunch
@@ -51,18 +52,6 @@ ITEMS_UNREADABLE = "ItemsUnreadable"
 
 class UnsettledError(OvertimeError):
     """A run kept changing while the watcher looked; the next round is to look again."""
-
-
-class Meter(Protocol):
-    """Where figures go."""
-
-    def count(self, function_name: str, name: str, number: int = 1) -> None:
-        """Count so many."""
-        ...
-
-    def seconds(self, function_name: str, name: str, value: float) -> None:
-        """Note a duration."""
-        ...
 
 
 @dataclass(frozen=True, kw_only=True)

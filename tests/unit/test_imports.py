@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import functools
 import re
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -88,6 +89,25 @@ def test_no_arrow_points_back_up(place: str) -> None:
     lower = rows[rows.index(module(place)) + 1 :]
     arrows = {name for name in imported_by_row(place) if not below(name, module(place))}
     assert sorted(name for name in arrows if not any(below(name, row) for row in lower)) == []
+
+
+def test_no_module_is_in_a_circle() -> None:
+    """Nor one that is for types only: two modules that need each other's types are one thought in two files."""
+    places = [file.relative_to(ROOT).as_posix() for place in table() for file in files(place)]
+    names = {module(place) for place in places}
+    arrows = {module(place): {_owner(name, names) for name in imported(ROOT / place)} for place in places}
+    sorter = TopologicalSorter({name: found & names - {name} for name, found in arrows.items()})
+    try:
+        sorter.prepare()
+    except CycleError as error:
+        pytest.fail(" imports ".join(reversed(error.args[1])))
+
+
+def _owner(name: str, modules: set[str]) -> str:
+    """Return the module that a name stands for or is in."""
+    while name and name not in modules:
+        name = name.rpartition(".")[0]
+    return name
 
 
 def test_every_file_has_its_row() -> None:

@@ -14,14 +14,15 @@ import pytest
 
 from bench.runner.standin import FUNCTION_ARN
 from overtime.runner.aws import Aws
+from overtime.runner.config import Config, FunctionName
 from overtime.runner.credentials import CredentialSource
 from overtime.runner.fetch import CodeFetch
 from overtime.runner.function import Function
+from overtime.runner.messages import Answer, Exit
 from overtime.runner.outcome import outcome_of
-from overtime.runner.process import Child, Exit
+from overtime.runner.process import Child
 from overtime.runner.retrying import RetryBudget
-from overtime.runner.runtime_api import Answer, Invocation, RuntimeApi
-from overtime.runner.settings import FunctionName, Settings
+from overtime.runner.runtime_api import NextInvocation, RuntimeApi
 from overtime.runner.supervise import supervise
 from tests.unit.runner.conftest import AT_MOST_SECONDS, assert_gone
 from tests.unit.runner.test_runner_stopping import held, wait_for_line
@@ -29,7 +30,8 @@ from tests.unit.runner.test_runner_stopping import held, wait_for_line
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from overtime.runner.supervise import Ending, Happening
+    from overtime.runner.messages import Message
+    from overtime.runner.supervise import Ending
     from tests.unit.runner.conftest import Task
 
 GROUPS = ["escapes.into_another_group", "escapes.into_the_runners_group"]
@@ -118,9 +120,9 @@ def started(*command: str) -> Child:
 def test_an_end_that_somebody_else_has_collected_is_told() -> None:
     child = started("sh", "-c", "exit 3")
     os.waitpid(child.pid, 0)
-    happenings: SimpleQueue[Happening] = SimpleQueue()
-    child.watch(happenings)
-    kind, value = happenings.get(timeout=AT_MOST_SECONDS)
+    messages: SimpleQueue[Message] = SimpleQueue()
+    child.watch(messages)
+    kind, value = messages.get(timeout=AT_MOST_SECONDS)
     assert isinstance(value, Exit)
     assert (kind, value.code, value.peak_mib) == ("exit", 0, 0)
 
@@ -132,12 +134,12 @@ def test_an_end_that_no_thread_waits_for_is_found(monkeypatch: pytest.MonkeyPatc
         raise RuntimeError("can't start new thread")
 
     monkeypatch.setattr("overtime.runner.supervise.LOOK_SECONDS", 0.01)
-    happenings: SimpleQueue[Happening] = SimpleQueue()
+    messages: SimpleQueue[Message] = SimpleQueue()
     child = started("sh", "-c", "exit 3")
     with monkeypatch.context() as patched:
         patched.setattr(threading.Thread, "start", start)
-        child.watch(happenings)
-    ending = supervise(child, happenings, run_seconds=AT_MOST_SECONDS, stop_seconds=1)
+        child.watch(messages)
+    ending = supervise(child, messages, run_seconds=AT_MOST_SECONDS, stop_seconds=1)
     assert ending.exit is not None
     assert (ending.exit.code, ending.timed_out) == (3, False)
 
@@ -171,9 +173,9 @@ def outcome(ending: Ending) -> tuple[str, str | None]:
 
 
 def test_an_answer_counts_whether_or_not_its_process_ends(undying: Undying) -> None:
-    happenings: SimpleQueue[Happening] = SimpleQueue()
-    happenings.put(("answer", Answer("response", b"1", 1)))
-    ending = supervise(undying, happenings, run_seconds=AT_MOST_SECONDS, stop_seconds=1)
+    messages: SimpleQueue[Message] = SimpleQueue()
+    messages.put(("answer", Answer("response", b"1", 1)))
+    ending = supervise(undying, messages, run_seconds=AT_MOST_SECONDS, stop_seconds=1)
     assert (outcome(ending), undying.signals) == (("succeeded", None), [signal.SIGKILL])
 
 
@@ -184,9 +186,9 @@ def test_a_process_that_outlives_sigkill_is_left_behind_at_the_end_of_max_runtim
 
 
 def test_a_process_that_outlives_sigkill_is_left_behind_when_the_task_is_to_stop(undying: Undying) -> None:
-    happenings: SimpleQueue[Happening] = SimpleQueue()
-    happenings.put(("terminate", None))
-    ending = supervise(undying, happenings, run_seconds=AT_MOST_SECONDS, stop_seconds=0)
+    messages: SimpleQueue[Message] = SimpleQueue()
+    messages.put(("terminate", None))
+    ending = supervise(undying, messages, run_seconds=AT_MOST_SECONDS, stop_seconds=0)
     state, reason = outcome(ending)
     assert state == "cancelled"
     assert "signal: killed (the task was told to stop: SIGTERM)" in str(reason)
@@ -194,7 +196,7 @@ def test_a_process_that_outlives_sigkill_is_left_behind_when_the_task_is_to_stop
 
 @pytest.fixture
 def api() -> Iterator[RuntimeApi]:
-    made = RuntimeApi(Invocation("id-1", b"{}", {}), SimpleQueue(), lambda: None)
+    made = RuntimeApi(NextInvocation("id-1", b"{}", {}), SimpleQueue(), lambda: None)
     yield made
     made.close()
 
@@ -244,7 +246,7 @@ def test_a_want_of_threads_leaves_the_runtime_api_open(api: RuntimeApi, monkeypa
         assert asked(client) == b"HTTP/1.1 200 OK\r\n"
 
 
-class Mute(SimpleQueue["Happening"]):
+class Mute(SimpleQueue["Message"]):
     """A queue that takes nothing, as where memory has run out."""
 
     def put(self, *_: object, **__: object) -> None:
@@ -258,6 +260,6 @@ def test_a_fetching_thread_that_cannot_tell_its_end_is_not_waited_for(monkeypatc
     fetched = Function("report")
     monkeypatch.setattr("overtime.runner.fetch.fetch", lambda *_: fetched)
     aws = Aws(region="eu-west-1", endpoint=None, credentials=CredentialSource({}, RetryBudget(0)))
-    fetch = CodeFetch(aws, Settings({}), FunctionName(FUNCTION_ARN), Mute())
+    fetch = CodeFetch(aws, Config({}), FunctionName(FUNCTION_ARN), Mute())
     fetch.start()
     assert fetch.finished() is fetched

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from overtime.runner.aws import CallError
+from overtime.runner.config import Config
 from overtime.runner.errors import PermissionMissingError, UnavailableError
 from overtime.runner.keeping import Keeping
-from overtime.runner.settings import Settings
 from overtime.runner.transport import Response, TransportError
 
 if TYPE_CHECKING:
-    from overtime.runner.supervise import Happening
+    from overtime.runner.messages import Message
 
 HOUR, DAY = 3_600, 86_400
 
@@ -36,10 +36,10 @@ class Run:
 
     def __init__(self, worked: float, max_runtime: int = 14 * DAY) -> None:
         self.now = 1_000.0
-        self.happenings: SimpleQueue[Happening] = SimpleQueue()
-        settings = Settings({})
-        settings.max_runtime_seconds = max_runtime
-        self.keeping = Keeping(settings, self.happenings, clock=lambda: self.now)
+        self.messages: SimpleQueue[Message] = SimpleQueue()
+        config = Config({})
+        config.max_runtime_seconds = max_runtime
+        self.keeping = Keeping(config, self.messages, clock=lambda: self.now)
         self.now += worked
         self.keeping.begin()
 
@@ -97,7 +97,7 @@ def test_a_want_of_threads_for_the_log_does_not_end_the_trying(monkeypatch: pyte
 
 def test_a_task_that_is_to_stop_tries_again_at_once() -> None:
     run = Run(DAY)
-    run.happenings.put(("idle", None))
-    run.happenings.put(("terminate", None))
+    run.messages.put(("idle", None))
+    run.messages.put(("terminate", None))
     run.keeping.budget.sleep(HOUR)
-    assert run.happenings.empty()
+    assert run.messages.empty()

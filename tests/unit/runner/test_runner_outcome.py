@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from overtime.runner.errors import CodeError, RunnerError, StoppedError
+from overtime.runner.messages import Answer, Exit
 from overtime.runner.outcome import outcome_of, outcome_of_error
-from overtime.runner.process import Exit, out_of_memory_kills
+from overtime.runner.process import out_of_memory_kills
 from overtime.runner.report import Report
-from overtime.runner.runtime_api import LARGEST_RESULT, Answer
+from overtime.runner.runtime_api import LARGEST_RESULT
 from overtime.runner.supervise import Ending
 
 if TYPE_CHECKING:

@@ -13,11 +13,11 @@ import pytest
 
 from bench.runner.standin import BUCKET, FUNCTION, FUNCTION_ARN, REQUEST_ID, TASK_ARN
 from overtime.runner.aws import Aws
+from overtime.runner.config import read
 from overtime.runner.credentials import CredentialSource
 from overtime.runner.errors import CodeError, UnavailableError
 from overtime.runner.fetch import fetch
 from overtime.runner.retrying import RetryBudget
-from overtime.runner.settings import read
 from tests.unit.runner.conftest import HANDLERS, zipped
 
 if TYPE_CHECKING:
@@ -71,13 +71,13 @@ def test_more_storage_is_only_advised_for_a_full_disk(
     task: Task, monkeypatch: pytest.MonkeyPatch, number: int, *, advised: bool
 ) -> None:
     task.deploy("app.handler")
-    settings = read(task.standin.task_environment())
-    assert settings.function is not None
+    config = read(task.standin.task_environment())
+    assert config.function is not None
     monkeypatch.setattr("overtime.runner.fetch.unpack", Mock(side_effect=OSError(number, os.strerror(number))))
-    credentials = CredentialSource(settings.environ, RetryBudget(0))
-    aws = Aws(region=settings.region, endpoint=settings.endpoint, credentials=credentials)
+    credentials = CredentialSource(config.environ, RetryBudget(0))
+    aws = Aws(region=config.region, endpoint=config.endpoint, credentials=credentials)
     with pytest.raises(CodeError, match=os.strerror(number)) as caught:
-        fetch(aws, settings, settings.function)
+        fetch(aws, config, config.function)
     assert ("more ephemeral storage" in str(caught.value)) is advised
 
 
@@ -282,13 +282,13 @@ def test_a_download_is_given_up_while_its_address_is_still_good(
             super().__init__(seconds, sleep=slept.append, clock=lambda: sum(slept))
 
     monkeypatch.setattr("overtime.runner.fetch.RetryBudget", Clock)
-    settings = read({**task.standin.task_environment(), "OVERTIME_PATIENCE_SECONDS": "86400"})
-    settings.task_root = str(tmp_path)
-    assert settings.function is not None
-    credentials = CredentialSource(settings.environ, Clock(0))
-    aws = Aws(region=settings.region, endpoint=settings.endpoint, credentials=credentials)
+    config = read({**task.standin.task_environment(), "OVERTIME_PATIENCE_SECONDS": "86400"})
+    config.task_root = str(tmp_path)
+    assert config.function is not None
+    credentials = CredentialSource(config.environ, Clock(0))
+    aws = Aws(region=config.region, endpoint=config.endpoint, credentials=credentials)
     with pytest.raises(UnavailableError, match="could not be downloaded after 480 s of trying"):
-        fetch(aws, settings, settings.function)
+        fetch(aws, config, config.function)
     assert 400 < sum(slept) <= 480
 
 

@@ -12,12 +12,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from overtime.runner.runtime_api import LARGEST_RESULT, Answer, Invocation, RuntimeApi
+from overtime.runner.messages import Answer
+from overtime.runner.runtime_api import LARGEST_RESULT, NextInvocation, RuntimeApi
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from overtime.runner.supervise import Happening
+    from overtime.runner.messages import Message
 
 ROOT = "/2018-06-01/runtime"
 JSON = st.recursive(
@@ -30,10 +31,10 @@ class Served:
     """One invocation on offer, and a runtime that asks for it."""
 
     def __init__(self, event: bytes) -> None:
-        self.happenings: SimpleQueue[Happening] = SimpleQueue()
+        self.messages: SimpleQueue[Message] = SimpleQueue()
         self.said: list[str] = []
-        invocation = Invocation("id-1", event, {"Lambda-Runtime-Aws-Request-Id": "id-1"})
-        self.api = RuntimeApi(invocation, self.happenings, lambda: self.said.append("begin"))
+        invocation = NextInvocation("id-1", event, {"Lambda-Runtime-Aws-Request-Id": "id-1"})
+        self.api = RuntimeApi(invocation, self.messages, lambda: self.said.append("begin"))
 
     def ask(
         self, method: str, path: str, body: bytes | Iterator[bytes] | None = None, **headers: str
@@ -46,7 +47,7 @@ class Served:
 
     def answer(self) -> Answer:
         """Return what the runner is told next, which must be an answer."""
-        kind, value = self.happenings.get(timeout=10)
+        kind, value = self.messages.get(timeout=10)
         assert isinstance(value, Answer), kind
         return value
 
@@ -76,7 +77,7 @@ def test_an_event_of_a_megabyte_is_handed_out_whole() -> None:
 
 def test_what_is_printed_at_the_beginning_precedes_the_event(served: Served) -> None:
     served.ask("GET", f"{ROOT}/invocation/next")
-    assert (served.said, served.happenings.get(timeout=10)) == (["begin"], ("begun", None))
+    assert (served.said, served.messages.get(timeout=10)) == (["begin"], ("begun", None))
 
 
 @pytest.mark.parametrize(
@@ -105,7 +106,7 @@ def test_an_answer_that_is_too_large_is_refused_as_lambda_does(served: Served) -
 
 def test_an_answer_to_another_request_is_refused(served: Served) -> None:
     status, body = served.ask("POST", f"{ROOT}/invocation/id-2/response", b"1")
-    assert (status, json.loads(body)["errorType"], served.happenings.empty()) == (400, "InvalidRequestID", True)
+    assert (status, json.loads(body)["errorType"], served.messages.empty()) == (400, "InvalidRequestID", True)
 
 
 def test_what_is_not_part_of_the_api_is_not_found(served: Served) -> None:
@@ -150,7 +151,7 @@ def test_an_answer_in_whose_middle_the_runtime_died_is_none(served: Served, kind
     request = f"POST {ROOT}/{kind} HTTP/1.1\r\n".encode() + rest
     for length in range(len(request)):
         sent(served, request[:length])
-    assert served.happenings.empty()
+    assert served.messages.empty()
     sent(served, request)
     assert served.answer().body == b"[1,2]"
 
@@ -159,4 +160,4 @@ def test_an_answer_in_whose_middle_the_runtime_died_is_none(served: Served, kind
 def test_an_answer_of_no_size_is_none(served: Served, size: str) -> None:
     """Its connection is closed at once, and not read for as long as it is open."""
     sent(served, f"POST {ROOT}/invocation/id-1/response HTTP/1.1\r\n{size}\r\n\r\n[]".encode(), hang_up=False)
-    assert served.happenings.empty()
+    assert served.messages.empty()

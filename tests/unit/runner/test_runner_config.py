@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from overtime.runner.config import CONTEXT_FIELDS, LONGEST_RUNTIME_SECONDS, FunctionName, handler_path, read
 from overtime.runner.errors import BadEnvironmentError
-from overtime.runner.settings import CONTEXT_FIELDS, LONGEST_RUNTIME_SECONDS, FunctionName, handler_path, read
 
 ARN = "arn:aws:lambda:eu-west-1:123456789012:function:report"
 TASK = {
@@ -39,8 +39,8 @@ def test_there_is_a_limit_of_14_days_where_none_is_set() -> None:
 
 def test_what_is_not_set_has_its_default() -> None:
     """The default is said in one place, so a setting that is read and one that is not read agree."""
-    settings = read(TASK)
-    assert (settings.patience_seconds, settings.result_patience_seconds, settings.stop_seconds) == (300, 86_400, 100)
+    config = read(TASK)
+    assert (config.patience_seconds, config.result_patience_seconds, config.stop_seconds) == (300, 86_400, 100)
     assert read({**TASK, "OVERTIME_PATIENCE_SECONDS": "7"}).patience_seconds == 7
     assert read({**TASK, "OVERTIME_RESULT_PATIENCE_SECONDS": "8"}).result_patience_seconds == 8
 
@@ -73,15 +73,15 @@ def test_every_fault_is_said_at_once() -> None:
 def test_whatever_is_set_there_is_a_setting_or_a_named_fault(environ: dict[str, str]) -> None:
     by_hand = "AWS_LAMBDA_FUNCTION_EVENT" in environ
     with suppress(BadEnvironmentError):
-        settings = read(environ)
-        assert (settings.claim is None) is by_hand
-        assert not by_hand or settings.function is not None, "there is no other handler"
+        config = read(environ)
+        assert (config.claim is None) is by_hand
+        assert not by_hand or config.function is not None, "there is no other handler"
 
 
 def test_an_event_by_hand_is_kept_byte_for_byte() -> None:
     event = '{"a" : 1.0,\n "ü": "\\u00fc"}'
-    settings = read({"AWS_LAMBDA_FUNCTION_EVENT": event, "AWS_LAMBDA_HANDLER_PATH": "app.handler"})
-    assert (settings.event, settings.claim) == (event.encode(), None)
+    config = read({"AWS_LAMBDA_FUNCTION_EVENT": event, "AWS_LAMBDA_HANDLER_PATH": "app.handler"})
+    assert (config.event, config.claim) == (event.encode(), None)
 
 
 @pytest.mark.parametrize("name", sorted(CONTEXT_FIELDS))

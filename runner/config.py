@@ -53,7 +53,7 @@ class Claim:
         self.key, self.attempt, self.table, self.bucket = key, attempt, table, bucket
 
 
-class Settings:
+class Config:
     """What this process is to do. `claim` is None by hand, `function` is None where the code is already in place."""
 
     claim: Claim | None = None
@@ -80,40 +80,40 @@ class Settings:
         self.context: dict[str, object] = {}
 
 
-def read(environ: Mapping[str, str]) -> Settings:
+def read(environ: Mapping[str, str]) -> Config:
     """Check the environment. Raises BadEnvironmentError with a line for each fault."""
-    settings = Settings(environ)
+    config = Config(environ)
     faults: list[str] = []
     number = partial(_number, environ, faults)
-    settings.max_runtime_seconds = number(
-        "OVERTIME_MAX_RUNTIME_SECONDS", settings.max_runtime_seconds, range(1, LONGEST_RUNTIME_SECONDS + 1)
+    config.max_runtime_seconds = number(
+        "OVERTIME_MAX_RUNTIME_SECONDS", config.max_runtime_seconds, range(1, LONGEST_RUNTIME_SECONDS + 1)
     )
-    settings.patience_seconds = number("OVERTIME_PATIENCE_SECONDS", settings.patience_seconds, range(86_401))
-    settings.result_patience_seconds = number(
-        "OVERTIME_RESULT_PATIENCE_SECONDS", settings.result_patience_seconds, range(LONGEST_RUNTIME_SECONDS + 1)
+    config.patience_seconds = number("OVERTIME_PATIENCE_SECONDS", config.patience_seconds, range(86_401))
+    config.result_patience_seconds = number(
+        "OVERTIME_RESULT_PATIENCE_SECONDS", config.result_patience_seconds, range(LONGEST_RUNTIME_SECONDS + 1)
     )
-    settings.stop_seconds = number("OVERTIME_STOP_SECONDS", settings.stop_seconds, range(1, 121))
+    config.stop_seconds = number("OVERTIME_STOP_SECONDS", config.stop_seconds, range(1, 121))
     if arn := environ.get("OVERTIME_FUNCTION_ARN"):
         try:
-            settings.function = FunctionName(arn)
-            settings.region = settings.region or settings.function.region
+            config.function = FunctionName(arn)
+            config.region = config.region or config.function.region
         except ValueError as error:
             faults.append(f"OVERTIME_FUNCTION_ARN: {error}")
     if "AWS_LAMBDA_FUNCTION_EVENT" in environ:
-        settings.region = settings.region or "us-east-1"  # Lambda is always somewhere
-        _by_hand(settings, environ, faults)
+        config.region = config.region or "us-east-1"  # Lambda is always somewhere
+        _by_hand(config, environ, faults)
     else:
-        _from_ledger(settings, environ, faults)
+        _from_ledger(config, environ, faults)
     if faults:
         raise BadEnvironmentError("the environment does not say what to run: " + "; ".join(faults))
-    return settings
+    return config
 
 
-def _by_hand(settings: Settings, environ: Mapping[str, str], faults: list[str]) -> None:
-    settings.event = environ["AWS_LAMBDA_FUNCTION_EVENT"].encode("utf-8", "surrogateescape")
-    settings.result_file = environ.get("OVERTIME_RESULT_FILE") or None
+def _by_hand(config: Config, environ: Mapping[str, str], faults: list[str]) -> None:
+    config.event = environ["AWS_LAMBDA_FUNCTION_EVENT"].encode("utf-8", "surrogateescape")
+    config.result_file = environ.get("OVERTIME_RESULT_FILE") or None
     try:
-        json.loads(settings.event)
+        json.loads(config.event)
     except ValueError as error:
         faults.append(f"AWS_LAMBDA_FUNCTION_EVENT is not JSON: {error}")
     try:
@@ -124,11 +124,11 @@ def _by_hand(settings: Settings, environ: Mapping[str, str], faults: list[str]) 
         if not isinstance(context, dict) or set(context) - CONTEXT_FIELDS:
             faults.append(f"AWS_LAMBDA_FUNCTION_CONTEXT must be an object of {', '.join(sorted(CONTEXT_FIELDS))}")
         else:
-            settings.context = {name: value for name, value in context.items() if value is not None}
-            faults += [f"AWS_LAMBDA_FUNCTION_CONTEXT: {fault}" for fault in _context_faults(settings.context)]
-    folder, settings.handler = handler_path(environ.get("AWS_LAMBDA_HANDLER_PATH") or environ.get("_HANDLER") or "")
-    settings.task_root = folder or settings.task_root
-    if not settings.handler and settings.function is None:
+            config.context = {name: value for name, value in context.items() if value is not None}
+            faults += [f"AWS_LAMBDA_FUNCTION_CONTEXT: {fault}" for fault in _context_faults(config.context)]
+    folder, config.handler = handler_path(environ.get("AWS_LAMBDA_HANDLER_PATH") or environ.get("_HANDLER") or "")
+    config.task_root = folder or config.task_root
+    if not config.handler and config.function is None:
         faults.append("AWS_LAMBDA_HANDLER_PATH is missing: name the handler as in Lambda, for example app.handler")
 
 
@@ -157,7 +157,7 @@ def handler_path(text: str) -> tuple[str | None, str | None]:
     return folder or "/", handler or None
 
 
-def _from_ledger(settings: Settings, environ: Mapping[str, str], faults: list[str]) -> None:
+def _from_ledger(config: Config, environ: Mapping[str, str], faults: list[str]) -> None:
     names = (RUN_KEY_VARIABLE, "OVERTIME_LEDGER_TABLE", "OVERTIME_LEDGER_BUCKET", "OVERTIME_FUNCTION_ARN")
     missing = [name for name in names if not environ.get(name)]
     if missing:
@@ -173,7 +173,7 @@ def _from_ledger(settings: Settings, environ: Mapping[str, str], faults: list[st
             faults.append(f"{RUN_KEY_VARIABLE}: {error}")
         else:
             table, bucket = environ["OVERTIME_LEDGER_TABLE"], environ["OVERTIME_LEDGER_BUCKET"]
-            settings.claim = Claim(key, attempt, table, bucket)
+            config.claim = Claim(key, attempt, table, bucket)
 
 
 def _number(environ: Mapping[str, str], faults: list[str], name: str, default: int, allowed: range) -> int:

@@ -8,14 +8,14 @@ import json
 import os
 import time
 
-from overtime.runner import environment
-from overtime.runner.environment import Places
+from overtime.runner import handler_environment
 from overtime.runner.errors import CodeError
+from overtime.runner.handler_environment import Places
 from overtime.runner.log import STDERR, STDOUT, Log
 from overtime.runner.outcome import outcome_of
 from overtime.runner.process import Child, out_of_memory_kills
 from overtime.runner.report import Report
-from overtime.runner.runtime_api import Invocation, RuntimeApi
+from overtime.runner.runtime_api import NextInvocation, RuntimeApi
 from overtime.runner.supervise import supervise
 
 TYPE_CHECKING = False
@@ -23,22 +23,22 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from queue import SimpleQueue
 
+    from overtime.runner.config import Config
     from overtime.runner.function import Function
+    from overtime.runner.messages import Message
     from overtime.runner.outcome import Outcome
-    from overtime.runner.settings import Settings
-    from overtime.runner.supervise import Happening
 
 
-class HandlerRun:
-    """One run of the handler. Make it early: its interpreter starts while the code is still being fetched."""
+class Invocation:
+    """One invocation of the handler. Make it early: its interpreter starts while the code is still being fetched."""
 
-    def __init__(self, settings: Settings, happenings: SimpleQueue[Happening]) -> None:
-        self._settings, self._happenings = settings, happenings
-        self._places = Places(settings.task_root, settings.layer_root, settings.runtime_dir)
-        self._base = environment.foundation(settings.environ, self._places, by_hand=settings.claim is None)
+    def __init__(self, config: Config, messages: SimpleQueue[Message]) -> None:
+        self._config, self._messages = config, messages
+        self._places = Places(config.task_root, config.layer_root, config.runtime_dir)
+        self._base = handler_environment.foundation(config.environ, self._places, by_hand=config.claim is None)
         self._last_lines = ""
         # By hand, stdout is for the handler and its result, and a person reads it.
-        self._log = Log(STDERR, b"\n") if settings.claim is None else Log(STDOUT, b"\r")
+        self._log = Log(STDERR, b"\n") if config.claim is None else Log(STDOUT, b"\r")
         self._child: Child | None = Child.ahead(self._base, self._places, self._log)
 
     def close(self) -> None:
@@ -62,18 +62,18 @@ class HandlerRun:
         context: Mapping[str, object],
     ) -> Outcome:
         """Return what came of it. The log's last lines are for `close`. Raises CodeError where no process can start."""
-        seconds = self._settings.max_runtime_seconds
+        seconds = self._config.max_runtime_seconds
         trace_id = _optional(context, "trace_id") or _unsampled_trace(time.time())
         given = headers(function, request_id, (time.time() + seconds) * 1000, trace_id, context)
-        invocation = Invocation(request_id, event, given)
+        invocation = NextInvocation(request_id, event, given)
         report = Report(request_id, function.version, log_format=function.log_format)
-        api = RuntimeApi(invocation, self._happenings, lambda: self._log.say(report.start(time.time())))
-        derived = environment.of_function(
-            function, region=self._settings.region, log_stream=log_stream, trace_id=trace_id
+        api = RuntimeApi(invocation, self._messages, lambda: self._log.say(report.start(time.time())))
+        derived = handler_environment.of_function(
+            function, region=self._config.region, log_stream=log_stream, trace_id=trace_id
         )
         kills = out_of_memory_kills()
-        child = self._started(environment.combined(self._base, function, derived, runtime_api=api.address))
-        ending = supervise(child, self._happenings, run_seconds=seconds, stop_seconds=self._settings.stop_seconds)
+        child = self._started(handler_environment.combined(self._base, function, derived, runtime_api=api.address))
+        ending = supervise(child, self._messages, run_seconds=seconds, stop_seconds=self._config.stop_seconds)
         api.close()
         outcome = outcome_of(
             ending, request_id=request_id, run_seconds=seconds, out_of_memory=out_of_memory_kills() > kills
@@ -92,10 +92,10 @@ class HandlerRun:
         waiting, self._child = self._child, None
         # The dynamic loader remembers that a folder for libraries was not there when it first looked.
         brings_libraries = any(
-            os.path.isdir(f"{root}/lib") for root in (self._settings.task_root, self._settings.layer_root)
+            os.path.isdir(f"{root}/lib") for root in (self._config.task_root, self._config.layer_root)
         )
-        if waiting and not brings_libraries and not environment.needs_fresh_interpreter(wanted, self._base):
-            waiting.watch(self._happenings)
+        if waiting and not brings_libraries and not handler_environment.needs_fresh_interpreter(wanted, self._base):
+            waiting.watch(self._messages)
             waiting.release(wanted)
             return waiting
         if waiting:
@@ -107,7 +107,7 @@ class HandlerRun:
                 f"the handler's process could not be started in {self._places.task_root}: {error}. "
                 "Check the function's environment variables and the task's memory."
             ) from error
-        child.watch(self._happenings)
+        child.watch(self._messages)
         return child
 
 

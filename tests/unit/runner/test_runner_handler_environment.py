@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from overtime.runner import environment
-from overtime.runner.environment import Places
+from overtime.runner import handler_environment
 from overtime.runner.function import Function
+from overtime.runner.handler_environment import Places
 
 PLACES = Places("/var/task", "/opt", "/var/runtime")
 TEXTS = st.dictionaries(st.from_regex(r"[A-Z][A-Z_]{1,8}", fullmatch=True), st.text(max_size=5), max_size=6)
@@ -18,20 +18,20 @@ def combined(base: dict[str, str], own: dict[str, str]) -> dict[str, str]:
     """Put an environment together for a function with variables of its own."""
     function = Function("report")
     function.variables, function.handler = own, "app.handler"
-    derived = environment.of_function(function, region="eu-west-1", log_stream="s", trace_id="Root=1-0-0")
-    return environment.combined(base, function, derived, runtime_api="127.0.0.1:9")
+    derived = handler_environment.of_function(function, region="eu-west-1", log_stream="s", trace_id="Root=1-0-0")
+    return handler_environment.combined(base, function, derived, runtime_api="127.0.0.1:9")
 
 
 @given(TEXTS, TEXTS)
 def test_a_functions_variables_are_all_there_and_win(task: dict[str, str], own: dict[str, str]) -> None:
-    made = combined(environment.foundation(task, PLACES, by_hand=False), own)
+    made = combined(handler_environment.foundation(task, PLACES, by_hand=False), own)
     assert {name: made[name] for name in own} == own
 
 
 @given(TEXTS)
 def test_of_the_tasks_environment_only_what_is_listed_is_taken_over(task: dict[str, str]) -> None:
-    made = environment.foundation({**task, "OVERTIME_RUN_KEY": "x", "AWS_REGION": "r"}, PLACES, by_hand=False)
-    assert made.keys() <= {*environment.FROM_TASK, *environment.fixed(PLACES)}
+    made = handler_environment.foundation({**task, "OVERTIME_RUN_KEY": "x", "AWS_REGION": "r"}, PLACES, by_hand=False)
+    assert made.keys() <= {*handler_environment.FROM_TASK, *handler_environment.fixed(PLACES)}
 
 
 @pytest.mark.parametrize("name", ["AWS_LAMBDA_FUNCTION_NAME", "_HANDLER", "AWS_LAMBDA_RUNTIME_API", "AWS_REGION"])
@@ -43,16 +43,16 @@ def test_what_lambda_reserves_is_lambdas(name: str) -> None:
     "name", ["PYTHONHASHSEED", "LD_LIBRARY_PATH", "TZ", "LANG", "LC_ALL", "MALLOC_ARENA_MAX", "HOME", "LOCPATH"]
 )
 def test_what_a_process_reads_at_its_start_needs_a_fresh_one(name: str) -> None:
-    base = environment.fixed(PLACES)
-    assert environment.needs_fresh_interpreter({**base, name: "other"}, base)
+    base = handler_environment.fixed(PLACES)
+    assert handler_environment.needs_fresh_interpreter({**base, name: "other"}, base)
 
 
 @pytest.mark.parametrize("name", ["GREETING", "AWS_LAMBDA_FUNCTION_NAME", "PATH"])
 def test_other_variables_do_not(name: str) -> None:
-    base = environment.fixed(PLACES)
-    assert not environment.needs_fresh_interpreter({**base, name: "other"}, base)
+    base = handler_environment.fixed(PLACES)
+    assert not handler_environment.needs_fresh_interpreter({**base, name: "other"}, base)
 
 
 def test_a_wrapper_always_does() -> None:
     base = {"AWS_LAMBDA_EXEC_WRAPPER": "/opt/wrapper"}
-    assert environment.needs_fresh_interpreter(base, base)
+    assert handler_environment.needs_fresh_interpreter(base, base)
