@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pulumi
 
-from overtime import settings
+from overtime import configuration
 from overtime.errors import OvertimeError
 from overtime.program import build
+from overtime.settings import StackContext
 
 _PEOPLE_WERE_TOLD = 32
 """The exit code after which Pulumi's language host says no more; a `RunError` ends with another, and is followed by
@@ -17,14 +18,14 @@ _PEOPLE_WERE_TOLD = 32
 
 def main() -> None:
     """Build this stack. What people can fix is told without a stack trace."""
-    context = settings.StackContext(
+    context = StackContext(
         project=pulumi.get_project(),
         stack=pulumi.get_stack(),
         root=Path.cwd(),
         region=pulumi.Config("aws").get("region"),
     )
     try:
-        outputs = build(settings.load(context), context)
+        outputs = build(configuration.load(context), context)
     except OvertimeError as error:
         pulumi.log.error(str(error))
         raise SystemExit(_PEOPLE_WERE_TOLD) from None

@@ -1,6 +1,7 @@
 """What a stack is made of: typed, closed settings; every mistake is reported at once, before any resource is touched.
 
-`load` reads them from a stack's configuration (keys below the project's name), `parse` from a plain mapping.
+`parse` reads them from a plain mapping. Nothing here imports Pulumi, so a command-line tool can use it:
+`overtime.configuration` reads the mapping from the configuration of the stack that is being deployed.
 """
 
 from overtime.settings.model import (
@@ -20,7 +21,7 @@ from overtime.settings.model import (
 )
 from overtime.settings.names import StackContext
 from overtime.settings.problems import Problem, SettingsError
-from overtime.settings.read import load, parse, verify
+from overtime.settings.read import parse, verify
 
 __all__ = [
     "Alarms",
@@ -39,7 +40,6 @@ __all__ = [
     "SettingsError",
     "StackContext",
     "Task",
-    "load",
     "parse",
     "verify",
 ]

@@ -1,4 +1,4 @@
-"""Reads settings, from a stack's configuration or from a plain mapping, and reports every problem of them at once."""
+"""Reads settings from a plain mapping, and reports every problem of them at once."""
 
 from __future__ import annotations
 
@@ -7,13 +7,11 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, get_args, get_origin
 
-import pulumi
-import pulumi.runtime.config as pulumi_config
 from pydantic import ValidationError
 
 from overtime.settings import checks, rules, values
 from overtime.settings.model import Section, Settings
-from overtime.settings.problems import MISSING, NAMESPACE, WITHHELD, Problem, SettingsError
+from overtime.settings.problems import MISSING, WITHHELD, Problem, SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -33,24 +31,6 @@ _REQUIRED: Mapping[str, tuple[str, object]] = {
     "actions": ("A permission names the IAM actions that it allows.", ["s3:GetObject"]),
     "resources": ("A permission names the resources that it covers.", ["arn:aws:s3:::my-bucket/*"]),
 }
-
-
-def load(context: StackContext) -> Settings:
-    """Read the running stack's configuration, below the project's name. Raises `SettingsError`."""
-    # Every key, not only the known ones: `pulumi.Config` cannot list what is set, and a typo must not pass unseen.
-    stored = {**pulumi_config.get_config_env(), **pulumi_config.CONFIG.get()}
-    if context.project != NAMESPACE and (left := sorted(key for key in stored if key.startswith(f"{NAMESPACE}:"))):
-        raise SettingsError(_left(key.partition(":")[2], context) for key in left)
-    # Pulumi.yaml declares keys without a namespace, so the engine looks for them below the project's name.
-    prefix = f"{context.project}:"
-    data = {key.removeprefix(prefix): _decoded(value) for key, value in stored.items() if key.startswith(prefix)}
-    secret = {key for key in data if pulumi.runtime.is_config_secret(prefix + key)}
-    return parse(data, context, secret_keys=secret)
-
-
-def _left(key: str, context: StackContext) -> Problem:
-    rule = f"The project is named {context.project!r}, so this changes nothing. Move it to {context.project}:{key}."
-    return Problem(path=(key,), value=WITHHELD, rule=rule)
 
 
 def parse(data: Mapping[str, object], context: StackContext, *, secret_keys: Collection[str] = ()) -> Settings:
@@ -92,14 +72,6 @@ def _function_keys(data: Mapping[str, object]) -> list[str]:
 
 def _below(context: StackContext, found: list[Problem]) -> list[Problem]:
     return [replace(problem, namespace=context.project) for problem in found]
-
-
-def _decoded(value: object) -> object:
-    """Undo the JSON in which the engine hands over sections; a single value stays as it is."""
-    try:
-        return json.loads(value) if isinstance(value, str) else value
-    except json.JSONDecodeError:
-        return value
 
 
 def _problem(detail: ErrorDetails, data: Mapping[str, object]) -> Problem:

@@ -11,6 +11,7 @@ import pytest
 import yaml
 from pydantic import SecretStr, ValidationError
 
+from overtime.configuration import load
 from overtime.settings import (
     Alarms,
     Cluster,
@@ -26,7 +27,6 @@ from overtime.settings import (
     Settings,
     StackContext,
     Task,
-    load,
     parse,
     verify,
 )

@@ -20,8 +20,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
+from overtime.configuration import load
 from overtime.errors import OvertimeError
-from overtime.settings import Problem, Settings, SettingsError, StackContext, load, parse
+from overtime.settings import Problem, Settings, SettingsError, StackContext, parse
 
 Configure = Callable[..., None]
 
