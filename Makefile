@@ -4,7 +4,7 @@ SHELL := bash
 PY := .venv/bin/python
 SOURCES := __main__.py components lambdas runner overtime local tests bench
 
-# What stops the set-up is told before anything slow begins, also with `make -j`.
+# The checks report what would stop the setup before anything slow begins, even with `make -j`.
 .NOTPARALLEL:
 
 .PHONY: help packages checks setup demo up-local down-local check format unit test faults bench lock clean
@@ -17,19 +17,19 @@ help: ## list the targets
 
 packages: .venv/.ready ## install the Python packages alone
 
-checks: ## say in a second or two, in one report, what would stop the set-up
+checks: ## report within seconds everything that would stop the setup
 	@bash local/bootstrap.sh local.checks
 
 setup: checks .venv/.ready ## install everything: Python packages, engine, container engine, base image
 	@$(PY) -m local.setup
 
-demo: setup ## run the main job on this computer: a function times out on Lambda and finishes on Fargate
+demo: setup ## show it on this computer: a function times out on Lambda and finishes on Fargate
 	@$(PY) -m local.demo
 
-up-local: setup ## deploy Pulumi.dev.yaml to the emulator and keep it running, to play with
+up-local: setup ## deploy Pulumi.dev.yaml to the emulator and keep it running
 	@$(PY) -m local up
 
-down-local: ## take the kept local stack down
+down-local: ## remove that stack
 	@$(PY) -m local down
 
 check: .venv/.ready ## format, lint, types
@@ -44,16 +44,16 @@ format: .venv/.ready ## format and fix what lint can fix
 unit: .venv/.ready ## the tests that need no engine, no containers and no network
 	@.venv/bin/pytest tests/unit tests/infra
 
-test: setup check ## all set-up, then every check and every test
+test: setup check ## install everything, then run every check and every test
 	@OVERTIME_ALL_FAULTS=1 .venv/bin/pytest
 
 faults: .venv/.ready ## the whole fault matrix and the flood of records, alone
 	@OVERTIME_ALL_FAULTS=1 .venv/bin/pytest tests/faults
 
-bench: setup ## figures: runner overhead, image size, preview time (ratios measured in one run)
+bench: setup ## measure runner overhead, image size and preview time (ratios within one run)
 	@$(PY) -m bench
 
-lock: ## work out requirements.lock anew from pyproject.toml
+lock: ## regenerate requirements.lock from pyproject.toml
 	@.venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 		--extra local --extra dev pyproject.toml --output-file requirements.lock
 
