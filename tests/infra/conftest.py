@@ -3,17 +3,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-import pulumi
 import pytest
-from pulumi.runtime import mocks
-from pulumi.runtime.settings import ROOT
 
-from overtime.program import build
-from overtime.settings import StackContext, parse
-from tests.infra.recording import Answers, Monitor, Recorder
+from overtime.settings import StackContext
+from tests.infra import recording
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from tests.infra.recording import Recorder
 
 Run = Callable[[Callable[[], object]], None]
 Deploy = Callable[..., dict[str, Any]]
@@ -22,22 +20,14 @@ Deploy = Callable[..., dict[str, Any]]
 @pytest.fixture
 def recorder() -> Recorder:
     """Resources that one program registers."""
-    found = Recorder()
-    ROOT.set(None)  # the stack of another test keeps that one's transformations
-    mocks.set_mocks(Answers(found), project="overtime", stack="test", preview=False, monitor=Monitor(found))
-    return found
+    return recording.recording()
 
 
 @pytest.fixture
 def run(recorder: Recorder) -> Run:
     """Run a program to its end, as the engine would."""
     assert recorder.resources == []
-
-    def run(program: Callable[[], object]) -> None:
-        to_its_end: Callable[[Callable[[], object]], Callable[[], None]] = mocks.test
-        to_its_end(program)()
-
-    return run
+    return recording.run
 
 
 @pytest.fixture
@@ -48,21 +38,15 @@ def context(tmp_path: Path) -> StackContext:
 
 
 @pytest.fixture
-def deploy(run: Run, context: StackContext) -> Deploy:
+def deploy(recorder: Recorder, context: StackContext) -> Deploy:
     """Build a stack with functions of these settings, and give its exports."""
+    assert recorder.resources == []
 
     def deploy(functions: dict[str, dict[str, Any]] | None = None, **more: object) -> dict[str, Any]:
         whole = {
             key: {"code": ".", "handler": "handler.handler", **function}
             for key, function in (functions or {"report": {}}).items()
         }
-        outputs: dict[str, Any] = {}
-
-        def program() -> pulumi.Output[None]:
-            exports = build(parse({"functions": whole, **more}, context), context)
-            return pulumi.Output.from_input(exports).apply(outputs.update)
-
-        run(program)
-        return outputs
+        return recording.deploy({"functions": whole, **more}, context)
 
     return deploy

@@ -12,19 +12,23 @@ from typing import TYPE_CHECKING, Any
 import grpc  # type: ignore[import-untyped] # the library brings no types
 import pulumi
 from pulumi.runtime import mocks, rpc
+from pulumi.runtime.settings import ROOT
 
 from overtime.components.failure_queue import FailureQueue, FailureQueueArgs
 from overtime.components.fargate_fallback import FargateFallback, FargateFallbackArgs
 from overtime.components.platform import Platform, PlatformArgs
 from overtime.components.primary_function import PrimaryFunction, PrimaryFunctionArgs
 from overtime.components.watcher import Watcher, WatcherArgs
-from overtime.settings import Function, Network, Retention
+from overtime.program import build
+from overtime.settings import Function, Network, Retention, parse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from pulumi.runtime.proto import resource_pb2
+
+    from overtime.settings import StackContext
 
 ACCOUNT, REGION, PARTITION = "123456789012", "eu-west-1", "aws"
 ZONES = {
@@ -231,6 +235,31 @@ def arn(kind: str, name: str) -> str:
         "MetricAlarm": f"cloudwatch:{here}:alarm:{name}",
     }
     return f"arn:{PARTITION}:{named.get(noun, f'{service}:{here}:{name}')}"
+
+
+def recording() -> Recorder:
+    """Begin to record what the next program registers."""
+    found = Recorder()
+    ROOT.set(None)  # the stack of another test keeps that one's transformations
+    mocks.set_mocks(Answers(found), project="overtime", stack="test", preview=False, monitor=Monitor(found))
+    return found
+
+
+def run(program: Callable[[], object]) -> None:
+    """Run a program to its end, as the engine would."""
+    to_its_end: Callable[[Callable[[], object]], Callable[[], None]] = mocks.test
+    to_its_end(program)()
+
+
+def deploy(settings: Mapping[str, object], context: StackContext) -> dict[str, Any]:
+    """Build the stack of these settings, and return its exports."""
+    outputs: dict[str, Any] = {}
+
+    def program() -> pulumi.Output[None]:
+        return pulumi.Output.from_input(build(parse(settings, context), context)).apply(outputs.update)
+
+    run(program)
+    return outputs
 
 
 def platform(name: str, functions: Sequence[Function] = ()) -> Platform:

@@ -4,31 +4,16 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args, get_origin
 
 import pytest
 import yaml
-from pydantic import BaseModel
 
 from overtime.settings import Function, Settings
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from tests.setting_paths import paths
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
-
-
-def keys(section: type[BaseModel], prefix: str = "") -> Iterator[str]:
-    """List every setting by its path, without the fields of list elements."""
-    for name, field in section.model_fields.items():
-        annotation = field.annotation
-        nested = get_args(annotation)[-1] if get_origin(annotation) is not None and get_args(annotation) else annotation
-        if isinstance(nested, type) and issubclass(nested, BaseModel):
-            yield from keys(nested, f"{prefix}{name}." + ("<key>." if name == "functions" else ""))
-        else:
-            yield f"{prefix}{name}"
 
 
 def rows() -> dict[str, str]:
@@ -44,7 +29,7 @@ def anchors(page: Path) -> set[str]:
 
 
 def test_the_configuration_table_names_every_setting_and_no_other() -> None:
-    assert set(rows()) == set(keys(Settings))
+    assert set(rows()) == set(paths(Settings))
 
 
 def test_the_configuration_table_gives_the_defaults_of_the_dev_stack() -> None:
