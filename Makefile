@@ -2,7 +2,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 PY := .venv/bin/python
-SOURCES := __main__.py components lambdas runner overtime local tests bench
+SOURCES := __main__.py conftest.py components lambdas runner overtime local tests bench
 
 # The checks report what would stop the setup before anything slow begins, even with `make -j`.
 .NOTPARALLEL:
@@ -42,7 +42,7 @@ format: .venv/.ready ## format and fix what lint can fix
 	@.venv/bin/ruff check --fix $(SOURCES)
 
 unit: .venv/.ready ## the tests that need no engine, no containers and no network
-	@.venv/bin/pytest tests/unit tests/infra
+	@.venv/bin/pytest local/tests/unit tests/unit tests/infra
 
 test: setup check ## install everything, then run every check and every test
 	@OVERTIME_ALL_FAULTS=1 .venv/bin/pytest
@@ -53,9 +53,9 @@ faults: .venv/.ready ## the whole fault matrix and the flood of records, alone
 bench: setup ## measure runner overhead, image size and preview time (ratios within one run)
 	@$(PY) -m bench
 
-lock: ## regenerate requirements.lock from pyproject.toml
+lock: ## regenerate requirements.lock from pyproject.toml and local/pyproject.toml
 	@.venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
-		--extra local --extra dev pyproject.toml --output-file requirements.lock
+		--extra dev pyproject.toml local/pyproject.toml --output-file requirements.lock
 
 clean: ## remove what was built in this folder
 	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis build *.egg-info

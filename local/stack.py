@@ -110,11 +110,17 @@ def machine(settings: EmulatorSettings, say: Say) -> Iterator[Machine]:
         LocalError: a part is missing and cannot be made; the text says what to do.
 
     """
-    with container_engine(say) as docker:
-        base = base_image.prepare(docker.host, say)
-        pulumi = engine.prepare(say)
-        with Emulator(with_containers(settings, docker)) as emulator:
-            yield Machine(folder=settings.state_folder, engine=pulumi, docker=docker, base=base, emulator=emulator)
+    with container_engine(say) as docker, machine_on(docker, settings, say) as ready:
+        yield ready
+
+
+@contextmanager
+def machine_on(docker: ContainerEngine, settings: EmulatorSettings, say: Say) -> Iterator[Machine]:
+    """Do the same with a container engine that somebody else starts and stops."""
+    base = base_image.prepare(docker.host, say)
+    pulumi = engine.prepare(say)
+    with Emulator(with_containers(settings, docker)) as emulator:
+        yield Machine(folder=settings.state_folder, engine=pulumi, docker=docker, base=base, emulator=emulator)
 
 
 def with_containers(settings: EmulatorSettings, docker: ContainerEngine) -> EmulatorSettings:

@@ -7,17 +7,18 @@ from typing import TYPE_CHECKING
 import pytest
 
 from local.emulator import EmulatorSettings
-from local.stack import machine
+from local.stack import machine_on
 from tests.e2e.chain import Chain, publish_layers, settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from local.docker_daemon import ContainerEngine
     from local.stack import Machine
 
 
 @pytest.fixture(scope="session")
-def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
+def here(docker: ContainerEngine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
     """Give the machine: retries on Lambda wait a tenth of a second, schedules and messages' delays last shorter."""
     settings = EmulatorSettings(
         state_folder=tmp_path_factory.mktemp("machine"),
@@ -27,7 +28,7 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
         delay_seconds_per_minute=6,
         record_calls=True,
     )
-    with machine(settings, print) as ready:
+    with machine_on(docker, settings, print) as ready:
         yield ready
 
 

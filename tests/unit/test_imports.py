@@ -17,10 +17,11 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[2]
 LINKED = ("components", "lambdas", "runner")
 """Folders at the top whose modules are named below `overtime`, where each has a link."""
-OURS = ("__main__", "bench", "local", "overtime", "tests", *LINKED)
+OURS = ("__main__", "bench", "conftest", "local", "overtime", "tests", *LINKED)
 ANYTHING = frozenset(OURS) - set(LINKED)
 
 
+@functools.cache
 def table() -> dict[str, frozenset[str]]:
     """Read what each folder or file may import, from the topmost row to the lowest."""
     section = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8").partition("## Where things are")[2]
@@ -32,9 +33,11 @@ def table() -> dict[str, frozenset[str]]:
 
 
 def files(place: str) -> list[Path]:
-    """List the Python files of a row."""
+    """List the Python files of a row, without those of rows inside it."""
     path = ROOT / place
-    return [path] if path.suffix == ".py" else sorted(path.rglob("*.py"))
+    inner = [ROOT / row for row in table() if row.startswith(f"{place}/")]
+    found = [path] if path.suffix == ".py" else path.rglob("*.py")
+    return sorted(file for file in found if not any(file.is_relative_to(row) for row in inner))
 
 
 def module(place: str) -> str:
@@ -128,4 +131,4 @@ def test_a_module_has_one_name() -> None:
 def test_only_tests_and_benches_import_the_local_stack() -> None:
     """What deploys to AWS does not know that there is another place."""
     users = {place for place, allowed in table().items() if place != "local" and "local" in allowed}
-    assert users == {"bench", "tests"}
+    assert users == {"bench", "conftest.py", "local/tests", "tests"}

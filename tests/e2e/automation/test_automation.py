@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import pulumi
 import pytest
 
-from local import engine as local_engine
 from overtime import automation
 from overtime.automation import (
     WITHHELD,
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from local.engine import Engine as PulumiEngine
     from overtime.automation import Event
 
     Program = Callable[..., dict[str, object]]
@@ -49,11 +49,6 @@ def small(*_args: object, **_options: object) -> dict[str, object]:
     return {"plain": 1, "token": pulumi.Output.secret("h1dden"), "nested": {"token": pulumi.Output.secret("h1dden")}}
 
 
-@pytest.fixture(scope="module")
-def engine_root() -> Path:
-    return local_engine.prepare(print).folder.parent
-
-
 @pytest.fixture
 def program(monkeypatch: pytest.MonkeyPatch) -> Callable[[Program], None]:
     """Put another program in the place of the stack's."""
@@ -67,7 +62,7 @@ def program(monkeypatch: pytest.MonkeyPatch) -> Callable[[Program], None]:
 
 @pytest.fixture
 def make(
-    engine_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: object
+    pulumi_engine: PulumiEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: object
 ) -> Callable[..., Deployment]:
     """Make a deployment whose state is in this test's folder."""
     assert program
@@ -84,7 +79,7 @@ def make(
             stack="dev",
             root=tmp_path,
             region="eu-west-1",
-            engine=Engine(root=engine_root, home=tmp_path / "home", **options),
+            engine=Engine(root=pulumi_engine.folder.parent, home=tmp_path / "home", **options),
         )
 
     return make

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from local.provider.docker_build.context import context_files
+from overtime.components.runner_image import image_files
 from tests.unit.runner.conftest import ROOT
 
 if TYPE_CHECKING:
@@ -52,6 +53,12 @@ def test_the_build_sees_what_it_copies_and_nothing_else() -> None:
         file.relative_to(ROOT).as_posix() for sources, _ in COPIES for name in sources for file in ROOT.glob(name)
     }
     assert set(context_files(ROOT, ROOT / "runner" / "Dockerfile")) == copied
+
+
+def test_the_tag_counts_every_file_that_the_build_sees() -> None:
+    """The tag (overtime.components.runner_image) and the context agree on what the image is made of."""
+    seen = context_files(ROOT, ROOT / "runner" / "Dockerfile")
+    assert {name for name in image_files() if name.endswith(".py")} == set(seen)
 
 
 def test_every_source_is_there() -> None:

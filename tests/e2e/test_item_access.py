@@ -1,4 +1,4 @@
-"""The emulator holds a policy's conditions against what a request is about: items, attributes, the source of a copy."""
+"""What the policies' conditions leave to a role: which items and attributes it writes, and what it copies where."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
+from local.emulator.testkit import Aws
 from overtime.components import policies
 from overtime.contract import task_requests
 from overtime.contract.runs import RunKey, RunState
@@ -18,7 +19,7 @@ from overtime.ledger.run import Failure
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from local.emulator.testkit import Aws
+    from local.stack import Machine
 
 pytestmark = pytest.mark.e2e
 
@@ -35,6 +36,12 @@ def user(aws: Aws, name: str, document: Mapping[str, object]) -> Any:
     key = aws.iam.create_access_key(UserName=name)["AccessKey"]
     session = boto3.Session(key["AccessKeyId"], key["SecretAccessKey"], region_name=aws.emulator.settings.region)
     return lambda service: session.client(service, endpoint_url=aws.emulator.endpoint)
+
+
+@pytest.fixture(scope="module")
+def aws(here: Machine) -> Aws:
+    """Give short cuts on the machine's emulator."""
+    return Aws(here.emulator)
 
 
 @pytest.fixture(scope="module")

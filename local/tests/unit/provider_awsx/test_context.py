@@ -7,10 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from local.paths import REPOSITORY
 from local.provider.docker_build.context import context_files, context_hash
 from local.provider.docker_build.dockerignore import IgnoreRules
-from overtime.components.runner_image import DOCKERFILE, image_files
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -90,12 +88,6 @@ def test_the_order_in_which_files_were_made_does_not_matter(context: Path, tmp_p
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(file, target)
     assert hash_of(context) == hash_of(other)
-
-
-def test_the_runners_image_sees_every_file_that_its_tag_counts() -> None:
-    """The tag (overtime.components.runner_image) and the context agree on what the image is made of."""
-    seen = context_files(REPOSITORY, REPOSITORY / DOCKERFILE)
-    assert {name for name in image_files() if name.endswith(".py")} == set(seen)
 
 
 def test_the_rules_beside_the_dockerfile_come_before_the_contexts(context: Path) -> None:

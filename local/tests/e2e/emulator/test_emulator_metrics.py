@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from local import base_image
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from local.base_image import BaseImage
     from local.docker_daemon import ContainerEngine
     from local.emulator.testkit import Aws
 
@@ -144,13 +143,13 @@ def test_dashboards(aws: Aws) -> None:
     assert not aws.metrics.list_dashboards()["DashboardEntries"]
 
 
-def test_a_deleted_image_is_gone(aws: Aws, engine: ContainerEngine) -> None:
+def test_a_deleted_image_is_gone(aws: Aws, docker: ContainerEngine, base: BaseImage) -> None:
     """Taking one of two tags off keeps the image; deleting the last one makes its digest unknown to the registry."""
     uri = aws.ecr.create_repository(repositoryName="gone")["repository"]["repositoryUri"]
-    docker = ["docker", "--host", engine.host]
+    cli = ["docker", "--host", docker.host]
     for tag in ("1", "2"):
-        subprocess.run([*docker, "tag", base_image.LOCAL_TAG, f"{uri}:{tag}"], check=True)
-        subprocess.run([*docker, "push", "--quiet", f"{uri}:{tag}"], check=True, capture_output=True)
+        subprocess.run([*cli, "tag", base.reference, f"{uri}:{tag}"], check=True)
+        subprocess.run([*cli, "push", "--quiet", f"{uri}:{tag}"], check=True, capture_output=True)
     [image] = aws.ecr.describe_images(repositoryName="gone")["imageDetails"]
     host, _, name = uri.partition("/")
     where = f"http://{host}/v2/{name}/manifests/{image['imageDigest']}"

@@ -117,12 +117,12 @@ def test_an_ordinary_life(aws: Aws, told: Told, run: Callable[..., str]) -> None
     assert (described["version"], described["stopCode"]) == (6, "EssentialContainerExited")
 
 
-def test_killed_container(aws: Aws, engine: ContainerEngine, told: Told, run: Callable[..., str]) -> None:
+def test_killed_container(aws: Aws, docker: ContainerEngine, told: Told, run: Callable[..., str]) -> None:
     """SIGKILL from outside looks like any exit: code 137 and no reason of the container's."""
     task = run(FOREVER)
     aws.described(task, lambda found: found["lastStatus"] == "RUNNING")
     name = f"overtime-{task.rpartition('/')[2]}-main"
-    subprocess.run(["docker", "--host", engine.host, "kill", name], check=True, capture_output=True)
+    subprocess.run(["docker", "--host", docker.host, "kill", name], check=True, capture_output=True)
     detail = told(task, 6)[-1]["detail"]
     assert (detail["stopCode"], detail["stoppedReason"]) == (
         "EssentialContainerExited",

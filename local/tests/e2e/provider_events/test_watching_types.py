@@ -12,17 +12,18 @@ import boto3
 import pytest
 from pulumi import automation
 
-from local import engine, provider
+from local import provider
 from local.emulator import Emulator, EmulatorSettings
 from local.inventory import inventory
 from local.provider.aws.registry import TYPES
-from tests.e2e.provider_events.watching_program import WATCHING, Watching
+from local.tests.e2e.provider_events.watching_program import WATCHING, Watching
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pulumi.automation import Stack
 
+    from local.engine import Engine
     from local.inventory import Inventory
 
 pytestmark = pytest.mark.e2e
@@ -75,11 +76,11 @@ class Life:
 
 
 @pytest.fixture(scope="module")
-def life(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Life]:
+def life(pulumi_engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Life]:
     """Give a stack that is not deployed yet; it is destroyed if the tests did not come to it."""
     folder = tmp_path_factory.mktemp("life")
     with Emulator(EmulatorSettings(state_folder=folder / "emulator", enforce_iam=True)) as emulator:
-        plugins, pulumi = provider.install(folder / "plugins"), engine.prepare(print)
+        plugins = provider.install(folder / "plugins")
         (folder / "state").mkdir()
         program = Watching()
         stack = automation.create_stack(
@@ -87,7 +88,7 @@ def life(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Life]:
             project_name="watching",
             program=program,
             opts=automation.LocalWorkspaceOptions(
-                pulumi_command=automation.PulumiCommand(str(pulumi.folder.parent)),
+                pulumi_command=automation.PulumiCommand(str(pulumi_engine.folder.parent)),
                 pulumi_home=str(folder / "home"),
                 project_settings=automation.ProjectSettings(
                     name="watching", runtime="python", backend=automation.ProjectBackend((folder / "state").as_uri())

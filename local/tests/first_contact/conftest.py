@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.first_contact.stage import USER, Stage
+from local.tests.first_contact.stage import USER, Stage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,8 +11,7 @@ import boto3
 import pytest
 from pulumi import automation
 
-from local import base_image, engine, provider
-from local.containers import container_engine
+from local import provider
 from local.emulator import Emulator, EmulatorSettings
 
 if TYPE_CHECKING:
@@ -22,14 +21,16 @@ if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client
     from mypy_boto3_ecr import ECRClient
 
+    from local.base_image import BaseImage
     from local.docker_daemon import ContainerEngine
+    from local.engine import Engine
 
 
 @dataclass(frozen=True)
 class Place:
     """What a stack is deployed with."""
 
-    engine: engine.Engine
+    engine: Engine
     docker: ContainerEngine
     emulator: Emulator
     base_image: str
@@ -50,23 +51,16 @@ class Place:
 
 
 @pytest.fixture(scope="session")
-def docker() -> Iterator[ContainerEngine]:
-    """Give a container engine."""
-    with container_engine(print) as found:
-        yield found
-
-
-@pytest.fixture(scope="session")
-def place(docker: ContainerEngine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+def place(
+    pulumi_engine: Engine, docker: ContainerEngine, base: BaseImage, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Place]:
     """Give all that a stack needs."""
-    pulumi = engine.prepare(print)
-    base = base_image.prepare(docker.host, print)
     plugins = provider.install(tmp_path_factory.mktemp("plugins"))
     settings = EmulatorSettings(state_folder=tmp_path_factory.mktemp("emulator"), docker_host=docker.host)
     with Emulator(settings) as emulator:
         session = boto3.Session("test", "test", region_name=settings.region)
         yield Place(
-            engine=pulumi,
+            engine=pulumi_engine,
             docker=docker,
             emulator=emulator,
             base_image=base.reference,

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from tests.e2e.provider_awsx.conftest import Place
+    from local.tests.e2e.provider_awsx.conftest import Place
 
     NewStack = Callable[[Callable[[], None]], automation.Stack]
 

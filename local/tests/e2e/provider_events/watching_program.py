@@ -23,7 +23,7 @@ WATCHING = frozenset(
         "aws:sns/topicPolicy:TopicPolicy",
     }
 )
-"""The types that this program is about; all others are in the program of `tests/e2e/provider`."""
+"""The types that this program is about; all others are in the program of `local/tests/e2e/provider`."""
 CODE = "def handler(event, context): pass\n"
 
 

@@ -14,12 +14,12 @@ import boto3
 import pytest
 from pulumi import automation
 
-from local import engine, provider
+from local import provider
 from local.emulator import Emulator, EmulatorSettings
 from local.inventory import inventory
 from local.provider.aws.registry import TYPES as ALL_TYPES
-from tests.e2e.provider.aws_program import SECRET, Program, Wishes
-from tests.e2e.provider_events.watching_program import WATCHING
+from local.tests.e2e.provider.aws_program import SECRET, Program, Wishes
+from local.tests.e2e.provider_events.watching_program import WATCHING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from pulumi.automation import Stack
 
     from local.emulator.faults import Fault
+    from local.engine import Engine
     from local.inventory import Inventory
 
 pytestmark = pytest.mark.e2e
@@ -114,11 +115,11 @@ class Life:
 
 
 @pytest.fixture(scope="module")
-def life(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Life]:
+def life(pulumi_engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Life]:
     """Give a stack that is not deployed yet; it is destroyed if the tests did not come to it."""
     folder = tmp_path_factory.mktemp("life")
     with Emulator(EmulatorSettings(state_folder=folder / "emulator", enforce_iam=True)) as emulator:
-        plugins, pulumi = provider.install(folder / "plugins"), engine.prepare(print)
+        plugins = provider.install(folder / "plugins")
         (folder / "state").mkdir()
         program = Program()
         stack = automation.create_stack(
@@ -126,7 +127,7 @@ def life(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Life]:
             project_name="every-type",
             program=program,
             opts=automation.LocalWorkspaceOptions(
-                pulumi_command=automation.PulumiCommand(str(pulumi.folder.parent)),
+                pulumi_command=automation.PulumiCommand(str(pulumi_engine.folder.parent)),
                 pulumi_home=str(folder / "home"),
                 project_settings=automation.ProjectSettings(
                     name="every-type", runtime="python", backend=automation.ProjectBackend((folder / "state").as_uri())

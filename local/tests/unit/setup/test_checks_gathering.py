@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from local import containers, docker_socket, engine
+from local import containers, docker_socket, engine, paths
 from local.checks import network
 from local.checks.folders import look
 from local.docker_socket import knock, shares_our_network
@@ -195,7 +195,7 @@ def test_a_file_in_a_folders_place_is_told(tmp_path: Path) -> None:
 def test_the_checks_need_no_package() -> None:
     """They run before there are any: with the standard library alone."""
     modules = "local.checks.__main__, local.packages"
-    subprocess.run([sys.executable, "-S", "-c", f"import {modules}"], check=True, cwd=Path(__file__).parents[3])
+    subprocess.run([sys.executable, "-S", "-c", f"import {modules}"], check=True, cwd=paths.REPOSITORY)
 
 
 def test_go_has_folders_where_there_is_no_home(tmp_path: Path) -> None:

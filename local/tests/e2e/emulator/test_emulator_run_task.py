@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError
 
-from local import base_image
 from local.emulator import Emulator, EmulatorSettings
 from local.emulator.testkit import Aws
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from local.base_image import BaseImage
     from local.docker_daemon import ContainerEngine
 
 pytestmark = pytest.mark.e2e
@@ -90,13 +90,15 @@ def test_run_task_needs_its_permissions(aws: Aws, run: Callable[..., str]) -> No
     assert {("ecs:RunTask", 200), ("iam:PassRole", 200), ("iam:PassRole", 403)} <= used
 
 
-def test_image_by_digest_with_the_execution_role(aws: Aws, engine: ContainerEngine, run: Callable[..., str]) -> None:
+def test_image_by_digest_with_the_execution_role(
+    aws: Aws, docker: ContainerEngine, base: BaseImage, run: Callable[..., str]
+) -> None:
     """What is pushed can be described and run by digest; without its permission the execution role cannot pull."""
     uri = aws.ecr.create_repository(repositoryName="team/runner")["repository"]["repositoryUri"]
-    docker = ["docker", "--host", engine.host]
-    subprocess.run([*docker, "tag", base_image.LOCAL_TAG, f"{uri}:1"], check=True)
-    subprocess.run([*docker, "push", "--quiet", f"{uri}:1"], check=True, capture_output=True)
-    subprocess.run([*docker, "rmi", f"{uri}:1"], check=True, capture_output=True)
+    cli = ["docker", "--host", docker.host]
+    subprocess.run([*cli, "tag", base.reference, f"{uri}:1"], check=True)
+    subprocess.run([*cli, "push", "--quiet", f"{uri}:1"], check=True, capture_output=True)
+    subprocess.run([*cli, "rmi", f"{uri}:1"], check=True, capture_output=True)
     [image] = aws.ecr.describe_images(repositoryName="team/runner")["imageDetails"]
     assert image["imageTags"] == ["1"]
     assert image["imageSizeInBytes"] > 10_000_000
@@ -146,23 +148,23 @@ def test_faults_on_order(aws: Aws, run: Callable[..., str]) -> None:
     aws.stopped(task["taskArn"])
 
 
-def test_nothing_is_left(engine: ContainerEngine, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_nothing_is_left(docker: ContainerEngine, base: BaseImage, tmp_path_factory: pytest.TempPathFactory) -> None:
     """When the emulator ends, so do its workers, containers and image names."""
     folder = tmp_path_factory.mktemp("brief")
-    settings = EmulatorSettings(state_folder=folder, docker_host=engine.host)
+    settings = EmulatorSettings(state_folder=folder, docker_host=docker.host)
     with Emulator(settings) as emulator:
         aws = Aws(emulator)
         aws.function("busy", aws.role("r"), "import time\ndef handler(event, context): time.sleep(600)", Timeout=600)
         aws.functions.invoke(FunctionName="busy", InvocationType="Event")
         aws.ecs.create_cluster(clusterName="c")
-        container = {"name": "main", "image": base_image.LOCAL_TAG, "command": ["sleep", "600"]}
+        container = {"name": "main", "image": base.reference, "entryPoint": ["sleep"], "command": ["600"]}
         aws.ecs.register_task_definition(family="t", containerDefinitions=[container])
         task = aws.ecs.run_task(cluster="c", taskDefinition="t")["tasks"][0]["taskArn"]
         aws.described(task, lambda found: found["lastStatus"] == "RUNNING")
         process = emulator.pid
-    docker = ["docker", "--host", engine.host]
+    cli = ["docker", "--host", docker.host]
     listed = subprocess.run(
-        [*docker, "ps", "--all", "--quiet", "--filter", f"label=com.amazonaws.ecs.task-arn={task}"],
+        [*cli, "ps", "--all", "--quiet", "--filter", f"label=com.amazonaws.ecs.task-arn={task}"],
         capture_output=True,
         check=True,
         text=True,

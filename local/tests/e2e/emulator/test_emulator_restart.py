@@ -12,13 +12,13 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError, EndpointConnectionError
 
-from local import base_image
 from local.emulator import Emulator, EmulatorSettings
 from local.emulator.testkit import Aws
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from local.base_image import BaseImage
     from local.docker_daemon import ContainerEngine
 
 pytestmark = pytest.mark.e2e
@@ -41,10 +41,10 @@ TICKS = (
 
 
 @pytest.fixture(scope="module")
-def own(engine: ContainerEngine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
+def own(docker: ContainerEngine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
     """Give an emulator that may go away."""
     folder = tmp_path_factory.mktemp("restarted")
-    settings = EmulatorSettings(state_folder=folder, docker_host=engine.host, enforce_iam=True, retry_base_seconds=2)
+    settings = EmulatorSettings(state_folder=folder, docker_host=docker.host, enforce_iam=True, retry_base_seconds=2)
     with Emulator(settings) as emulator:
         aws = Aws(emulator)
         aws.ecs.create_cluster(clusterName="c")
@@ -55,12 +55,12 @@ def own(engine: ContainerEngine, tmp_path_factory: pytest.TempPathFactory) -> It
         yield aws
 
 
-def start(aws: Aws, script: str) -> str:
+def start(aws: Aws, base: BaseImage, script: str) -> str:
     """Start a task that runs a script."""
     options = {"awslogs-group": "/tasks", "awslogs-region": "eu-west-1", "awslogs-stream-prefix": "t"}
     container = {
         "name": "main",
-        "image": base_image.LOCAL_TAG,
+        "image": base.reference,
         "entryPoint": ["python3", "-c"],
         "command": [script],
         "logConfiguration": {"logDriver": "awslogs", "options": options},
@@ -92,7 +92,7 @@ def test_all_is_there_again(own: Aws) -> None:
     own.iam.get_role(RoleName="fn")
 
 
-def test_a_task_outlives_it(own: Aws) -> None:
+def test_a_task_outlives_it(own: Aws, base: BaseImage) -> None:
     """The container goes on; its log has no gap, its credentials hold, its end is told once."""
     url, arn = own.queue("told")
     statement = {"Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}, "Action": "sqs:SendMessage"}
@@ -101,7 +101,7 @@ def test_a_task_outlives_it(own: Aws) -> None:
     pattern = {"source": ["aws.ecs"], "detail": {"lastStatus": ["STOPPED"]}}
     own.events.put_rule(Name="stopped", EventPattern=json.dumps(pattern))
     own.events.put_targets(Rule="stopped", Targets=[{"Id": "q", "Arn": arn}])
-    task = start(own, TICKS)
+    task = start(own, base, TICKS)
     own.emulator.restart(down_seconds=1)
     assert own.ecs.describe_tasks(cluster="c", tasks=[task])["tasks"][0]["lastStatus"] == "RUNNING"
     ended = own.stopped(task)
@@ -112,12 +112,12 @@ def test_a_task_outlives_it(own: Aws) -> None:
     assert [(detail["taskArn"], detail["containers"][0]["exitCode"]) for detail in told] == [(task, 5)]
 
 
-def test_a_task_ends_while_it_is_gone(own: Aws, engine: ContainerEngine) -> None:
+def test_a_task_ends_while_it_is_gone(own: Aws, docker: ContainerEngine, base: BaseImage) -> None:
     """The end is found when it is back."""
-    task = start(own, "import time; time.sleep(600)")
+    task = start(own, base, "import time; time.sleep(600)")
     own.emulator.pause()
     name = f"overtime-{task.rpartition('/')[2]}-main"
-    subprocess.run(["docker", "--host", engine.host, "kill", name], check=True, capture_output=True)
+    subprocess.run(["docker", "--host", docker.host, "kill", name], check=True, capture_output=True)
     own.emulator.start()
     assert own.stopped(task)["containers"][0]["exitCode"] == 137
 
@@ -164,10 +164,10 @@ def test_services_are_out_of_order_for_a_while(own: Aws) -> None:
     assert 1.5 < time.monotonic() - began < 20
 
 
-def test_nothing_is_left_of_a_paused_one(own: Aws, engine: ContainerEngine) -> None:
+def test_nothing_is_left_of_a_paused_one(own: Aws, docker: ContainerEngine, base: BaseImage) -> None:
     """Containers that went on alone are removed at the end."""
-    task = start(own, "import time; time.sleep(600)")
+    task = start(own, base, "import time; time.sleep(600)")
     own.emulator.pause()
     own.emulator.stop()
-    command = ["docker", "--host", engine.host, "ps", "-aq", "--filter", f"label=com.amazonaws.ecs.task-arn={task}"]
+    command = ["docker", "--host", docker.host, "ps", "-aq", "--filter", f"label=com.amazonaws.ecs.task-arn={task}"]
     assert not subprocess.run(command, check=True, capture_output=True, text=True).stdout

@@ -1,4 +1,4 @@
-"""What a new user sees before anything slow begins; `pytest -s tests/first_contact` shows texts and seconds."""
+"""What a new user sees before anything slow begins; `pytest -s local/tests/first_contact` shows texts and seconds."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from local.containers import container_engine
-from tests.first_contact.door import answering, door, silent_server
-from tests.first_contact.stage import BOUND_SECONDS, USER
+from local.tests.first_contact.door import answering, door, silent_server
+from local.tests.first_contact.stage import BOUND_SECONDS, USER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.first_contact.stage import Stage, Told
+    from local.tests.first_contact.stage import Stage, Told
 
 NO_HOME = 64_999
 """No user: the list of users has no home for it."""

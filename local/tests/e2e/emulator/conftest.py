@@ -6,31 +6,22 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from local import base_image
-from local.containers import container_engine
 from local.emulator import Emulator, EmulatorSettings
 from local.emulator.testkit import Aws
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from local.base_image import BaseImage
     from local.docker_daemon import ContainerEngine
 
 
 @pytest.fixture(scope="session")
-def engine() -> Iterator[ContainerEngine]:
-    """Give a container engine with the base image."""
-    with container_engine(print) as found:
-        base_image.prepare(found.host, print)
-        yield found
-
-
-@pytest.fixture(scope="session")
-def aws(engine: ContainerEngine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
+def aws(docker: ContainerEngine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
     """Give an emulator that enforces IAM, with a cluster and roles."""
     settings = EmulatorSettings(
         state_folder=tmp_path_factory.mktemp("emulator"),
-        docker_host=engine.host,
+        docker_host=docker.host,
         enforce_iam=True,
         retry_base_seconds=0.1,
         record_calls=True,
@@ -48,20 +39,20 @@ def aws(engine: ContainerEngine, tmp_path_factory: pytest.TempPathFactory) -> It
 
 
 @pytest.fixture
-def run(aws: Aws) -> Callable[..., str]:
+def run(aws: Aws, base: BaseImage) -> Callable[..., str]:
     """Register a task definition for a Python script and start it."""
 
     def start(
         script: str,
         *,
-        image: str = base_image.LOCAL_TAG,
+        image: str = base.reference,
         task: dict[str, Any] | None = None,
         call: dict[str, Any] | None = None,
         **more: Any,
     ) -> str:
         container = {
             "name": "main",
-            "image": image or base_image.LOCAL_TAG,
+            "image": image,
             "entryPoint": ["python3", "-c"],
             "command": [script],
             "logConfiguration": {
