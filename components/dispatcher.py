@@ -11,6 +11,7 @@ import pulumi_aws as aws
 from overtime.components import metrics, policies
 from overtime.components.own_function import OwnFunctionArgs, own_function
 from overtime.components.runner_task import CONTAINER_NAME
+from overtime.contract import variables
 from overtime.settings.names import DISPATCHER_SUFFIX
 
 if TYPE_CHECKING:
@@ -87,24 +88,24 @@ class Dispatcher(pulumi.ComponentResource):
         platform, options = args.platform, args.options
         most = options.max_concurrent_runs
         return {
-            "OVERTIME_FUNCTION_NAME": args.function.name,
-            "OVERTIME_FUNCTION_ARN": args.function.arn,
-            "OVERTIME_LEDGER_TABLE": platform.ledger.table_name,
-            "OVERTIME_LEDGER_BUCKET": platform.ledger.bucket_name,
-            "OVERTIME_RUNS_DAYS": str(args.retention.runs_days),
-            "OVERTIME_CLUSTER_ARN": platform.cluster_arn,
-            "OVERTIME_TASK_FAMILY": args.task.family,
-            "OVERTIME_CONTAINER_NAME": CONTAINER_NAME,
-            "OVERTIME_SUBNET_IDS": platform.network.subnet_ids.apply(",".join),
-            "OVERTIME_SECURITY_GROUP_IDS": platform.network.security_group_ids.apply(",".join),
-            "OVERTIME_ASSIGN_PUBLIC_IP": "ENABLED" if platform.network.public_ip else "DISABLED",
-            "OVERTIME_RESCUE": ",".join(options.rescue) if options.enabled else "nothing",
-            "OVERTIME_ATTEMPTS": str(options.attempts),
-            "OVERTIME_CAPACITY": options.task.capacity,
-            **({} if most is None else {"OVERTIME_MAX_CONCURRENT_RUNS": str(most)}),
-            "OVERTIME_QUEUE_URL": args.failures.url,
-            "OVERTIME_PARKING_QUEUE_URL": args.failures.parking_url,
-            "OVERTIME_MAX_RECEIVE_COUNT": str(options.max_receive_count),
+            variables.FUNCTION_NAME: args.function.name,
+            variables.FUNCTION_ARN: args.function.arn,
+            variables.LEDGER_TABLE: platform.ledger.table_name,
+            variables.LEDGER_BUCKET: platform.ledger.bucket_name,
+            variables.RUNS_DAYS: str(args.retention.runs_days),
+            variables.CLUSTER_ARN: platform.cluster_arn,
+            variables.TASK_FAMILY: args.task.family,
+            variables.CONTAINER_NAME: CONTAINER_NAME,
+            variables.SUBNET_IDS: platform.network.subnet_ids.apply(",".join),
+            variables.SECURITY_GROUP_IDS: platform.network.security_group_ids.apply(",".join),
+            variables.ASSIGN_PUBLIC_IP: "ENABLED" if platform.network.public_ip else "DISABLED",
+            variables.RESCUE: ",".join(options.rescue) if options.enabled else "nothing",
+            variables.ATTEMPTS: str(options.attempts),
+            variables.CAPACITY: options.task.capacity,
+            **({} if most is None else {variables.MAX_CONCURRENT_RUNS: str(most)}),
+            variables.QUEUE_URL: args.failures.url,
+            variables.PARKING_QUEUE_URL: args.failures.parking_url,
+            variables.MAX_RECEIVE_COUNT: str(options.max_receive_count),
         }
 
     def _recursion(self, name: str, function: aws.lambda_.Function) -> aws.lambda_.FunctionRecursionConfig:

@@ -10,6 +10,7 @@ import pulumi_aws as aws
 
 from overtime.components import policies
 from overtime.components.documents import written, written_later
+from overtime.contract import variables
 
 if TYPE_CHECKING:
     from overtime import settings
@@ -109,12 +110,12 @@ class RunnerTask(pulumi.ComponentResource):
         platform, options = args.platform, args.options
         environment = {
             "AWS_REGION": platform.region,
-            "OVERTIME_FUNCTION_ARN": args.function.arn,
-            "OVERTIME_LEDGER_BUCKET": platform.ledger.bucket_name,
-            "OVERTIME_LEDGER_TABLE": platform.ledger.table_name,
-            "OVERTIME_MAX_RUNTIME_SECONDS": str(options.max_runtime),
+            variables.FUNCTION_ARN: args.function.arn,
+            variables.LEDGER_BUCKET: platform.ledger.bucket_name,
+            variables.LEDGER_TABLE: platform.ledger.table_name,
+            variables.MAX_RUNTIME_SECONDS: str(options.max_runtime),
             # The rest of the stop timeout is the runner's, to write down how the run ended.
-            "OVERTIME_STOP_SECONDS": str(options.task.stop_timeout_seconds * 5 // 6),
+            variables.STOP_SECONDS: str(options.task.stop_timeout_seconds * 5 // 6),
         }
         container = {
             "name": CONTAINER_NAME,

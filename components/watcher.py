@@ -16,6 +16,7 @@ from overtime.components.own_function import OwnFunctionArgs, own_function
 from overtime.components.run_ledger import OPEN_INDEX
 from overtime.components.watcher_grants import shared_out
 from overtime.components.watcher_rules import CLOCK_SECONDS, WatcherRules, WatcherRulesArgs
+from overtime.contract import variables
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -129,9 +130,9 @@ class Watcher(pulumi.ComponentResource):
     def _environment(self, args: WatcherArgs) -> dict[str, pulumi.Input[str]]:
         ledger = args.platform.ledger
         return {
-            "OVERTIME_LEDGER_TABLE": ledger.table_name,
-            "OVERTIME_LEDGER_BUCKET": ledger.bucket_name,
-            "OVERTIME_OPEN_INDEX": OPEN_INDEX,
-            "OVERTIME_CLUSTER_ARN": args.platform.cluster_arn,
-            "OVERTIME_FUNCTIONS_FILE": FUNCTIONS_FILE,
+            variables.LEDGER_TABLE: ledger.table_name,
+            variables.LEDGER_BUCKET: ledger.bucket_name,
+            variables.OPEN_INDEX: OPEN_INDEX,
+            variables.CLUSTER_ARN: args.platform.cluster_arn,
+            variables.FUNCTIONS_FILE: FUNCTIONS_FILE,
         }

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from functools import partial
 
-from overtime.contract.runs import RUN_KEY_VARIABLE, TASK_ATTEMPT_VARIABLE, InvalidRunKeyError, RunKey
+from overtime.contract import variables
+from overtime.contract.runs import InvalidRunKeyError, RunKey
 from overtime.runner.errors import BadEnvironmentError
 
 TYPE_CHECKING = False
@@ -75,7 +76,7 @@ class Config:
         self.endpoint = environ.get("AWS_ENDPOINT_URL") or None
         self.ca_bundle = environ.get("AWS_CA_BUNDLE") or None
         self.task_root = environ.get("LAMBDA_TASK_ROOT") or "/var/task"
-        self.layer_root = environ.get("OVERTIME_LAYER_ROOT") or "/opt"
+        self.layer_root = environ.get(variables.LAYER_ROOT) or "/opt"
         self.runtime_dir = environ.get("LAMBDA_RUNTIME_DIR") or "/var/runtime"
         self.context: dict[str, object] = {}
 
@@ -86,19 +87,19 @@ def read(environ: Mapping[str, str]) -> Config:
     faults: list[str] = []
     number = partial(_number, environ, faults)
     config.max_runtime_seconds = number(
-        "OVERTIME_MAX_RUNTIME_SECONDS", config.max_runtime_seconds, range(1, LONGEST_RUNTIME_SECONDS + 1)
+        variables.MAX_RUNTIME_SECONDS, config.max_runtime_seconds, range(1, LONGEST_RUNTIME_SECONDS + 1)
     )
-    config.patience_seconds = number("OVERTIME_PATIENCE_SECONDS", config.patience_seconds, range(86_401))
+    config.patience_seconds = number(variables.PATIENCE_SECONDS, config.patience_seconds, range(86_401))
     config.result_patience_seconds = number(
-        "OVERTIME_RESULT_PATIENCE_SECONDS", config.result_patience_seconds, range(LONGEST_RUNTIME_SECONDS + 1)
+        variables.RESULT_PATIENCE_SECONDS, config.result_patience_seconds, range(LONGEST_RUNTIME_SECONDS + 1)
     )
-    config.stop_seconds = number("OVERTIME_STOP_SECONDS", config.stop_seconds, range(1, 121))
-    if arn := environ.get("OVERTIME_FUNCTION_ARN"):
+    config.stop_seconds = number(variables.STOP_SECONDS, config.stop_seconds, range(1, 121))
+    if arn := environ.get(variables.FUNCTION_ARN):
         try:
             config.function = FunctionName(arn)
             config.region = config.region or config.function.region
         except ValueError as error:
-            faults.append(f"OVERTIME_FUNCTION_ARN: {error}")
+            faults.append(f"{variables.FUNCTION_ARN}: {error}")
     if "AWS_LAMBDA_FUNCTION_EVENT" in environ:
         config.region = config.region or "us-east-1"  # Lambda is always somewhere
         _by_hand(config, environ, faults)
@@ -111,7 +112,7 @@ def read(environ: Mapping[str, str]) -> Config:
 
 def _by_hand(config: Config, environ: Mapping[str, str], faults: list[str]) -> None:
     config.event = environ["AWS_LAMBDA_FUNCTION_EVENT"].encode("utf-8", "surrogateescape")
-    config.result_file = environ.get("OVERTIME_RESULT_FILE") or None
+    config.result_file = environ.get(variables.RESULT_FILE) or None
     try:
         json.loads(config.event)
     except ValueError as error:
@@ -158,21 +159,21 @@ def handler_path(text: str) -> tuple[str | None, str | None]:
 
 
 def _from_ledger(config: Config, environ: Mapping[str, str], faults: list[str]) -> None:
-    names = (RUN_KEY_VARIABLE, "OVERTIME_LEDGER_TABLE", "OVERTIME_LEDGER_BUCKET", "OVERTIME_FUNCTION_ARN")
+    names = (variables.RUN_KEY, variables.LEDGER_TABLE, variables.LEDGER_BUCKET, variables.FUNCTION_ARN)
     missing = [name for name in names if not environ.get(name)]
     if missing:
         faults.append(
             f"{', '.join(missing)} missing: the task definition and RunTask's override set them; "
             "by hand, set AWS_LAMBDA_FUNCTION_EVENT instead"
         )
-    attempt = _number(environ, faults, TASK_ATTEMPT_VARIABLE, 1, range(1, 1_000_000))
+    attempt = _number(environ, faults, variables.TASK_ATTEMPT, 1, range(1, 1_000_000))
     if not missing:
         try:
-            key = RunKey.parse(environ[RUN_KEY_VARIABLE])
+            key = RunKey.parse(environ[variables.RUN_KEY])
         except InvalidRunKeyError as error:
-            faults.append(f"{RUN_KEY_VARIABLE}: {error}")
+            faults.append(f"{variables.RUN_KEY}: {error}")
         else:
-            table, bucket = environ["OVERTIME_LEDGER_TABLE"], environ["OVERTIME_LEDGER_BUCKET"]
+            table, bucket = environ[variables.LEDGER_TABLE], environ[variables.LEDGER_BUCKET]
             config.claim = Claim(key, attempt, table, bucket)
 
 

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from overtime.contract import variables
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -87,7 +89,9 @@ def foundation(environ: Mapping[str, str], places: Places, *, by_hand: bool) -> 
     what the handler needs of it is taken over.
     """
     if by_hand:
-        given = {name: value for name, value in environ.items() if name not in OWN and not name.startswith("OVERTIME_")}
+        given = {
+            name: value for name, value in environ.items() if name not in OWN and not name.startswith(variables.PREFIX)
+        }
         return {
             **fixed(places),
             **given,

@@ -8,6 +8,7 @@ import os
 import signal
 from queue import SimpleQueue
 
+from overtime.contract import variables
 from overtime.runner import function as functions
 from overtime.runner.aws import Aws
 from overtime.runner.config import Claim, Config, FunctionName, read
@@ -118,7 +119,7 @@ def _by_hand(config: Config, invocation: Invocation, messages: SimpleQueue[Messa
     except OSError as error:
         raise RunnerError(
             f"the result could not be written to {config.result_file or 'stdout'}: {error}. The handler has run; "
-            "name a file that can be written in OVERTIME_RESULT_FILE, and run it again."
+            f"name a file that can be written in {variables.RESULT_FILE}, and run it again."
         ) from error
     return outcome.exit_code
 

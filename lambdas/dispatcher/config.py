@@ -3,37 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import TYPE_CHECKING, Literal
 
+from overtime.contract import variables
+from overtime.contract.capacity import Capacity
+from overtime.contract.rescue import NOTHING, Rescue
 from overtime.errors import OvertimeError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _MOST_ATTEMPTS = 3
-_NOTHING = "nothing"
 _MOST_RUNS = 1000
 """Each task's name is in one item of the ledger, which every start and end writes."""
 
 
 class ConfigError(OvertimeError):
     """A variable of the dispatcher's environment is missing or cannot be used."""
-
-
-class Capacity(StrEnum):
-    """What a function's tasks run on."""
-
-    ON_DEMAND = "on_demand"
-    SPOT = "spot"
-
-
-class RescueRule(StrEnum):
-    """Which failures a function hands over."""
-
-    TIMEOUT = "timeout"
-    OUT_OF_MEMORY = "out_of_memory"
-    ANY = "any"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +39,7 @@ class Config:
     subnet_ids: tuple[str, ...]
     security_group_ids: tuple[str, ...]
     assign_public_ip: Literal["ENABLED", "DISABLED"]
-    rescue: frozenset[RescueRule]
+    rescue: frozenset[Rescue]
     """Which failures it hands over; without any, none: the function is being drained."""
     lambda_attempts: int
     """Lambda attempts before the failure record; 0 means that Lambda never tries and every event is rescued."""
@@ -70,26 +56,26 @@ class Config:
     def from_environ(cls, environ: Mapping[str, str]) -> Config:
         """Read the variables that the program sets; raises ConfigError, which names the first that cannot be used."""
         read = _Reader(environ)
-        most = "OVERTIME_MAX_CONCURRENT_RUNS"
+        most = variables.MAX_CONCURRENT_RUNS
         return cls(
-            function_name=read.text("OVERTIME_FUNCTION_NAME"),
-            function_arn=read.text("OVERTIME_FUNCTION_ARN"),
-            ledger_table=read.text("OVERTIME_LEDGER_TABLE"),
-            ledger_bucket=read.text("OVERTIME_LEDGER_BUCKET"),
-            runs_days=read.number("OVERTIME_RUNS_DAYS", lowest=1),
-            cluster_arn=read.text("OVERTIME_CLUSTER_ARN"),
-            task_family=read.text("OVERTIME_TASK_FAMILY"),
-            container_name=read.text("OVERTIME_CONTAINER_NAME"),
-            subnet_ids=read.words("OVERTIME_SUBNET_IDS"),
-            security_group_ids=read.words("OVERTIME_SECURITY_GROUP_IDS"),
-            assign_public_ip=read.switch("OVERTIME_ASSIGN_PUBLIC_IP"),
-            rescue=read.rescue("OVERTIME_RESCUE"),
-            lambda_attempts=read.number("OVERTIME_ATTEMPTS", lowest=0, highest=_MOST_ATTEMPTS),
-            queue_url=read.text("OVERTIME_QUEUE_URL"),
-            parking_queue_url=read.text("OVERTIME_PARKING_QUEUE_URL"),
-            max_receive_count=read.number("OVERTIME_MAX_RECEIVE_COUNT", lowest=1),
+            function_name=read.text(variables.FUNCTION_NAME),
+            function_arn=read.text(variables.FUNCTION_ARN),
+            ledger_table=read.text(variables.LEDGER_TABLE),
+            ledger_bucket=read.text(variables.LEDGER_BUCKET),
+            runs_days=read.number(variables.RUNS_DAYS, lowest=1),
+            cluster_arn=read.text(variables.CLUSTER_ARN),
+            task_family=read.text(variables.TASK_FAMILY),
+            container_name=read.text(variables.CONTAINER_NAME),
+            subnet_ids=read.words(variables.SUBNET_IDS),
+            security_group_ids=read.words(variables.SECURITY_GROUP_IDS),
+            assign_public_ip=read.switch(variables.ASSIGN_PUBLIC_IP),
+            rescue=read.rescue(variables.RESCUE),
+            lambda_attempts=read.number(variables.ATTEMPTS, lowest=0, highest=_MOST_ATTEMPTS),
+            queue_url=read.text(variables.QUEUE_URL),
+            parking_queue_url=read.text(variables.PARKING_QUEUE_URL),
+            max_receive_count=read.number(variables.MAX_RECEIVE_COUNT, lowest=1),
             max_concurrent_runs=read.number(most, lowest=1, highest=_MOST_RUNS) if read.has(most) else None,
-            capacity=read.capacity("OVERTIME_CAPACITY"),
+            capacity=read.capacity(variables.CAPACITY),
         )
 
 
@@ -138,14 +124,14 @@ class _Reader:
             case _:
                 raise self.refusal(name, "it must be ENABLED or DISABLED")
 
-    def rescue(self, name: str) -> frozenset[RescueRule]:
+    def rescue(self, name: str) -> frozenset[Rescue]:
         words = self.words(name)
-        if words == (_NOTHING,):
+        if words == (NOTHING,):
             return frozenset()
-        allowed = {rule.value for rule in RescueRule}
+        allowed = {rule.value for rule in Rescue}
         if not allowed.issuperset(words):
-            raise self.refusal(name, f"each part must be one of {', '.join(sorted(allowed))}, or all of it {_NOTHING}")
-        return frozenset(map(RescueRule, words))
+            raise self.refusal(name, f"each part must be one of {', '.join(sorted(allowed))}, or all of it {NOTHING}")
+        return frozenset(map(Rescue, words))
 
     def refusal(self, name: str, rule: str) -> ConfigError:
         value = self._environ.get(name)

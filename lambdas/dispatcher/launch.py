@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Literal
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from overtime.contract.runs import RUN_KEY_VARIABLE, TASK_ATTEMPT_VARIABLE
-from overtime.lambdas.dispatcher.config import Capacity
+from overtime.contract import variables
+from overtime.contract.capacity import Capacity
 
 if TYPE_CHECKING:
     from mypy_boto3_ecs import ECSClient
@@ -89,8 +89,8 @@ class LaunchPlan:
                     {
                         "name": self.container_name,
                         "environment": [
-                            {"name": RUN_KEY_VARIABLE, "value": str(self.key)},
-                            {"name": TASK_ATTEMPT_VARIABLE, "value": str(self.attempt)},
+                            {"name": variables.RUN_KEY, "value": str(self.key)},
+                            {"name": variables.TASK_ATTEMPT, "value": str(self.attempt)},
                         ],
                     }
                 ]

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from overtime.lambdas.dispatcher.config import RescueRule
+from overtime.contract.rescue import Rescue
 
 if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
@@ -72,7 +72,7 @@ def classify(*, error_type: str | None, error_message: str | None) -> FailureKin
             return FailureKind.OTHER
 
 
-def decide(record: FailureRecord, *, rules: AbstractSet[RescueRule], lambda_attempts: int) -> HandOver | Skip:
+def decide(record: FailureRecord, *, rules: AbstractSet[Rescue], lambda_attempts: int) -> HandOver | Skip:
     """Apply a function's rule.
 
     With 0 Lambda attempts the function never ran, so everything is handed over. Without any rule nothing is.
@@ -80,7 +80,7 @@ def decide(record: FailureRecord, *, rules: AbstractSet[RescueRule], lambda_atte
     kind = classify(error_type=record.error_type, error_message=record.error_message)
     if not rules:
         return Skip(kind, "not rescued: the function is being drained (its setting `enabled` is false)")
-    if lambda_attempts == 0 or RescueRule.ANY in rules or kind.value in {rule.value for rule in rules}:
+    if lambda_attempts == 0 or Rescue.ANY in rules or kind.value in {rule.value for rule in rules}:
         return HandOver(kind)
     return Skip(kind, f"not rescued: the failure is {kind.value!r} and the rule is {', '.join(sorted(rules))}")
 

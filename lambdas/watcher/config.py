@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from overtime.contract import variables
 from overtime.errors import OvertimeError
 
 if TYPE_CHECKING:
@@ -61,11 +62,11 @@ class Config:
     def from_environ(cls, environ: Mapping[str, str]) -> Config:
         """Read the variables that the program sets; raises ConfigError, which names the first that cannot be used."""
         return cls(
-            ledger_table=_text(environ, "OVERTIME_LEDGER_TABLE"),
-            ledger_bucket=_text(environ, "OVERTIME_LEDGER_BUCKET"),
-            cluster_arn=_text(environ, "OVERTIME_CLUSTER_ARN"),
+            ledger_table=_text(environ, variables.LEDGER_TABLE),
+            ledger_bucket=_text(environ, variables.LEDGER_BUCKET),
+            cluster_arn=_text(environ, variables.CLUSTER_ARN),
             functions=_functions(environ),
-            open_index=environ.get("OVERTIME_OPEN_INDEX", "").strip() or None,
+            open_index=environ.get(variables.OPEN_INDEX, "").strip() or None,
         )
 
 
@@ -80,7 +81,7 @@ def _text(environ: Mapping[str, str], name: str) -> str:
 
 
 def _functions(environ: Mapping[str, str]) -> Mapping[str, FunctionSettings]:
-    file = _text(environ, "OVERTIME_FUNCTIONS_FILE")
+    file = _text(environ, variables.FUNCTIONS_FILE)
     try:
         table = json.loads(Path(environ.get("LAMBDA_TASK_ROOT", "."), file).read_text(encoding="utf-8"))
         return {str(name): _settings(values) for name, values in table.items()}

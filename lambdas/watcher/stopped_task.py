@@ -34,8 +34,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from overtime.contract import variables
 from overtime.contract.exit_codes import ERROR_TYPES, ExitCode
-from overtime.contract.runs import RUN_KEY_VARIABLE, TASK_ATTEMPT_VARIABLE, InvalidRunKeyError, RunKey
+from overtime.contract.runs import InvalidRunKeyError, RunKey
 from overtime.lambdas.watcher.stop_reasons import lasts
 
 NEVER_CLAIMED = "overtime: it did not claim its run within an hour"
@@ -142,7 +143,7 @@ def started_for(task: Mapping[str, object]) -> tuple[RunKey, int] | None:
     """Read for which run and attempt RunTask started a task, which nobody can change; None where it is no run's."""
     _, environment = _override(task)
     try:
-        return RunKey.parse(environment[RUN_KEY_VARIABLE]), int(environment[TASK_ATTEMPT_VARIABLE])
+        return RunKey.parse(environment[variables.RUN_KEY]), int(environment[variables.TASK_ATTEMPT])
     except (KeyError, ValueError, InvalidRunKeyError):
         return None
 
@@ -223,7 +224,7 @@ def _override(task: Mapping[str, object]) -> tuple[object, Mapping[str, str]]:
     overrides = task.get("overrides")
     for each in _list(overrides if isinstance(overrides, Mapping) else {}, "containerOverrides"):
         environment = {_text(pair, "name"): _text(pair, "value") for pair in _list(each, "environment")}
-        if RUN_KEY_VARIABLE in environment:
+        if variables.RUN_KEY in environment:
             return each.get("name"), environment
     return None, {}
 

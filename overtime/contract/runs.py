@@ -21,9 +21,6 @@ _LETTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz012345
 _LONGEST_FUNCTION_NAME = 140
 _LONGEST_REQUEST_ID = 64
 
-RUN_KEY_VARIABLE, TASK_ATTEMPT_VARIABLE = "OVERTIME_RUN_KEY", "OVERTIME_TASK_ATTEMPT"
-"""The environment variables by which RunTask's override tells a task which run it is for, and which attempt it is."""
-
 _DAY = 86_400
 LONGEST_LIFE_DAYS = 28
 """A failure record waits in its queue for 14 days at most, and a task then runs for 14 days at most."""

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from overtime.contract.capacity import Capacity
+from overtime.contract.rescue import Rescue
 from overtime.settings import code, fargate_sizes, names, places
 from overtime.settings.model import FunctionAlarms
 from overtime.settings.problems import Problem
 from overtime.settings.rules import DAY_SECONDS
-from overtime.settings.values import HANDLER_RULE, LOG_DAYS, SHORTEST_RUN_SECONDS, Rescue
+from overtime.settings.values import HANDLER_RULE, LOG_DAYS, SHORTEST_RUN_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -145,7 +147,7 @@ def _rescue(function: Function, at: SettingPath) -> Iterator[Problem]:
 
 
 def _relaunches(function: Function, at: SettingPath) -> Iterator[Problem]:
-    if function.task.capacity == "spot" and function.max_task_attempts == 1:
+    if function.task.capacity is Capacity.SPOT and function.max_task_attempts == 1:
         rule = "AWS may take a task on Spot away at any time; with one task attempt that would end the run."
         reads: tuple[SettingPath, ...] = ((*at, "task", "capacity"),)
         yield Problem(path=(*at, "max_task_attempts"), value=1, rule=rule, fix=3, reads=reads)

@@ -10,11 +10,12 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from overtime.contract.capacity import Capacity
+from overtime.contract.rescue import Rescue
 from overtime.settings import arn_types, values
 from overtime.settings.environment import Environment  # noqa: TC001 - likewise
 from overtime.settings.rules import DAY_SECONDS
 from overtime.settings.tags import Tags  # noqa: TC001 - likewise
-from overtime.settings.values import Rescue
 
 __all__ = [
     "Alarms",
@@ -60,7 +61,7 @@ class Task(Section):
     """Room for the code, the layers and `/tmp` together."""
     stop_timeout_seconds: values.StopSeconds = 120
     """Time between SIGTERM and SIGKILL when the task is stopped."""
-    capacity: values.Capacity = "on_demand"
+    capacity: values.TaskCapacity = Capacity.ON_DEMAND
     """What it runs on; with `spot` the first attempt does where there is room, every later one is on demand."""
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ipaddress
-from enum import StrEnum
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 
+from overtime.contract.capacity import Capacity
+from overtime.contract.rescue import Rescue
 from overtime.settings.fargate_sizes import MEMORY_MIB
 from overtime.settings.rules import DAY_SECONDS, Int, Seconds, as_list, broken, few, nothing, number, ruled
 
@@ -17,14 +18,6 @@ LONGEST_RUN_SECONDS = 14 * DAY_SECONDS
 
 LOG_DAYS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653)
 _PRIVATE = tuple(map(ipaddress.IPv4Network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10")))
-
-
-class Rescue(StrEnum):
-    """Which failures of the primary are handed over to Fargate."""
-
-    TIMEOUT = "timeout"
-    OUT_OF_MEMORY = "out_of_memory"
-    ANY = "any"
 
 
 def _private(value: str) -> str:
@@ -139,8 +132,8 @@ ConcurrentRuns = Annotated[
     BeforeValidator(nothing),
     ruled("1 to 1000 runs of the function at once; null takes the limit away.", 20),
 ]
-Capacity = Annotated[
-    Literal["on_demand", "spot"],
+TaskCapacity = Annotated[
+    Capacity,
     ruled("Tasks run on on_demand or spot capacity; spot is cheaper, and AWS may take a task away.", "on_demand"),
 ]
 LongestWait = Annotated[

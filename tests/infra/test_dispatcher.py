@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from overtime.lambdas.dispatcher.config import Capacity, Config
+from overtime.contract.capacity import Capacity
+from overtime.lambdas.dispatcher.config import Config
 
 if TYPE_CHECKING:
     from typing import Any

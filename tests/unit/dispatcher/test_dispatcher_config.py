@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from overtime.lambdas.dispatcher.config import Capacity, Config, ConfigError, RescueRule
+from overtime.contract.capacity import Capacity
+from overtime.contract.rescue import Rescue
+from overtime.lambdas.dispatcher.config import Config, ConfigError
 
 ENVIRON = {
     "OVERTIME_FUNCTION_NAME": "report",
@@ -28,7 +30,7 @@ def test_the_environment_becomes_typed_values() -> None:
     """Lists are split, numbers are numbers, rules are rules."""
     config = Config.from_environ(ENVIRON | {"UNRELATED": "x"})
     assert (config.subnet_ids, config.lambda_attempts, config.runs_days) == (("subnet-1", "subnet-2"), 3, 30)
-    assert config.rescue == {RescueRule.TIMEOUT, RescueRule.OUT_OF_MEMORY}
+    assert config.rescue == {Rescue.TIMEOUT, Rescue.OUT_OF_MEMORY}
 
 
 @pytest.mark.parametrize("name", ENVIRON)

@@ -9,8 +9,9 @@ import pytest
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from botocore.exceptions import ClientError, ReadTimeoutError
 
+from overtime.contract.rescue import Rescue
 from overtime.contract.runs import RunKey, RunState
-from overtime.lambdas.dispatcher.config import Config, RescueRule
+from overtime.lambdas.dispatcher.config import Config
 from overtime.lambdas.dispatcher.dispatch import Dispatcher, NotDispatchedError, Result
 from overtime.lambdas.dispatcher.failure_record import UnreadableRecordError
 from overtime.ledger.answers import LedgerUnavailableError
@@ -118,7 +119,7 @@ def config(queue: str, parking: str, *, subnet: str = "subnet-1") -> Config:
         subnet_ids=(subnet,),
         security_group_ids=("sg-1",),
         assign_public_ip="ENABLED",
-        rescue=frozenset({RescueRule.TIMEOUT, RescueRule.OUT_OF_MEMORY}),
+        rescue=frozenset({Rescue.TIMEOUT, Rescue.OUT_OF_MEMORY}),
         lambda_attempts=3,
         queue_url=queue,
         parking_queue_url=parking,

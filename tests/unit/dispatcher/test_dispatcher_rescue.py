@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
-from overtime.lambdas.dispatcher.config import RescueRule
+from overtime.contract.rescue import Rescue
 from overtime.lambdas.dispatcher.failure_record import parse
 from overtime.lambdas.dispatcher.rescue import FailureKind, HandOver, Skip, classify, decide
 
 EVENTS = Path(__file__).parents[2] / "events"
-DEFAULT = frozenset({RescueRule.TIMEOUT, RescueRule.OUT_OF_MEMORY})
+DEFAULT = frozenset({Rescue.TIMEOUT, Rescue.OUT_OF_MEMORY})
 TIMEOUT, MEMORY, OTHER = FailureKind.TIMEOUT, FailureKind.OUT_OF_MEMORY, FailureKind.OTHER
 RID = "RequestId: 8b1f1a2c-5d0e"
 
@@ -56,16 +56,16 @@ def test_lambdas_words_tell_the_kinds_apart(
         ("dead_letter_timeout", DEFAULT, 3, True),
         ("destination_timeout", DEFAULT, 1, True),
         ("dead_letter_out_of_memory", DEFAULT, 3, True),
-        ("dead_letter_timeout", frozenset({RescueRule.OUT_OF_MEMORY}), 3, False),
+        ("dead_letter_timeout", frozenset({Rescue.OUT_OF_MEMORY}), 3, False),
         ("dead_letter_handler_error", DEFAULT, 3, False),
-        ("dead_letter_handler_error", frozenset({RescueRule.ANY}), 3, True),
+        ("dead_letter_handler_error", frozenset({Rescue.ANY}), 3, True),
         ("dead_letter_throttled", DEFAULT, 3, False),
         ("dead_letter_zero_concurrency", DEFAULT, 3, False),
         ("dead_letter_zero_concurrency", DEFAULT, 0, True),
         ("destination_zero_concurrency", DEFAULT, 0, True),
     ],
 )
-def test_the_rule_decides(name: str, rules: frozenset[RescueRule], attempts: int, *, rescued: bool) -> None:
+def test_the_rule_decides(name: str, rules: frozenset[Rescue], attempts: int, *, rescued: bool) -> None:
     """Each real record under each rule; with no Lambda attempts everything is handed over."""
     record = parse(SQSRecord(json.loads((EVENTS / f"{name}.json").read_text())["Records"][0]), "report")
     decision = decide(record, rules=rules, lambda_attempts=attempts)

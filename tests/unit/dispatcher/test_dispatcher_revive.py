@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from overtime.contract.rescue import Rescue
 from overtime.contract.runs import RunKey, RunState
-from overtime.lambdas.dispatcher.config import RescueRule
 from overtime.lambdas.dispatcher.dispatch import Dispatcher, NotDispatchedError, Result
 from overtime.lambdas.dispatcher.failure_record import parse
 from overtime.lambdas.watcher.destinations import Destinations
@@ -63,7 +63,7 @@ def test_who_parks_a_skipped_run_counts_it(world: World) -> None:
 def widened(world: World, fuse: Fuse | None = None) -> Dispatcher:
     """Start a dispatcher whose function hands over every failure."""
     made = world.dispatcher(fuse)
-    return replace(made, config=replace(made.config, rescue=frozenset({RescueRule.ANY})))
+    return replace(made, config=replace(made.config, rescue=frozenset({Rescue.ANY})))
 
 
 def test_a_wider_rule_rescues_what_was_skipped(world: World) -> None:

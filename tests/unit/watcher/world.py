@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, cast
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from botocore.exceptions import ClientError
 
+from overtime.contract.capacity import Capacity
+from overtime.contract.rescue import Rescue
 from overtime.contract.runs import RunKey, RunState
-from overtime.lambdas.dispatcher.config import Capacity, Config, RescueRule
+from overtime.lambdas.dispatcher.config import Config
 from overtime.lambdas.dispatcher.dispatch import Dispatcher, NotDispatchedError, Result
 from overtime.lambdas.watcher.config import FunctionSettings
 from overtime.lambdas.watcher.destinations import Destinations
@@ -319,7 +321,7 @@ class World:
             subnet_ids=("subnet-1",),
             security_group_ids=("sg-1",),
             assign_public_ip="ENABLED",
-            rescue=frozenset({RescueRule.TIMEOUT}),
+            rescue=frozenset({Rescue.TIMEOUT}),
             lambda_attempts=3,
             queue_url=QUEUE,
             parking_queue_url=PARKING,

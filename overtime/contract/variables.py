@@ -1,0 +1,51 @@
+"""The environment variables by which the program, the dispatcher, the watcher and the runner configure each other.
+
+`docs/context.md` lists those of the runner. All of them begin with `PREFIX`, and the handler sees none of them.
+"""
+
+from __future__ import annotations
+
+PREFIX = "OVERTIME_"
+
+# Of more than one program.
+FUNCTION_ARN = "OVERTIME_FUNCTION_ARN"
+LEDGER_BUCKET = "OVERTIME_LEDGER_BUCKET"
+LEDGER_TABLE = "OVERTIME_LEDGER_TABLE"
+CLUSTER_ARN = "OVERTIME_CLUSTER_ARN"
+
+# RunTask's override: which run a task is for, and which attempt it is.
+RUN_KEY = "OVERTIME_RUN_KEY"
+TASK_ATTEMPT = "OVERTIME_TASK_ATTEMPT"
+
+# The runner.
+MAX_RUNTIME_SECONDS = "OVERTIME_MAX_RUNTIME_SECONDS"
+STOP_SECONDS = "OVERTIME_STOP_SECONDS"
+"""Seconds that the handler has after SIGTERM, before it is killed."""
+PATIENCE_SECONDS = "OVERTIME_PATIENCE_SECONDS"
+"""Seconds for which a call to AWS is retried; 300 unless set."""
+RESULT_PATIENCE_SECONDS = "OVERTIME_RESULT_PATIENCE_SECONDS"
+"""Likewise, once the handler has run; 86,400 unless set."""
+RESULT_FILE = "OVERTIME_RESULT_FILE"
+"""Where the result goes when the runner is started by hand."""
+LAYER_ROOT = "OVERTIME_LAYER_ROOT"
+"""Folder of the layers; /opt unless set."""
+
+# The dispatcher.
+FUNCTION_NAME = "OVERTIME_FUNCTION_NAME"
+RUNS_DAYS = "OVERTIME_RUNS_DAYS"
+TASK_FAMILY = "OVERTIME_TASK_FAMILY"
+CONTAINER_NAME = "OVERTIME_CONTAINER_NAME"
+SUBNET_IDS = "OVERTIME_SUBNET_IDS"
+SECURITY_GROUP_IDS = "OVERTIME_SECURITY_GROUP_IDS"
+ASSIGN_PUBLIC_IP = "OVERTIME_ASSIGN_PUBLIC_IP"
+RESCUE = "OVERTIME_RESCUE"
+ATTEMPTS = "OVERTIME_ATTEMPTS"
+QUEUE_URL = "OVERTIME_QUEUE_URL"
+PARKING_QUEUE_URL = "OVERTIME_PARKING_QUEUE_URL"
+MAX_RECEIVE_COUNT = "OVERTIME_MAX_RECEIVE_COUNT"
+MAX_CONCURRENT_RUNS = "OVERTIME_MAX_CONCURRENT_RUNS"
+CAPACITY = "OVERTIME_CAPACITY"
+
+# The watcher.
+OPEN_INDEX = "OVERTIME_OPEN_INDEX"
+FUNCTIONS_FILE = "OVERTIME_FUNCTIONS_FILE"
