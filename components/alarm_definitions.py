@@ -7,15 +7,18 @@ Each looks at something that passes: it is over when nothing more happens, so th
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from functools import partial
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from overtime.components import metrics
+from overtime.contract import metrics
 from overtime.settings.names import DISPATCHER_SUFFIX
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import pulumi
+
+    from overtime.contract.metrics import Metric
 
 PERIOD_SECONDS = 300
 OLDEST_SECONDS = 600
@@ -37,19 +40,35 @@ _TASKS = (
 """What the watcher says of tasks that stopped, and what they said themselves, but not the attempts on Lambda."""
 
 
+_OF_WATCHER = "watcher-"
+"""How the keys of the watcher's alarms begin."""
+
+
+class Watched(NamedTuple):
+    """The metric that an alarm looks at."""
+
+    namespace: str
+    name: str
+    dimensions: Mapping[str, pulumi.Input[str]]
+
+
+class Question(NamedTuple):
+    """What to ask CloudWatch Logs Insights first."""
+
+    log_groups: tuple[str, ...]
+    query: str
+
+
 @dataclass(frozen=True, kw_only=True)
 class Alarm:
     """One alarm."""
 
     key: str
     """What it is called in the manual and in the program."""
-    name: str
     about: str
     """Name of the function that it is about."""
     meaning: str
-    namespace: str
-    metric: str
-    dimensions: Mapping[str, pulumi.Input[str]]
+    watched: Watched
     statistic: str = "Sum"
     comparison: Literal["GreaterThanThreshold", "LessThanThreshold"] = "GreaterThanThreshold"
     threshold: float = 0
@@ -61,9 +80,12 @@ class Alarm:
     """What a period without data is; queues and functions that nobody uses have none."""
     can_wait: bool = False
     """Whether it is enough to look at it the next morning."""
-    log_groups: tuple[str, ...]
-    query: str
-    """What to ask the log groups first."""
+    question: Question
+
+    @property
+    def name(self) -> str:
+        """Return its name in CloudWatch."""
+        return f"{self.about}-{self.key.removeprefix(_OF_WATCHER)}"
 
 
 def of_function(  # noqa: PLR0913 -- what differs from function to function
@@ -76,175 +98,160 @@ def of_function(  # noqa: PLR0913 -- what differs from function to function
     has_destinations: bool,
     skipped: bool,
 ) -> list[Alarm]:
-    """List the alarms of one function."""
-
-    def alarm(  # noqa: PLR0913 -- an alarm's own
-        key: str,
-        meaning: str,
-        watched: tuple[str, str, Mapping[str, pulumi.Input[str]]],
-        log: tuple[tuple[str, ...], str],
-        *,
-        over: float | None = None,
-        can_wait: bool = False,
-    ) -> Alarm:
-        return Alarm(
-            key=key,
-            name=f"{function_name}-{key}",
-            about=function_name,
-            meaning=meaning,
-            namespace=watched[0],
-            metric=watched[1],
-            dimensions=watched[2],
-            statistic="Sum" if over is None else "Maximum",
-            threshold=over or 0,
-            can_wait=can_wait,
-            log_groups=log[0],
-            query=log[1],
-        )
-
-    def ours(metric: str, part: str = metrics.WATCHER) -> tuple[str, str, Mapping[str, pulumi.Input[str]]]:
-        return metrics.NAMESPACE, metric, metrics.dimensions(function_name, part)
-
-    age = "ApproximateAgeOfOldestMessage"
+    """List the alarms of one function; `longest_run` and `longest_wait` are seconds, None for no such alarm."""
+    alarm = partial(Alarm, about=function_name)
+    ours = partial(_ours, function_name)
     own, watcher = _log_of(function_name), _log_of(watcher_name)
     dispatcher = _log_of(function_name + DISPATCHER_SUFFIX)
-    output = (own,), _OUTPUT
-    # A task that stops before it claims its run leaves no log: the watcher's says why.
-    launches = dispatcher, watcher
+    output = Question((own,), _OUTPUT)
     found = [
         alarm(
-            "failed",
-            "A run failed or timed out on Fargate, and the handler was the cause. It is not retried.",
-            ours("RunsFailed"),
-            output,
+            key="failed",
+            meaning="A run failed or timed out on Fargate, and the handler was the cause. It is not retried.",
+            watched=ours(metrics.RUNS_FAILED),
+            question=output,
         ),
         alarm(
-            "platform-failed",
-            "A run failed, and the handler was not at fault: code, capacity, permission, or AWS itself.",
-            ours("RunsFailedByPlatform"),
-            ((own, watcher), _TASKS),
+            key="platform-failed",
+            meaning="A run failed, and the handler was not at fault: code, capacity, permission, or AWS itself.",
+            watched=ours(metrics.RUNS_FAILED_BY_PLATFORM),
+            question=Question((own, watcher), _TASKS),
         ),
         alarm(
-            "parked",
-            "No task can be started for a failed invocation, or its record cannot be read. It waits for a person.",
-            ours("RunsParked", metrics.DISPATCHER),
-            (launches, _FAULTS),
+            key="parked",
+            meaning=(
+                "No task can be started for a failed invocation, or its record cannot be read. It waits for a person."
+            ),
+            watched=ours(metrics.RUNS_PARKED),
+            # A task that stops before it claims its run leaves no log: the watcher's says why.
+            question=Question((dispatcher, watcher), _FAULTS),
         ),
         alarm(
-            "expiring",
-            f"A message on the parking queue was sent {OLDEST_PARKED_DAYS} days ago. SQS deletes it within three more.",
-            ours("OldestParked"),
-            ((dispatcher,), _FAULTS),
-            over=OLDEST_PARKED_DAYS * 86_400,
+            key="expiring",
+            meaning=(
+                f"A message on the parking queue was sent {OLDEST_PARKED_DAYS} days ago. SQS deletes it within three"
+                " more."
+            ),
+            watched=ours(metrics.OLDEST_PARKED),
+            statistic="Maximum",
+            threshold=OLDEST_PARKED_DAYS * 86_400,
             can_wait=True,
+            question=Question((dispatcher,), _FAULTS),
         ),
         alarm(
-            "waiting",
-            f"A failed invocation has waited for the dispatcher for more than {OLDEST_SECONDS // 60} minutes.",
-            ("AWS/SQS", age, {"QueueName": queue_name}),
-            ((dispatcher,), _FAULTS),
-            over=OLDEST_SECONDS,
+            key="waiting",
+            meaning=f"A failed invocation has waited for the dispatcher for more than {OLDEST_SECONDS // 60} minutes.",
+            watched=Watched("AWS/SQS", "ApproximateAgeOfOldestMessage", {"QueueName": queue_name}),
+            statistic="Maximum",
+            threshold=OLDEST_SECONDS,
+            question=Question((dispatcher,), _FAULTS),
         ),
         alarm(
-            "lost",
-            "Lambda could not put a failed invocation on the failure queue. Its event is gone.",
-            ("AWS/Lambda", "DeadLetterErrors", {"FunctionName": function_name}),
-            output,
+            key="lost",
+            meaning="Lambda could not put a failed invocation on the failure queue. Its event is gone.",
+            watched=Watched("AWS/Lambda", "DeadLetterErrors", {"FunctionName": function_name}),
+            question=output,
         ),
     ]
     if skipped:
-        meaning = (
-            "An invocation failed on Lambda in a way that `rescue` does not name. Its event is on the parking queue."
+        found.append(
+            alarm(
+                key="skipped",
+                meaning=(
+                    "An invocation failed on Lambda in a way that `rescue` does not name. Its event is on the parking"
+                    " queue."
+                ),
+                watched=ours(metrics.RUNS_SKIPPED),
+                can_wait=True,
+                question=output,
+            )
         )
-        found.append(alarm("skipped", meaning, ours("RunsSkipped", metrics.DISPATCHER), output, can_wait=True))
     if has_destinations:
-        meaning = "A destination did not take the record of how a run ended. The watcher retries for a day."
-        found.append(alarm("undelivered", meaning, ours("DestinationDeliveryFailures"), ((watcher,), _FAULTS)))
+        found.append(
+            alarm(
+                key="undelivered",
+                meaning="A destination did not take the record of how a run ended. The watcher retries for a day.",
+                watched=ours(metrics.DESTINATION_DELIVERY_FAILURES),
+                question=Question((watcher,), _FAULTS),
+            )
+        )
     if longest_run is not None:
-        meaning = f"A run has been at work for more than {_span(longest_run)}."
-        found.append(alarm("long-run", meaning, ours("RunAge"), output, over=longest_run, can_wait=True))
+        found.append(
+            alarm(
+                key="long-run",
+                meaning=f"A run has been at work for more than {_span(longest_run)}.",
+                watched=ours(metrics.RUN_AGE),
+                statistic="Maximum",
+                threshold=longest_run,
+                can_wait=True,
+                question=output,
+            )
+        )
     if longest_wait is not None:
-        meaning = f"A run has waited for a slot or for capacity for more than {_span(longest_wait)}."
-        found.append(alarm("long-wait", meaning, ours("LongestWait"), (launches, _REASONS), over=longest_wait))
+        found.append(
+            alarm(
+                key="long-wait",
+                meaning=f"A run has waited for a slot or for capacity for more than {_span(longest_wait)}.",
+                watched=ours(metrics.LONGEST_WAIT),
+                statistic="Maximum",
+                threshold=longest_wait,
+                question=Question((dispatcher, watcher), _REASONS),
+            )
+        )
     return found
 
 
 def of_watcher(function_name: str, *, dead_letters_name: pulumi.Input[str]) -> list[Alarm]:
     """List the alarms of a stack's watcher."""
-    log_groups = (_log_of(function_name),)
+    alarm = partial(Alarm, about=function_name, question=Question((_log_of(function_name),), _FAULTS))
+    ours = partial(_ours, function_name)
     return [
-        Alarm(
+        alarm(
             key="watcher-silent",
-            name=f"{function_name}-silent",
-            about=function_name,
             meaning="The watcher has not gone through the open runs for some time, so nothing looks after them.",
-            namespace=metrics.NAMESPACE,
-            metric="RunsLeft",
-            dimensions=metrics.dimensions(function_name, metrics.WATCHER),
+            watched=ours(metrics.RUNS_LEFT),
             statistic="SampleCount",
             comparison="LessThanThreshold",
             threshold=1,
             evaluation_periods=3,
             datapoints_to_alarm=2,
             missing="breaching",
-            log_groups=log_groups,
-            query=_FAULTS,
         ),
-        Alarm(
+        alarm(
             key="watcher-failing",
-            name=f"{function_name}-failing",
-            about=function_name,
             meaning="Calls of the watcher keep failing, so it notices late how runs ended.",
-            namespace="AWS/Lambda",
-            metric="Errors",
-            dimensions={"FunctionName": function_name},
+            watched=Watched("AWS/Lambda", "Errors", {"FunctionName": function_name}),
             # It is called every period, which makes up for a single failure.
             evaluation_periods=3,
             datapoints_to_alarm=2,
-            log_groups=log_groups,
-            query=_FAULTS,
         ),
-        Alarm(
+        alarm(
             key="watcher-behind",
-            name=f"{function_name}-behind",
-            about=function_name,
             meaning="The watcher does not get through all open runs: it lacks the time, or cannot handle some.",
-            namespace=metrics.NAMESPACE,
-            metric="RunsLeft",
-            dimensions=metrics.dimensions(function_name, metrics.WATCHER),
+            watched=ours(metrics.RUNS_LEFT),
             statistic="Minimum",
             evaluation_periods=3,
             datapoints_to_alarm=3,
             can_wait=True,
-            log_groups=log_groups,
-            query=_FAULTS,
         ),
-        Alarm(
+        alarm(
             key="watcher-dead-letters",
-            name=f"{function_name}-dead-letters",
-            about=function_name,
             meaning="EventBridge could not tell the watcher of a task that stopped. The next round finds it.",
-            namespace="AWS/SQS",
             # Not how many there are: that would keep the alarm until somebody empties the queue.
-            metric="NumberOfMessagesSent",
-            dimensions={"QueueName": dead_letters_name},
+            watched=Watched("AWS/SQS", "NumberOfMessagesSent", {"QueueName": dead_letters_name}),
             can_wait=True,
-            log_groups=log_groups,
-            query=_FAULTS,
         ),
-        Alarm(
+        alarm(
             key="watcher-unreadable",
-            name=f"{function_name}-unreadable",
-            about=function_name,
             meaning="The ledger has an item that overtime would not have written: nobody looks after its run.",
-            namespace=metrics.NAMESPACE,
-            metric="ItemsUnreadable",
-            dimensions=metrics.dimensions(function_name, metrics.WATCHER),
+            watched=ours(metrics.ITEMS_UNREADABLE),
             can_wait=True,
-            log_groups=log_groups,
-            query=_FAULTS,
         ),
     ]
+
+
+def _ours(function_name: str, metric: Metric) -> Watched:
+    return Watched(metrics.NAMESPACE, metric.name, metric.dimensions(function_name))
 
 
 def _log_of(function_name: str) -> str:

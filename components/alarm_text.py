@@ -4,25 +4,16 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from overtime.contract import partitions
 
+if TYPE_CHECKING:
     from overtime.components.alarm_definitions import Alarm
 
 MANUAL = "docs/operating.md"
 LONGEST_DESCRIPTION = 1024
 """https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html"""
-CONSOLES: Mapping[str, str] = MappingProxyType(
-    {
-        "aws": "console.aws.amazon.com",
-        "aws-cn": "console.amazonaws.cn",
-        "aws-us-gov": "console.amazonaws-us-gov.com",
-    }
-)
-"""Where the console of a partition is, behind the region's name; other partitions have none on the internet."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,13 +43,14 @@ def _text(alarm: Alarm, place: Place) -> str:
 
 
 def _console(alarm: Alarm, place: Place) -> list[str]:
-    if place.partition not in CONSOLES:
+    partition = partitions.named(place.partition)
+    if partition is None or partition.console is None:
         return []
-    start = f"https://{place.region}.{CONSOLES[place.partition]}/cloudwatch/home?region={place.region}"
-    sources = "".join(f"~'{_encoded(each)}" for each in alarm.log_groups)
+    start = f"https://{place.region}.{partition.console}/cloudwatch/home?region={place.region}"
+    sources = "".join(f"~'{_encoded(each)}" for each in alarm.question.log_groups)
     query = (
         "~(end~0~start~-10800~timeType~'RELATIVE~unit~'seconds"
-        f"~editorString~'{_encoded(alarm.query)}~source~({sources}))"
+        f"~editorString~'{_encoded(alarm.question.query)}~source~({sources}))"
     )
     dashboard = (
         [] if place.dashboard_name is None else [f"Dashboard: {start}#dashboards/dashboard/{place.dashboard_name}"]

@@ -115,9 +115,9 @@ class Alarms(pulumi.ComponentResource):
             alarm_description=pulumi.Output.from_input(args.arn_prefix).apply(
                 lambda prefix: description(alarm, _place(prefix, args))
             ),
-            namespace=alarm.namespace,
-            metric_name=alarm.metric,
-            dimensions=dict(alarm.dimensions),
+            namespace=alarm.watched.namespace,
+            metric_name=alarm.watched.name,
+            dimensions=dict(alarm.watched.dimensions),
             statistic=alarm.statistic,
             comparison_operator=alarm.comparison,
             threshold=alarm.threshold,

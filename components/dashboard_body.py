@@ -8,11 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypedDict
 
-from overtime.components import metrics
-from overtime.components.metrics import DISPATCHER, NAMESPACE, WATCHER
+from overtime.contract import metrics
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from overtime.contract.metrics import Metric
 
 Line = list[object]
 
@@ -40,20 +41,20 @@ _MOST_ALARMS = 100
 """CloudWatch's limit for one widget."""
 
 RUNS = (
-    ("RunsStarted", DISPATCHER, "started"),
-    ("RunsSucceeded", WATCHER, "succeeded"),
-    ("RunsFailed", WATCHER, "failed or timed out"),
-    ("RunsTimedOut", WATCHER, "timed out"),
-    ("RunsFailedByPlatform", WATCHER, "failed by the platform"),
-    ("DestinationDeliveryFailures", WATCHER, "not taken by a destination"),
-    ("RunsCancelled", WATCHER, "cancelled"),
-    ("RunsRelaunched", WATCHER, "relaunched"),
-    ("RunsHeld", DISPATCHER, "held"),
-    ("RunsSkipped", DISPATCHER, "skipped"),
-    ("RunsParked", DISPATCHER, "parked"),
-    ("RunsWaiting", WATCHER, "waiting"),
+    (metrics.RUNS_STARTED, "started"),
+    (metrics.RUNS_SUCCEEDED, "succeeded"),
+    (metrics.RUNS_FAILED, "failed or timed out"),
+    (metrics.RUNS_TIMED_OUT, "timed out"),
+    (metrics.RUNS_FAILED_BY_PLATFORM, "failed by the platform"),
+    (metrics.DESTINATION_DELIVERY_FAILURES, "not taken by a destination"),
+    (metrics.RUNS_CANCELLED, "cancelled"),
+    (metrics.RUNS_RELAUNCHED, "relaunched"),
+    (metrics.RUNS_HELD, "held"),
+    (metrics.RUNS_SKIPPED, "skipped"),
+    (metrics.RUNS_PARKED, "parked"),
+    (metrics.RUNS_WAITING, "waiting"),
 )
-"""Figure, who counts it, and what it is called."""
+"""Metric, and what it is called."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,7 +94,7 @@ def body(
 
 
 def _function(function: ShownFunction, region: str) -> list[Widget]:
-    runs: list[Line] = [_figure(name, function.name, part, {"label": label}) for name, part, label in RUNS]
+    runs: list[Line] = [_ours(metric, function.name, {"label": label}) for metric, label in RUNS]
     queue: list[Line] = [
         _queue("ApproximateAgeOfOldestMessage", function.queue_name, "oldest (s)"),
         _queue("ApproximateNumberOfMessagesVisible", function.queue_name, "waiting", axis="right"),
@@ -106,11 +107,11 @@ def _function(function: ShownFunction, region: str) -> list[Widget]:
             "From failure to handler start",
             region,
             [
-                *_spread("FailureToHandlerStart", function.name),
-                _figure("LongestWait", function.name, WATCHER, {"label": "longest that waits (s)"}),
+                *_spread(metrics.FAILURE_TO_HANDLER_START, function.name),
+                _ours(metrics.LONGEST_WAIT, function.name, {"label": "longest that waits (s)"}),
             ],
         ),
-        _graph("Run duration", region, _spread("RunDuration", function.name)),
+        _graph("Run duration", region, _spread(metrics.RUN_DURATION, function.name)),
     ]
 
 
@@ -119,8 +120,8 @@ def _watcher(watcher: ShownWatcher, region: str) -> list[Widget]:
         ["AWS/Lambda", metric, "FunctionName", watcher.name, {"label": label}]
         for metric, label in (("Invocations", "called"), ("Errors", "failed"), ("Throttles", "throttled"))
     ]
-    calls.append(_figure("RunsLeft", watcher.name, WATCHER, {"label": "runs left over"}))
-    calls.append(_figure("ItemsUnreadable", watcher.name, WATCHER, {"label": "items that cannot be read"}))
+    calls.append(_ours(metrics.RUNS_LEFT, watcher.name, {"label": "runs left over"}))
+    calls.append(_ours(metrics.ITEMS_UNREADABLE, watcher.name, {"label": "items that cannot be read"}))
     duration: list[Line] = [["AWS/Lambda", "Duration", "FunctionName", watcher.name, {"label": "longest (ms)"}]]
     letters: list[Line] = [_queue("ApproximateNumberOfMessagesVisible", watcher.dead_letters_name, "events")]
     return [
@@ -152,16 +153,16 @@ def _graph(title: str, region: str, lines: list[Line], *, stat: str = "Maximum")
     return {"type": "metric", "width": _COLUMN, "height": _ROW, "properties": shown}
 
 
-def _spread(name: str, function_name: str) -> list[Line]:
+def _spread(metric: Metric, function_name: str) -> list[Line]:
     return [
-        _figure(name, function_name, WATCHER, {"stat": "p50", "label": "half of them (s)"}),
-        _figure(name, function_name, WATCHER, {"stat": "Maximum", "label": "longest (s)"}),
+        _ours(metric, function_name, {"stat": "p50", "label": "half of them (s)"}),
+        _ours(metric, function_name, {"stat": "Maximum", "label": "longest (s)"}),
     ]
 
 
-def _figure(name: str, function_name: str, part: str, options: dict[str, object]) -> Line:
-    dimensions = metrics.dimensions(function_name, part)
-    return [NAMESPACE, name, *(word for pair in dimensions.items() for word in pair), options]
+def _ours(metric: Metric, function_name: str, options: dict[str, object]) -> Line:
+    dimensions = metric.dimensions(function_name)
+    return [metrics.NAMESPACE, metric.name, *(word for pair in dimensions.items() for word in pair), options]
 
 
 def _queue(metric: str, queue_name: str, label: str, *, axis: str = "left") -> Line:

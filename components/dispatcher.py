@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 import pulumi
 import pulumi_aws as aws
 
-from overtime.components import metrics, policies
+from overtime.components import policies
 from overtime.components.own_function import OwnFunctionArgs, own_function
 from overtime.components.runner_task import CONTAINER_NAME
-from overtime.contract import variables
+from overtime.contract import metrics, variables
+from overtime.contract.rescue import NOTHING
 from overtime.settings.names import DISPATCHER_SUFFIX
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ class Dispatcher(pulumi.ComponentResource):
         super().__init__("overtime:index:Dispatcher", name, {}, opts)
 
         own = OwnFunctionArgs(
-            part=metrics.DISPATCHER,
+            part=metrics.Service.DISPATCHER,
             function_name=f"{args.function.name}{DISPATCHER_SUFFIX}",
             role_description=f"Dispatcher of {args.function.name}",
             logs_days=args.retention.logs_days,
@@ -99,7 +100,7 @@ class Dispatcher(pulumi.ComponentResource):
             variables.SUBNET_IDS: platform.network.subnet_ids.apply(",".join),
             variables.SECURITY_GROUP_IDS: platform.network.security_group_ids.apply(",".join),
             variables.ASSIGN_PUBLIC_IP: "ENABLED" if platform.network.public_ip else "DISABLED",
-            variables.RESCUE: ",".join(options.rescue) if options.enabled else "nothing",
+            variables.RESCUE: ",".join(options.rescue) if options.enabled else NOTHING,
             variables.ATTEMPTS: str(options.attempts),
             variables.CAPACITY: options.task.capacity,
             **({} if most is None else {variables.MAX_CONCURRENT_RUNS: str(most)}),

@@ -11,12 +11,9 @@ if TYPE_CHECKING:
 
     from overtime.components.fargate_fallback import FargateFallback
 
-FUNCTIONS_FILE = "functions.json"
-"""In the archive: as a variable the table of a dozen functions would not fit."""
-
 
 def functions_table(functions: Iterable[FargateFallback]) -> dict[str, dict[str, pulumi.Input[str] | int]]:
-    """Tell what the watcher has to know of each function, by its name in AWS; `lambdas/watcher/config.py` reads it."""
+    """Return what the watcher has to know of each function, by its name in AWS: see `contract.functions_table`."""
     table: dict[str, dict[str, pulumi.Input[str] | int]] = {}
     for each in functions:
         options, told = each.options, each.options.destinations

@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING, NamedTuple
 import pulumi
 import pulumi_aws as aws
 
-from overtime.components import archives, lambda_archive, metrics, policies
+from overtime.components import archives, lambda_archive, policies
 from overtime.components.documents import written
+from overtime.contract.runtimes import DEFAULT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+
+    from overtime.contract import metrics
 
 _MEMORY_MIB = 512  # of it depends the cpu, and with it how long the libraries take to load
 
@@ -21,8 +24,8 @@ _MEMORY_MIB = 512  # of it depends the cpu, and with it how long the libraries t
 class OwnFunctionArgs:
     """What such a function needs to know."""
 
-    part: str
-    """The folder of its code in `lambdas/`: `dispatcher` or `watcher`."""
+    part: metrics.Service
+    """Which it is; its value is the folder of its code in `lambdas/`."""
     function_name: str
     """Its name in AWS: forced, because the log group has to be there, with its retention, before Lambda makes one."""
     role_description: str
@@ -36,7 +39,7 @@ class OwnFunctionArgs:
     timeout_seconds: int
     """How long Lambda lets it work."""
     variables: Mapping[str, pulumi.Input[str]]
-    """Its environment, but for the names of its figures."""
+    """Its environment, apart from namespace and service of its metrics."""
     file: tuple[str, pulumi.Output[str]] | None = None
     """Name and text of a file beside its code."""
 
@@ -58,14 +61,14 @@ def own_function(name: str, args: OwnFunctionArgs, parent: pulumi.Resource) -> O
         opts=pulumi.ResourceOptions(parent=parent),
     )
     role, permissions = _role(name, args, logs, parent)
-    environment = {**args.variables, **metrics.emitted_by(args.part)}
+    environment = {**args.variables, **args.part.variables()}
     function = aws.lambda_.Function(
         f"{name}-function",
         name=args.function_name,
         role=role.arn,
         code=_code(args),
         handler=f"overtime.lambdas.{args.part}.handler.handler",
-        runtime="python3.13",
+        runtime=DEFAULT.name,
         architectures=["x86_64"],
         timeout=args.timeout_seconds,
         memory_size=_MEMORY_MIB,

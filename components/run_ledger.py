@@ -8,10 +8,7 @@ import pulumi
 import pulumi_aws as aws
 
 from overtime.components import policies
-from overtime.contract.runs import LONGEST_LIFE_DAYS
-
-OPEN_INDEX = "open"
-"""The index of the runs that are not settled: only those have the attribute of the same name."""
+from overtime.contract import runs
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,18 +56,18 @@ class RunLedger(pulumi.ComponentResource):
         return aws.dynamodb.Table(
             f"{name}-runs",
             billing_mode="PAY_PER_REQUEST",
-            hash_key="run_key",
-            attributes=[aws.dynamodb.TableAttributeArgs(name=key, type="S") for key in ("run_key", OPEN_INDEX)],
+            hash_key=runs.KEY,
+            attributes=[aws.dynamodb.TableAttributeArgs(name=key, type="S") for key in (runs.KEY, runs.OPEN)],
             global_secondary_indexes=[
                 aws.dynamodb.TableGlobalSecondaryIndexArgs(
-                    name=OPEN_INDEX,
+                    name=runs.OPEN,
                     key_schemas=[
-                        aws.dynamodb.TableGlobalSecondaryIndexKeySchemaArgs(attribute_name=OPEN_INDEX, key_type="HASH")
+                        aws.dynamodb.TableGlobalSecondaryIndexKeySchemaArgs(attribute_name=runs.OPEN, key_type="HASH")
                     ],
                     projection_type="KEYS_ONLY",
                 )
             ],
-            ttl=aws.dynamodb.TableTtlArgs(attribute_name="expires_at", enabled=True),
+            ttl=aws.dynamodb.TableTtlArgs(attribute_name=runs.EXPIRES_AT, enabled=True),
             point_in_time_recovery=aws.dynamodb.TablePointInTimeRecoveryArgs(enabled=True),
             # Not enabled means a key that AWS owns: the table is encrypted all the same, and no request to KMS is paid.
             server_side_encryption=aws.dynamodb.TableServerSideEncryptionArgs(enabled=False),
@@ -124,7 +121,7 @@ class RunLedger(pulumi.ComponentResource):
                     filter=aws.s3.BucketLifecycleConfigurationRuleFilterArgs(prefix=""),
                     expiration=aws.s3.BucketLifecycleConfigurationRuleExpirationArgs(
                         # As with the states: what a late task may still ask for is not deleted.
-                        days=max(days, LONGEST_LIFE_DAYS)
+                        days=max(days, runs.LONGEST_LIFE_DAYS)
                     ),
                 )
             ],

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 import pulumi
 import pulumi_aws as aws
 
-from overtime.components import metrics, policies
+from overtime.components import policies
 from overtime.components.documents import written_later
 from overtime.components.failure_queue import LARGEST_MESSAGE_BYTES, LONGEST_RETENTION_SECONDS
-from overtime.components.functions_table import FUNCTIONS_FILE, functions_table
+from overtime.components.functions_table import functions_table
 from overtime.components.own_function import OwnFunctionArgs, own_function
-from overtime.components.run_ledger import OPEN_INDEX
 from overtime.components.watcher_grants import shared_out
 from overtime.components.watcher_rules import CLOCK_SECONDS, WatcherRules, WatcherRulesArgs
-from overtime.contract import variables
+from overtime.contract import metrics, runs, variables
+from overtime.contract.functions_table import FILE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -58,7 +58,7 @@ class Watcher(pulumi.ComponentResource):
         dead_letters = self._dead_letters(name)
         first, *others = self._grants(args)
         own = OwnFunctionArgs(
-            part=metrics.WATCHER,
+            part=metrics.Service.WATCHER,
             function_name=args.function_name,
             role_description=f"Watcher {args.function_name}",
             logs_days=args.retention.logs_days,
@@ -66,7 +66,7 @@ class Watcher(pulumi.ComponentResource):
             more_permissions=[policies.rendered(policies.sending, grants=grants) for grants in others],
             timeout_seconds=TIMEOUT_SECONDS,
             variables=self._environment(args),
-            file=(FUNCTIONS_FILE, written_later(functions_table(args.functions.values()))),
+            file=(FILE, written_later(functions_table(args.functions.values()))),
         )
         function, role, logs = own_function(name, own, self)
         self._one_try(name, function)
@@ -120,7 +120,7 @@ class Watcher(pulumi.ComponentResource):
             policies.watcher,
             log_group_arn=log_group_arn,
             table_arn=ledger.table_arn,
-            open_index_arn=pulumi.Output.concat(ledger.table_arn, "/index/", OPEN_INDEX),
+            open_index_arn=pulumi.Output.concat(ledger.table_arn, "/index/", runs.OPEN),
             bucket_arn=ledger.bucket_arn,
             cluster_arn=args.platform.cluster_arn,
             reads_payloads=any(each.options.destinations.arns for each in args.functions.values()),
@@ -132,7 +132,7 @@ class Watcher(pulumi.ComponentResource):
         return {
             variables.LEDGER_TABLE: ledger.table_name,
             variables.LEDGER_BUCKET: ledger.bucket_name,
-            variables.OPEN_INDEX: OPEN_INDEX,
+            variables.OPEN_INDEX: runs.OPEN,
             variables.CLUSTER_ARN: args.platform.cluster_arn,
-            variables.FUNCTIONS_FILE: FUNCTIONS_FILE,
+            variables.FUNCTIONS_FILE: FILE,
         }

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from overtime.contract import destinations
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -18,16 +20,13 @@ _LONGEST_QUEUE_ARN = len("arn:aws-us-gov:sqs:us-gov-west-1:123456789012:") + 80
 GRANTED = {
     "LaunchAgain": ["sqs:GetQueueAttributes", "sqs:SendMessage"],
     "ParkRuns": ["sqs:GetQueueAttributes", "sqs:ReceiveMessage", "sqs:SendMessage"],
-    "TellQueues": ["sqs:GetQueueUrl", "sqs:SendMessage"],
-    "TellTopics": ["sns:Publish"],
-    "TellBuses": ["events:PutEvents"],
-    "TellFunctions": ["lambda:InvokeFunction"],
+    **{kind.sid: list(kind.actions) for kind in destinations.KINDS},
     # Who sends to a queue or topic that is encrypted with such a key uses the key with its own rights.
     # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html
     "UseDestinationKeys": ["kms:Decrypt", "kms:GenerateDataKey"],
 }
 """What the watcher may do with what it sends to, by the Sid of the statement."""
-_DESTINATIONS = {"sqs": "TellQueues", "sns": "TellTopics", "events": "TellBuses", "lambda": "TellFunctions"}
+_SIDS = {kind.service: kind.sid for kind in destinations.KINDS}
 
 
 def shared_out(
@@ -45,7 +44,7 @@ def shared_out(
     grants: list[tuple[str, pulumi.Input[str], int]] = [
         *(("LaunchAgain", arn, _LONGEST_QUEUE_ARN) for arn in queue_arns),
         *(("ParkRuns", arn, _LONGEST_QUEUE_ARN) for arn in parking_arns),
-        *((_DESTINATIONS[arn.split(":")[2]], arn, len(arn)) for arn in destination_arns),
+        *((_SIDS[arn.split(":")[2]], arn, len(arn)) for arn in destination_arns),
         *(("UseDestinationKeys", arn, len(arn)) for arn in key_arns),
     ]
     shares: list[list[WiredGrant]] = [[]]

@@ -1,7 +1,7 @@
 """What is deployed of a stack already, asked before anything changes.
 
 The last deployment's outputs come from the engine, what the stack still has to do from its own watcher
-(`lambdas/watcher/backlog.py`). Both go through the engine and the provider, so the provider's credentials, profile and
+(`contract.backlog`). Both go through the engine and the provider, so the provider's credentials, profile and
 region apply. An answer that cannot be had stops no deployment: it is told (see `notices`).
 """
 
@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, cast
 import pulumi
 import pulumi_aws as aws
 
+from overtime.contract.backlog import EVENT, FUNCTIONS, TASK_RETIREMENT_DAYS, Work
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -21,24 +23,6 @@ if TYPE_CHECKING:
 
 _READ_OUTPUTS = "pulumi:pulumi:readStackOutputs"
 """The engine's own function behind `pulumi.StackReference`; called by itself it leaves nothing in the state."""
-_ASK_FOR_WORK = {"overtime": "backlog"}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Work:
-    """What one function still has to do; a number that AWS did not give is None."""
-
-    open_runs: int | None
-    """Runs that have not ended, or whose owner has not been told."""
-    waiting: int | None
-    """Messages on its failure queue."""
-    parked: int | None
-    """Messages on its parking queue."""
-
-    @property
-    def nothing(self) -> bool:
-        """Whether it is known that there is none."""
-        return self.open_runs == self.waiting == self.parked == 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,12 +77,12 @@ def deployed(context: StackContext) -> Deployed:
         if told is None:
             unasked = f"the watcher {watcher['name']!r} is of an older version, which this update replaces"
             return Deployed(functions=functions, network=network, unasked=unasked)
-        work = {name: Work(**numbers) for name, numbers in told["functions"].items()}
+        work = {name: Work(**numbers) for name, numbers in told[FUNCTIONS].items()}
     except Exception as error:  # noqa: BLE001 - likewise
         unasked = f"the watcher {watcher['name']!r} could not be asked ({error}); that needs lambda:InvokeFunction"
         return Deployed(functions=functions, network=network, unasked=unasked)
     return Deployed(
-        functions=functions, network=network, work=work, task_retirement_days=told.get("task_retirement_days")
+        functions=functions, network=network, work=work, task_retirement_days=told.get(TASK_RETIREMENT_DAYS)
     )
 
 
@@ -109,5 +93,5 @@ def _outputs(context: StackContext) -> dict[str, Any]:
 
 
 def _told(watcher_name: str) -> dict[str, Any] | None:
-    answer = aws.lambda_.get_invocation(function_name=watcher_name, input=json.dumps(_ASK_FOR_WORK))
+    answer = aws.lambda_.get_invocation(function_name=watcher_name, input=json.dumps(EVENT))
     return cast("dict[str, Any] | None", json.loads(answer.result))

@@ -9,18 +9,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from overtime.contract.backlog import RETIREMENT_SETTING
 from overtime.errors import OvertimeError
 from overtime.settings.rules import DAY_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from overtime.deployed import Deployed, Work
+    from overtime.contract.backlog import Work
+    from overtime.deployed import Deployed
     from overtime.settings import Settings
 
 DEFAULT_RETIREMENT_DAYS = 7
 """https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-maintenance.html"""
-_RETIREMENT = "fargateTaskRetirementWaitPeriod"
 
 
 @dataclass(frozen=True)
@@ -132,9 +133,9 @@ def _retired(settings: Settings, there: Deployed) -> Iterator[Notice]:
     yield Notice(
         "warning",
         f"max_runtime of {', '.join(map(repr, longer))} is longer than the {_number(wait, 'day')} that Fargate waits "
-        f"before it stops tasks of a platform revision that it retires ({_RETIREMENT}: {whose}). A run that is "
+        f"before it stops tasks of a platform revision that it retires ({RETIREMENT_SETTING}: {whose}). A run that is "
         "stopped then starts again from its beginning. Lower max_runtime, or let Fargate wait longer, 14 days at most: "
-        f"aws ecs put-account-setting-default --name {_RETIREMENT} --value 14",
+        f"aws ecs put-account-setting-default --name {RETIREMENT_SETTING} --value 14",
     )
 
 

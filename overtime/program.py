@@ -16,6 +16,7 @@ from overtime.components.fargate_fallback import FargateFallback, FargateFallbac
 from overtime.components.platform import Platform, PlatformArgs
 from overtime.components.primary_function import PrimaryFunction, PrimaryFunctionArgs
 from overtime.components.watcher import Watcher, WatcherArgs
+from overtime.contract.capacity import Capacity
 from overtime.deployed import deployed
 from overtime.notices import network_output, notices, protected, refuse
 from overtime.settings import verify
@@ -82,7 +83,7 @@ def _platform(settings: Settings) -> Platform:
             network=settings.network,
             retention=settings.retention,
             container_insights=settings.cluster.container_insights,
-            spot=any(each.task.capacity == "spot" for each in settings.functions.values()),
+            spot=any(each.task.capacity is Capacity.SPOT for each in settings.functions.values()),
             base_images={
                 (each.runtime, each.architecture): settings.image.base_of(each.runtime)
                 for each in settings.functions.values()

@@ -6,6 +6,8 @@ import hashlib
 import json
 import time
 
+from overtime.contract.aws_errors import THROTTLED
+from overtime.contract.partitions import partition_of
 from overtime.runner.errors import PermissionMissingError
 from overtime.runner.retrying import RetryBudget, retrying
 from overtime.runner.signing import query_string, quote, signed_headers
@@ -20,16 +22,6 @@ if TYPE_CHECKING:
 
     Answer = TypeVar("Answer")
 
-_DNS_SUFFIX = "amazonaws.com"
-_DNS_SUFFIXES = (
-    ("cn-", "amazonaws.com.cn"),
-    ("eusc-", "amazonaws.eu"),
-    ("eu-isoe-", "cloud.adc-e.uk"),
-    ("us-iso-", "c2s.ic.gov"),
-    ("us-isob-", "sc2s.sgov.gov"),
-    ("us-isof-", "csp.hci.ic.gov"),
-)
-"""How the names of services end in the regions that begin so, as `partitions.json` of the AWS SDKs has it."""
 _SUCCESS = range(200, 300)
 _CLIENT_ERRORS, _TOO_MANY_REQUESTS = range(300, 500), 429
 _READ_OBJECT = "s3:GetObject"
@@ -46,27 +38,20 @@ _PERMISSION = frozenset(
     }
 )
 _EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException"})
-_MAY_PASS = frozenset(
-    {
-        "BandwidthLimitExceeded",
-        "InternalServerError",
-        "LimitExceededException",
-        "PriorRequestNotComplete",
-        "ProvisionedThroughputExceededException",
-        "RequestLimitExceeded",
-        "RequestThrottled",
-        "RequestThrottledException",
-        "RequestTimeout",
-        "RequestTimeoutException",
-        "SlowDown",
-        "ThrottledException",
-        "Throttling",
-        "ThrottlingException",
-        "TooManyRequestsException",
-        "TransactionConflictException",
-        "TransactionInProgressException",
-    }
-)
+_MAY_PASS = THROTTLED | {
+    "BandwidthLimitExceeded",
+    "InternalServerError",
+    "LimitExceededException",
+    "PriorRequestNotComplete",
+    "ProvisionedThroughputExceededException",
+    "RequestThrottled",
+    "RequestThrottledException",
+    "RequestTimeout",
+    "RequestTimeoutException",
+    "SlowDown",
+    "TransactionConflictException",
+    "TransactionInProgressException",
+}
 """What AWS's SDKs try again (botocore's standard mode), and two of DynamoDB's."""
 
 
@@ -88,11 +73,6 @@ class CallError(Exception):
         busy = self.status not in _CLIENT_ERRORS or self.status == _TOO_MANY_REQUESTS
         # AWS names its errors. What has no name was cut off, or comes from something that lies between.
         return busy or not self.code or self.code in _MAY_PASS or self.code in _EXPIRED
-
-
-def dns_suffix(region: str) -> str:
-    """Say how the names of a region's services end; regions that are not known yet are most likely ordinary ones."""
-    return next((suffix for start, suffix in _DNS_SUFFIXES if region.startswith(start)), _DNS_SUFFIX)
 
 
 def error_of(response: Response) -> tuple[str, str]:
@@ -177,7 +157,9 @@ class Aws:
         )
 
     def _url(self, service: str, prefix: str = "") -> Url:
-        return Url(self._endpoint or f"https://{prefix}{service}.{self._region}.{dns_suffix(self._region)}")
+        return Url(
+            self._endpoint or f"https://{prefix}{service}.{self._region}.{partition_of(self._region).dns_suffix}"
+        )
 
     def _object(self, bucket: str, key: str) -> tuple[Url, str]:
         # A certificate covers one label before "s3"; another endpoint may know no bucket names as hosts at all.

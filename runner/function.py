@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from overtime.contract.partitions import partition_of
+from overtime.contract.runtimes import PYTHON
 from overtime.runner.errors import CodeError, PermissionMissingError
 
 TYPE_CHECKING = False
@@ -9,17 +11,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from overtime.runner.config import Config
-
-_PARTITIONS = (
-    ("cn-", "aws-cn"),
-    ("us-gov-", "aws-us-gov"),
-    ("eusc-", "aws-eusc"),
-    ("us-iso-", "aws-iso"),
-    ("us-isob-", "aws-iso-b"),
-    ("eu-isoe-", "aws-iso-e"),
-    ("us-isof-", "aws-iso-f"),
-)
-"""The partition of regions that begin so, as `partitions.json` of the AWS SDKs has it."""
 
 
 class Archive:
@@ -56,7 +47,7 @@ def from_lambda(answer: Mapping[str, object], arn: str) -> Function:
     function.handler, function.runtime = _text(configuration, "Handler"), _text(configuration, "Runtime")
     if _text(configuration, "PackageType") == "Image" or not _text(location, "Location"):
         raise CodeError(f"{arn} has no zip archive to fetch: only functions packaged as a zip can be continued here.")
-    if not function.runtime.startswith("python"):
+    if not PYTHON.includes(function.runtime):
         raise CodeError(f"{arn} runs on {function.runtime!r}: this image continues Python functions only.")
     environment = _object(configuration, "Environment")
     if error := _object(environment, "Error"):
@@ -91,15 +82,11 @@ def by_hand(config: Config, fetched: Function | None = None) -> Function:
     function.version = str(context.get("function_version", function.version))
     function.memory_mib = int(str(context.get("memory_limit_in_mb", function.memory_mib)))
     function.log_group = str(context.get("log_group_name", function.log_group))
-    place = f"{_partition(config.region)}:lambda:{config.region}:000000000000"
+    place = f"{partition_of(config.region).name}:lambda:{config.region}:000000000000"
     default_arn = function.arn or f"arn:{place}:function:{function.name}"
     function.arn = str(context.get("invoked_function_arn", default_arn))
     function.handler = config.handler or function.handler
     return function
-
-
-def _partition(region: str) -> str:
-    return next((partition for begin, partition in _PARTITIONS if region.startswith(begin)), "aws")
 
 
 def _object(value: Mapping[str, object], name: str) -> dict[str, object]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from queue import Empty, SimpleQueue
 
+from overtime.contract.aws_errors import CONDITION_FAILED
 from overtime.runner.aws import CallError, may_pass
 from overtime.runner.errors import RunnerError
 from overtime.runner.log import last_words
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from overtime.runner.config import Config
     from overtime.runner.messages import Message
 
-_NEVER = frozenset({"ConditionalCheckFailedException", "ValidationException"})
+_NEVER = frozenset({CONDITION_FAILED, "ValidationException"})
 """The ledger's own word, and what would be as wrong every time."""
 _FIRST_WORD_SECONDS = 60.0
 

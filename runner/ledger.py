@@ -7,6 +7,7 @@ import os
 import time
 
 from overtime.contract import task_requests
+from overtime.contract.aws_errors import CONDITION_FAILED
 from overtime.runner.aws import Aws, CallError, OtherContentError, may_pass
 from overtime.runner.errors import NotOursError, UnavailableError
 from overtime.runner.retrying import RetryBudget, retrying
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     Answer = TypeVar("Answer")
     Item = Mapping[str, AttributeValueTypeDef]
 
-_CONDITION = "ConditionalCheckFailedException"
 _ONE_TRY = RetryBudget(0)
 
 
@@ -109,7 +109,7 @@ class TaskLedger:
         try:
             written, item = True, self._aws.dynamodb("UpdateItem", request, budget).get("Attributes")
         except CallError as error:
-            if error.code != _CONDITION:
+            if error.code != CONDITION_FAILED:
                 raise
             # The refusal brings the item that stood against it.
             written, item = False, json.loads(error.body).get("Item")

@@ -6,6 +6,7 @@ import json
 import re
 import signal
 
+from overtime.contract import error_types
 from overtime.contract.exit_codes import ExitCode
 from overtime.contract.runs import RunState
 from overtime.runner.errors import RunnerError, StoppedError
@@ -36,7 +37,7 @@ def outcome_of(ending: Ending, *, request_id: str, run_seconds: float, out_of_me
     answer, code = ending.answer, ending.exit.code if ending.exit else -signal.SIGKILL
     if ending.timed_out:
         text = f"Error: Task timed out after {run_seconds:.2f} seconds"
-        return _fault("Sandbox.Timedout", text, request_id, RunState.TIMED_OUT)
+        return _fault(error_types.TIMED_OUT, text, request_id, RunState.TIMED_OUT)
     if answer is None:
         state = RunState.CANCELLED if ending.stopped else RunState.FAILED
         return _fault(*_death(code, stopped=ending.stopped, out_of_memory=out_of_memory), request_id, state)
@@ -78,7 +79,10 @@ def _raised(body: bytes, request_id: str) -> Outcome:
         start = body.rstrip()[:-1] + (b", " if document else b"")
         body = start + json.dumps({"requestId": request_id}).encode()[1:]
     # The type is part of the REPORT line.
-    error = " ".join(_text(document.get("errorType")).split()) or "Unhandled", _text(document.get("errorMessage"))
+    error = (
+        " ".join(_text(document.get("errorType")).split()) or error_types.UNHANDLED,
+        _text(document.get("errorMessage")),
+    )
     return Outcome(RunState.FAILED, ExitCode.HANDLER_FAILED, body, error=error)
 
 
@@ -108,12 +112,12 @@ def _text(value: object) -> str:
 
 def _death(code: int, *, stopped: bool, out_of_memory: bool) -> tuple[str, str]:
     if code == 0:
-        return "Runtime.ExitError", "Error: Runtime exited without providing a reason"
+        return error_types.EXIT_ERROR, "Error: Runtime exited without providing a reason"
     how = f"exit status {code}" if code > 0 else f"signal: {_name(-code)}"
     text = f"Error: Runtime exited with error: {how}"
     if stopped:
         text += " (the task was told to stop: SIGTERM)"
-    return ("Runtime.OutOfMemory" if out_of_memory and code == -signal.SIGKILL else "Runtime.ExitError"), text
+    return (error_types.OUT_OF_MEMORY if out_of_memory and code == -signal.SIGKILL else error_types.EXIT_ERROR), text
 
 
 def _name(number: int) -> str:

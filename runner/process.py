@@ -10,6 +10,7 @@ import signal
 import sys
 import threading
 
+from overtime.contract.runtimes import PYTHON
 from overtime.runner.handler_environment import RECORDS
 from overtime.runner.messages import Exit
 
@@ -137,7 +138,7 @@ class Child:
 
 def _runtime(places: Places) -> list[str]:
     """Return the command that becomes the runtime: with the image's own script, or with one that does the same."""
-    script = os.path.join(places.runtime_dir, "bootstrap.py")
+    script = os.path.join(places.runtime_dir, PYTHON.bootstrap)
     if os.path.exists(script):
         return [sys.executable, script]
     options = [] if places.layer_root == _LAYER_ROOT else ["-X", f"{_LAYER_ROOT_OPTION}={places.layer_root}"]

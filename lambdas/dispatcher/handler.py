@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 import boto3
 from aws_lambda_powertools import Logger, Metrics
-from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 from botocore.config import Config as ClientConfig
 from botocore.exceptions import BotoCoreError
 
+from overtime.contract import metrics
 from overtime.errors import OvertimeError
 from overtime.lambdas.dispatcher.config import Config, ConfigError
 from overtime.lambdas.dispatcher.dispatch import Dispatcher, Done, NotDispatchedError, Result
@@ -31,8 +31,10 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
+    from overtime.contract.metrics import Metric
+
 logger = Logger()
-metrics = Metrics()
+emf = Metrics()
 processor = BatchProcessor(EventType.SQS, raise_on_entire_batch_failure=False)
 
 # Few and short tries: what does not pass is better off on the queue than in a Lambda that is paid for waiting.
@@ -49,10 +51,10 @@ ENOUGH_FOR_A_RECORD = 2 * LONGEST_CALL
 """Milliseconds without which no record is begun: a slow call is survived, and the batch still answers in time."""
 
 _COUNTED = {
-    Result.STARTED: "RunsStarted",
-    Result.SKIPPED: "RunsSkipped",
-    Result.DUPLICATE: "DuplicateRecords",
-    Result.HELD: "RunsHeld",
+    Result.STARTED: metrics.RUNS_STARTED,
+    Result.SKIPPED: metrics.RUNS_SKIPPED,
+    Result.DUPLICATE: metrics.DUPLICATE_RECORDS,
+    Result.HELD: metrics.RUNS_HELD,
 }
 
 
@@ -99,7 +101,7 @@ time_left = TimeLeft()
 def dispatcher() -> Dispatcher:
     """Read the environment and make the clients, once for each execution environment."""
     config = Config.from_environ(os.environ)
-    metrics.set_default_dimensions(function_name=config.function_name)
+    emf.set_default_dimensions(**{metrics.FUNCTION_DIMENSION: config.function_name})
     session = boto3.Session()
     session.events.register("before-call", time_left.check_call)
     dynamodb = session.client("dynamodb", config=_CLIENTS)
@@ -124,10 +126,10 @@ def dispatch(record: SQSRecord) -> Done:
         done = dispatcher().dispatch(record)
     except OvertimeError as error:
         if isinstance(error, UnreadableRecordError | UnreadableItemError):
-            what = "RecordsUnreadable" if isinstance(error, UnreadableRecordError) else "ItemsUnreadable"
-            metrics.add_metric(what, MetricUnit.Count, 1)
+            what = metrics.RECORDS_UNREADABLE if isinstance(error, UnreadableRecordError) else metrics.ITEMS_UNREADABLE
+            _count(what)
         elif isinstance(error, NotDispatchedError):
-            metrics.add_metric("LaunchFailed", MetricUnit.Count, 1)
+            _count(metrics.LAUNCH_FAILED)
         _count_parked(record, error)
         logger.warning(str(error), message_id=record.message_id)
         raise
@@ -135,7 +137,7 @@ def dispatch(record: SQSRecord) -> Done:
         _count_parked(record, error)
         logger.exception("a record could not be dispatched", message_id=record.message_id)
         raise
-    metrics.add_metric(_COUNTED[done.result], MetricUnit.Count, 1)
+    _count(_COUNTED[done.result])
     logger.info(
         "record %s",
         done.result,
@@ -145,6 +147,10 @@ def dispatch(record: SQSRecord) -> Done:
         reason=done.reason,
     )
     return done
+
+
+def _count(metric: Metric) -> None:
+    emf.add_metric(metric.name, metric.unit, 1)
 
 
 def _count_parked(record: SQSRecord, error: Exception) -> None:
@@ -160,11 +166,11 @@ def _count_parked(record: SQSRecord, error: Exception) -> None:
         most = dispatcher().config.max_receive_count
         parked = int(record.attributes.approximate_receive_count or 1) >= most
     if parked:
-        metrics.add_metric("RunsParked", MetricUnit.Count, 1)
+        _count(metrics.RUNS_PARKED)
 
 
 @logger.inject_lambda_context(log_event=False, clear_state=True)
-@metrics.log_metrics
+@emf.log_metrics
 def handler(event: dict[str, object], context: LambdaContext) -> PartialItemFailureResponse:
     """Dispatch a batch; the answer names the records that the queue is to deliver again."""
     time_left.milliseconds = context.get_remaining_time_in_millis

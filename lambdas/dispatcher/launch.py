@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Literal
 from botocore.exceptions import BotoCoreError, ClientError
 
 from overtime.contract import variables
+from overtime.contract.aws_errors import THROTTLED
 from overtime.contract.capacity import Capacity
 
 if TYPE_CHECKING:
@@ -38,9 +39,6 @@ _NO_CAPACITY = re.compile(rf"^RESOURCE|capacity|{_FULL}", re.IGNORECASE)
 """Of `failures`; other reasons, such as MISSING, wait for a person."""
 _NO_CAPACITY_ERROR = re.compile(_FULL, re.IGNORECASE)
 """Of an error, whose text may also name a capacity provider that is not there."""
-_THROTTLING_CODES = frozenset(
-    {"RequestLimitExceeded", "Throttling", "ThrottlingException", "ThrottledException", "TooManyRequestsException"}
-)
 _THROTTLED = re.compile(r"RequestLimitExceeded|Rate exceeded|Error ?Code: InternalError", re.IGNORECASE)
 """ECS asks EC2 about subnets and security groups, and tells what EC2 refuses as an InvalidParameterException: "Error
 retrieving security group information for [sg-1]: Request limit exceeded. (ErrorCode: RequestLimitExceeded)"."""
@@ -201,7 +199,7 @@ def _refused(error: ClientError) -> Outcome:
     existing: object = error.response.get("resourceIds")
     if code == "ConflictException":
         return Launched(str(existing[0])) if isinstance(existing, list) and existing else Unclear(reason)
-    if code in _THROTTLING_CODES:
+    if code in THROTTLED:
         return Throttled(reason)
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", _SERVER_ERROR)
     if status >= _SERVER_ERROR or code == "ServerException":

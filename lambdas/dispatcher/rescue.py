@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from overtime.contract import error_types
 from overtime.contract.rescue import Rescue
 
 if TYPE_CHECKING:
@@ -35,8 +36,8 @@ _RUNTIME_EXIT = re.compile(r"(RequestId: \S+ )?(Error: )?Runtime exited with err
 class FailureKind(StrEnum):
     """What made Lambda give up."""
 
-    TIMEOUT = "timeout"
-    OUT_OF_MEMORY = "out_of_memory"
+    TIMEOUT = Rescue.TIMEOUT.value
+    OUT_OF_MEMORY = Rescue.OUT_OF_MEMORY.value
     OTHER = "other"
 
 
@@ -59,11 +60,11 @@ def classify(*, error_type: str | None, error_message: str | None) -> FailureKin
     """Tell the three kinds apart by Lambda's own words."""
     text = (error_message or "").strip()
     match error_type:
-        case "Sandbox.Timedout":
+        case error_types.TIMED_OUT:
             return FailureKind.TIMEOUT
-        case "Runtime.OutOfMemory":
+        case error_types.OUT_OF_MEMORY:
             return FailureKind.OUT_OF_MEMORY
-        case "Runtime.ExitError":
+        case error_types.EXIT_ERROR:
             killed = _KILLED.search(text) or not _OTHER_END.search(text)
             return FailureKind.OUT_OF_MEMORY if killed else FailureKind.OTHER
         case None:
@@ -88,6 +89,6 @@ def decide(record: FailureRecord, *, rules: AbstractSet[Rescue], lambda_attempts
 def _by_text(text: str) -> FailureKind:
     if _TIMED_OUT.fullmatch(text):
         return FailureKind.TIMEOUT
-    if "Runtime.OutOfMemory" in text or (_RUNTIME_EXIT.match(text) and _KILLED.search(text)):
+    if error_types.OUT_OF_MEMORY in text or (_RUNTIME_EXIT.match(text) and _KILLED.search(text)):
         return FailureKind.OUT_OF_MEMORY
     return FailureKind.OTHER

@@ -1,22 +1,18 @@
 """What a stack still has to do, counted for somebody who is about to change or remove it.
 
-The program asks the deployed watcher for it at each preview, with an event of its own, because the watcher knows the
-functions of the last deployment, has the rights, and needs no other credentials than the provider's:
-
-    {"overtime": "backlog"}  →  {"functions": {"overtime-dev-report": {"open_runs": 2, "waiting": 1, "parked": 0}},
-                                 "task_retirement_days": 7}
-
-A number that AWS did not give is null.
+The program asks the deployed watcher for it at each preview (`contract.backlog`), because the watcher knows the
+functions of the last deployment, has the rights, and needs no other credentials than the provider's.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Final
+from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from overtime.contract.backlog import FUNCTIONS, RETIREMENT_SETTING, TASK_RETIREMENT_DAYS, Work
 from overtime.contract.runs import RunKey, slots_of
 from overtime.errors import OvertimeError
 
@@ -27,27 +23,13 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_sqs.literals import QueueAttributeNameType
 
-    from overtime.lambdas.watcher.config import FunctionSettings
+    from overtime.contract.functions_table import FunctionSettings
 
-EVENT = {"overtime": "backlog"}
-RETIREMENT_SETTING: Final = "fargateTaskRetirementWaitPeriod"
 _COUNTED: tuple[QueueAttributeNameType, ...] = (
     "ApproximateNumberOfMessages",
     "ApproximateNumberOfMessagesDelayed",
     "ApproximateNumberOfMessagesNotVisible",
 )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Work:
-    """What one function still has to do."""
-
-    open_runs: int
-    """Runs that have not ended, or whose owner has not been told."""
-    waiting: int | None
-    """Messages on its failure queue, those in flight and delayed included."""
-    parked: int | None
-    """Messages on its parking queue."""
 
 
 def backlog(
@@ -86,7 +68,7 @@ def backlog(
     except (ClientError, BotoCoreError) as error:
         failed(RETIREMENT_SETTING, error)
         retirement = None
-    return {"functions": {name: asdict(each) for name, each in work.items()}, "task_retirement_days": retirement}
+    return {FUNCTIONS: {name: asdict(each) for name, each in work.items()}, TASK_RETIREMENT_DAYS: retirement}
 
 
 def _function_names(keys: Iterable[str]) -> Iterable[str]:

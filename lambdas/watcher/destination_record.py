@@ -12,13 +12,12 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from overtime.contract import error_types
 from overtime.contract.runs import RunState, timestamp
 from overtime.lambdas.watcher.payload import member
 
 if TYPE_CHECKING:
     from overtime.ledger.run import Run
-
-_UNHANDLED = "Unhandled"
 
 
 def record(  # noqa: PLR0913 -- a record says all of this
@@ -34,7 +33,7 @@ def record(  # noqa: PLR0913 -- a record says all of this
     succeeded = run.state is RunState.SUCCEEDED
     response: dict[str, object] = {"statusCode": 200, "executedVersion": "$LATEST"}
     if not succeeded:
-        response["functionError"] = _UNHANDLED
+        response["functionError"] = error_types.UNHANDLED
     counted = run.failure.invoke_count if run.failure.invoke_count is not None else lambda_attempts
     tasks = 0 if run.state is RunState.SKIPPED else run.counted_attempts
     members = {
@@ -64,4 +63,6 @@ def error_document(run: Run) -> str:
     if run.state is RunState.SKIPPED:
         return json.dumps({"errorMessage": run.failure.error_message or ""})
     message = f"RequestId: {run.key.request_id} Error: {run.reason or 'the run ended without a reason'}"
-    return json.dumps({"errorMessage": message, "errorType": run.error_type or f"Overtime.{run.state.value}"})
+    return json.dumps(
+        {"errorMessage": message, "errorType": run.error_type or f"{error_types.OVERTIMES_OWN}{run.state.value}"}
+    )

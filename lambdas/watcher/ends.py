@@ -5,23 +5,23 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from overtime.contract import error_types, metrics
 from overtime.contract.runs import RunState
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from overtime.contract.metrics import Metric
     from overtime.lambdas.watcher.meter import Meter
     from overtime.ledger.run import Run
 
-_PLATFORMS_OWN = "Overtime."
-"""How the error types begin of what was not the handler's fault."""
-ENDED: Mapping[RunState, tuple[str, ...]] = MappingProxyType(
+ENDED: Mapping[RunState, tuple[Metric, ...]] = MappingProxyType(
     {
-        RunState.SUCCEEDED: ("RunsSucceeded",),
-        RunState.FAILED: ("RunsFailed",),
+        RunState.SUCCEEDED: (metrics.RUNS_SUCCEEDED,),
+        RunState.FAILED: (metrics.RUNS_FAILED,),
         # An alarm looks at one metric, so this is a kind of failure to it.
-        RunState.TIMED_OUT: ("RunsFailed", "RunsTimedOut"),
-        RunState.CANCELLED: ("RunsCancelled",),
+        RunState.TIMED_OUT: (metrics.RUNS_FAILED, metrics.RUNS_TIMED_OUT),
+        RunState.CANCELLED: (metrics.RUNS_CANCELLED,),
     }
 )
 """What each end is counted as. Without `skipped`: the dispatcher counts that."""
@@ -30,13 +30,13 @@ ENDED: Mapping[RunState, tuple[str, ...]] = MappingProxyType(
 def measure(run: Run, meter: Meter) -> None:
     """Count how a run ended, and measure how long it waited and took."""
     name = run.key.function_name
-    platforms = run.state is RunState.FAILED and (run.error_type or "").startswith(_PLATFORMS_OWN)
-    for ended in ("RunsFailedByPlatform",) if platforms else ENDED[run.state]:
-        meter.count(name, ended)
+    platforms = run.state is RunState.FAILED and (run.error_type or "").startswith(error_types.OVERTIMES_OWN)
+    for ended in (metrics.RUNS_FAILED_BY_PLATFORM,) if platforms else ENDED[run.state]:
+        meter.measure(name, ended)
     if run.started_at is None:
         return
     if run.finished_at is not None:
-        meter.seconds(name, "RunDuration", (run.finished_at - run.started_at).total_seconds())
+        meter.measure(name, metrics.RUN_DURATION, (run.finished_at - run.started_at).total_seconds())
     if run.attempt == 1:
         failed = run.failure.failed_at or run.created_at
-        meter.seconds(name, "FailureToHandlerStart", (run.started_at - failed).total_seconds())
+        meter.measure(name, metrics.FAILURE_TO_HANDLER_START, (run.started_at - failed).total_seconds())

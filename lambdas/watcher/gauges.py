@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from overtime.contract import metrics
 from overtime.contract.runs import RunState
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ class Gauges:
     def write(self, meter: Meter) -> None:
         """Write the longest of each function, and how many wait."""
         for name, ages in self._working.items():
-            meter.seconds(name, "RunAge", max(ages))
+            meter.measure(name, metrics.RUN_AGE, max(ages))
         for name, waits in self._waiting.items():
-            meter.seconds(name, "LongestWait", max(waits))
-            meter.count(name, "RunsWaiting", len(waits))
+            meter.measure(name, metrics.LONGEST_WAIT, max(waits))
+            meter.measure(name, metrics.RUNS_WAITING, len(waits))

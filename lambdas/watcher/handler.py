@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING
 
 import boto3
 from aws_lambda_powertools import Logger
-from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
+from aws_lambda_powertools.metrics import EphemeralMetrics
 from botocore.config import Config as ClientConfig
 
+from overtime.contract import metrics
+from overtime.contract.backlog import EVENT
 from overtime.contract.runs import RunState
 from overtime.errors import OvertimeError
 from overtime.lambdas.watcher import backlog
@@ -24,7 +26,7 @@ from overtime.lambdas.watcher.config import Config
 from overtime.lambdas.watcher.destinations import Destinations
 from overtime.lambdas.watcher.reconcile import reconcile
 from overtime.lambdas.watcher.tasks import Tasks
-from overtime.lambdas.watcher.watch import ITEMS_UNREADABLE, Watcher
+from overtime.lambdas.watcher.watch import Watcher
 from overtime.ledger.looks import Looks
 from overtime.ledger.run import UnreadableItemError
 from overtime.ledger.slots import Slots
@@ -33,6 +35,7 @@ from overtime.ledger.store import RunLedger
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
+    from overtime.contract.metrics import Metric
     from overtime.ledger.run import Run
 
 logger = Logger()
@@ -42,37 +45,23 @@ _CLIENTS = ClientConfig(
 )
 
 
-_COUNTED_BY = {"RunsParked": "dispatcher"}
-"""Under whose name a figure is that both functions count, because an alarm looks at one metric; else under our own."""
-
-
 class Emf:
-    """Figures by function, each written to the log at once, in CloudWatch's embedded format.
+    """Writes each value to the log at once, in CloudWatch's embedded metric format.
 
-    The ledger says that an end was counted, and nobody counts it again. So a figure must not wait for the end of an
+    The ledger says that an end was counted, and nobody counts it again. So a metric must not wait for the end of an
     invocation, which Lambda may cut off while owners are being told.
     """
 
     def __init__(self) -> None:
-        self.watcher_name = "watcher"
-        """Under whose name unreadable items count, whatever function they are of: one alarm looks at the stack's."""
+        self.watcher_name = metrics.Service.WATCHER.value
+        """The function name in metrics of the stack."""
 
-    def count(self, function_name: str, name: str, number: int = 1) -> None:
-        """Count so many."""
-        if name == ITEMS_UNREADABLE:
-            function_name = self.watcher_name
-        _write(function_name, name, MetricUnit.Count, number, service=_COUNTED_BY.get(name))
-
-    def seconds(self, function_name: str, name: str, value: float) -> None:
-        """Note a duration."""
-        _write(function_name, name, MetricUnit.Seconds, value)
-
-
-def _write(function_name: str, name: str, unit: MetricUnit, value: float, *, service: str | None = None) -> None:
-    metrics = EphemeralMetrics(service=service)
-    metrics.add_dimension("function_name", function_name)
-    metrics.add_metric(name, unit, value)
-    metrics.flush_metrics()
+    def measure(self, function_name: str, metric: Metric, value: float = 1) -> None:
+        """Write one value of a function's metric."""
+        written = EphemeralMetrics(service=metric.service.value)
+        written.add_dimension(metrics.FUNCTION_DIMENSION, self.watcher_name if metric.of_stack else function_name)
+        written.add_metric(metric.name, metric.unit, value)
+        written.flush_metrics()
 
 
 meter = Emf()
@@ -118,7 +107,7 @@ def handler(event: dict[str, object], context: LambdaContext) -> dict[str, objec
     """Handle one event; what is neither a task's state change nor the program's means that it is time to reconcile."""
     meter.watcher_name = context.function_name
     try:
-        if event == backlog.EVENT:
+        if event == EVENT:
             return _backlog()
         if event.get("detail-type") == "ECS Task State Change":
             detail = event.get("detail")
@@ -127,7 +116,7 @@ def handler(event: dict[str, object], context: LambdaContext) -> dict[str, objec
         else:
             done = reconcile(watcher(), config().open_index, _failed, remaining=lambda: _seconds_left(context))
             # Under the watcher's own name, also where it is 0: an alarm tells people when this is not written any more.
-            meter.count(context.function_name, "RunsLeft", done.left + done.faults)
+            meter.measure(context.function_name, metrics.RUNS_LEFT, done.left + done.faults)
             log = logger.warning if done.left + done.faults else logger.info
             log("reconciled", open_runs=done.looked_at, left_for_next_time=done.left, faults=done.faults)
     except UnreadableItemError as error:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from overtime.contract.metrics import Metric
 
 
 class Meter(Protocol):
     """Takes the metrics of functions."""
 
-    def count(self, function_name: str, name: str, number: int = 1) -> None:
-        """Count so many."""
-        ...
-
-    def seconds(self, function_name: str, name: str, value: float) -> None:
-        """Note a duration."""
+    def measure(self, function_name: str, metric: Metric, value: float = 1) -> None:
+        """Add a value to a function's metric, in the metric's unit."""
         ...

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
+from overtime.contract import metrics
+from overtime.contract.destinations import LARGEST_RECORD
+from overtime.contract.functions_table import FunctionSettings
 from overtime.contract.runs import RunState
 from overtime.lambdas.watcher import destination_record
-from overtime.lambdas.watcher.config import FunctionSettings
-from overtime.lambdas.watcher.destinations import LARGEST_RECORD, Delivery, DeliveryError
+from overtime.lambdas.watcher.destinations import Delivery, DeliveryError
 from overtime.ledger.answers import ObjectGoneError
 
 if TYPE_CHECKING:
@@ -46,7 +48,7 @@ class Owners:
         try:
             self.destinations.send(arn, self._delivery(run, function))
         except DeliveryError as error:
-            self.meter.count(run.key.function_name, "DestinationDeliveryFailures")
+            self.meter.measure(run.key.function_name, metrics.DESTINATION_DELIVERY_FAILURES)
             self.failed(str(run.key), error)
             ended = (run.finished_at or run.updated_at).timestamp()
             return None if self.clock() - ended < _GIVE_UP_SECONDS else UNDELIVERABLE

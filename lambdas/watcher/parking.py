@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from overtime.contract import metrics
 from overtime.contract.runs import InvalidRunKeyError, RunKey
 from overtime.errors import OvertimeError
 from overtime.lambdas.watcher.backlog import messages_on
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_sqs.type_defs import MessageTypeDef
 
-    from overtime.lambdas.watcher.config import FunctionSettings
+    from overtime.contract.functions_table import FunctionSettings
     from overtime.lambdas.watcher.meter import Meter
     from overtime.ledger.looks import Looks
     from overtime.ledger.run import Run
@@ -98,7 +99,7 @@ class Parking:
             look = self._look_through(function_name, url, look, messages, now)
         age = now - look.oldest_sent / 1000
         if look.oldest_sent and age > _YOUNG_SECONDS:
-            self.meter.seconds(function_name, "OldestParked", age)
+            self.meter.measure(function_name, metrics.OLDEST_PARKED, age)
 
     def find(self, run: Run) -> bool:
         """Tell whether the record that counts for this run was seen on the queue; then the ledger knows it, too."""
@@ -113,7 +114,7 @@ class Parking:
         parked = self.ledger.park(run.key, run.attempt, reason, turn=run.turn)
         if isinstance(parked, Moved):
             self.noted("run parked", parked.run, None)
-            self.meter.count(run.key.function_name, "RunsParked")
+            self.meter.measure(run.key.function_name, metrics.RUNS_PARKED)
 
     def _look_through(self, function_name: str, url: str, last: Look, messages: int, now: float) -> Look:
         """Note what is there, and count what no run accounts for: once, known by when it was sent.
@@ -141,7 +142,7 @@ class Parking:
         self._found[function_name] = found
         new = sum(each > last.counted_sent for each in unrecorded)
         if new:
-            self.meter.count(function_name, "RunsParked", new)
+            self.meter.measure(function_name, metrics.RUNS_PARKED, new)
         look = Look(
             looked_at=round(now * 1000),
             messages=messages if sent and settled else 0,

@@ -34,12 +34,12 @@ import random
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from overtime.contract import metrics
 from overtime.contract.runs import InvalidRunKeyError, RunKey, RunState, slots_key, slots_of
 from overtime.lambdas.watcher.gauges import Gauges
 from overtime.lambdas.watcher.stopped_task import NEVER_CLAIMED, RUN_ENDED, lost, read
 from overtime.lambdas.watcher.tasks import is_task_arn
 from overtime.lambdas.watcher.verdict import LONGEST_WAIT, MOST_REFUSALS
-from overtime.lambdas.watcher.watch import ITEMS_UNREADABLE
 from overtime.ledger.answers import Moved
 from overtime.ledger.run import UnreadableItemError
 
@@ -187,7 +187,7 @@ class _Turn:
 
     def _unreadable(self, key: str, error: Exception) -> None:
         """Pass over what the ledger would not have written: it costs itself and a metric, and is no fault of ours."""
-        self.watcher.meter.count(key.partition("/")[0] or "unknown", ITEMS_UNREADABLE)
+        self.watcher.meter.measure(key.partition("/")[0] or "unknown", metrics.ITEMS_UNREADABLE)
         self.left.discard(key)
         self.failed(key, error)
 
@@ -244,7 +244,7 @@ def _slots(watcher: Watcher, function_name: str) -> None:
     held = watcher.slots.held(function_name)
     unreadable = watcher.slots.forget_unreadable(function_name)
     if unreadable:
-        watcher.meter.count(function_name, ITEMS_UNREADABLE, unreadable)
+        watcher.meter.measure(function_name, metrics.ITEMS_UNREADABLE, unreadable)
         watcher.failed(
             slots_key(function_name),
             UnreadableItemError(

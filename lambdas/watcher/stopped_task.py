@@ -34,7 +34,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from overtime.contract import variables
+from overtime.contract import error_types, variables
 from overtime.contract.exit_codes import ERROR_TYPES, ExitCode
 from overtime.contract.runs import InvalidRunKeyError, RunKey
 from overtime.lambdas.watcher.stop_reasons import lasts
@@ -167,7 +167,7 @@ def classify(task: StoppedTask) -> Cause:
     if task.stop_code == StopCode.USER_INITIATED:  # before all that go by words: the reason is what a person wrote
         return _by_request(task, said)
     if "outofmemory" in words:
-        return Cause(Fault.HANDLER, "Runtime.OutOfMemory", f"the task ran out of memory: {said}", lasting=True)
+        return Cause(Fault.HANDLER, error_types.OUT_OF_MEMORY, f"the task ran out of memory: {said}", lasting=True)
     if _NO_CAPACITY.search(said):
         return Cause(Fault.CAPACITY, "Overtime.NoCapacity", f"ECS has no capacity for the task: {said}")
     return _by_aws(task, said) or _by_exit_code(task.exit_code, said)
@@ -217,7 +217,7 @@ def _by_exit_code(code: int | None, said: str) -> Cause:
     how = "Runtime exited with error: signal: killed"
     if code != _SIGKILL:
         how = f"the container ended without closing its run, with exit status {code}"
-    return Cause(Fault.HANDLER, "Runtime.ExitError", how + told, lasting=True)
+    return Cause(Fault.HANDLER, error_types.EXIT_ERROR, how + told, lasting=True)
 
 
 def _override(task: Mapping[str, object]) -> tuple[object, Mapping[str, str]]:

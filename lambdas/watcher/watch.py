@@ -15,10 +15,11 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from overtime.contract import metrics
+from overtime.contract.functions_table import FunctionSettings
 from overtime.contract.runs import RunState
 from overtime.errors import OvertimeError
 from overtime.lambdas.watcher import ends
-from overtime.lambdas.watcher.config import FunctionSettings
 from overtime.lambdas.watcher.owners import Owners
 from overtime.lambdas.watcher.parking import Parking
 from overtime.lambdas.watcher.stopped_task import Fault, StoppedTask, classify, read
@@ -46,7 +47,6 @@ if TYPE_CHECKING:
     from overtime.ledger.store import RunLedger
 
 _MOST_LOOKS = 5
-ITEMS_UNREADABLE = "ItemsUnreadable"
 """The metric of items that hold what the ledger would not have written."""
 
 
@@ -84,7 +84,7 @@ class Watcher:
         except UnreadableItemError:
             # The task has stopped, whatever its run's item says of it.
             self.slots.give_back(stopped.key, stopped.attempt)
-            self.meter.count(stopped.key.function_name, ITEMS_UNREADABLE)
+            self.meter.measure(stopped.key.function_name, metrics.ITEMS_UNREADABLE)
             raise
         return stopped.key
 
@@ -237,7 +237,7 @@ class Watcher:
             self.settle(run)
             return
         if run.refusals < MOST_REFUSALS:
-            self.meter.count(run.key.function_name, "RunsRelaunched")
+            self.meter.measure(run.key.function_name, metrics.RUNS_RELAUNCHED)
         self._go_on(run, task.attempt)
 
     def _go_on(self, run: Run, after: int) -> None:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from overtime.contract import runs
 from overtime.contract.runs import RunKey, RunState, timestamp
 from overtime.errors import OvertimeError
 
@@ -113,7 +114,7 @@ class Update:
             expression += f" REMOVE {', '.join(self._removes)}"
         return {
             "TableName": self._table,
-            "Key": {"run_key": {"S": str(self._key)}},
+            "Key": {runs.KEY: {"S": str(self._key)}},
             "UpdateExpression": expression,
             "ConditionExpression": " AND ".join(self._conditions),
             "ExpressionAttributeNames": self._names,

@@ -21,6 +21,11 @@ _LETTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz012345
 _LONGEST_FUNCTION_NAME = 140
 _LONGEST_REQUEST_ID = 64
 
+KEY, OPEN, EXPIRES_AT = "run_key", "open", "expires_at"
+"""The attributes that the table is defined with: its key, the key of its index, and its time to live.
+
+Only runs that are not settled have `OPEN`, so the index holds those alone. The index has the same name.
+"""
 _DAY = 86_400
 LONGEST_LIFE_DAYS = 28
 """A failure record waits in its queue for 14 days at most, and a task then runs for 14 days at most."""
@@ -155,7 +160,7 @@ ENDS = frozenset({RunState.SUCCEEDED, RunState.FAILED, RunState.TIMED_OUT, RunSt
 
 TASK_ATTRIBUTES = frozenset(
     {
-        *("run_key", "state", "attempt", "updated_at", "history", "task_arn", "claim_id", "started_at", "reason"),
+        *(KEY, "state", "attempt", "updated_at", "history", "task_arn", "claim_id", "started_at", "reason"),
         *("parked_at", "due_at", "finished_at", "error_type", "exit_code", "result_size"),
     }
 )

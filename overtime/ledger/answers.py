@@ -12,9 +12,6 @@ if TYPE_CHECKING:
 
     from overtime.ledger.run import Run
 
-CONDITION_FAILED = "ConditionalCheckFailedException"
-"""DynamoDB's code for a write whose condition did not hold."""
-
 
 class LedgerUnavailableError(OvertimeError):
     """DynamoDB or S3 did not do what the ledger asked; whether the write happened is not known."""

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from overtime.contract import runs
 from overtime.contract.runs import parking_key
 from overtime.ledger.answers import LedgerUnavailableError
 
@@ -77,4 +78,4 @@ class Looks:
 
 
 def _key(function_name: str) -> dict[str, AttributeValueTypeDef]:
-    return {"run_key": {"S": parking_key(function_name)}}
+    return {runs.KEY: {"S": parking_key(function_name)}}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from overtime.contract import runs
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
 
 def get(table: str, key: RunKey) -> GetItemInputTypeDef:
     """Read one run as it is now, not as a replica remembers it."""
-    return {"TableName": table, "Key": {"run_key": {"S": str(key)}}, "ConsistentRead": True}
+    return {"TableName": table, "Key": {runs.KEY: {"S": str(key)}}, "ConsistentRead": True}
 
 
 def scan_open(
@@ -28,8 +30,8 @@ def scan_open(
     request: ScanInputTypeDef = {
         "TableName": table,
         "FilterExpression": "attribute_exists(#open)",
-        "ProjectionExpression": "run_key",
-        "ExpressionAttributeNames": {"#open": "open"},
+        "ProjectionExpression": runs.KEY,
+        "ExpressionAttributeNames": {"#open": runs.OPEN},
     }
     if index is not None:
         request["IndexName"] = index

@@ -15,6 +15,7 @@ import hashlib
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from overtime.contract import runs
 from overtime.contract.expressions import ImpossibleStateError, Update, bounded, entry
 from overtime.contract.runs import ENDS, FIRST_STATES, TERMINAL_STATES, RunKey, RunState, expiry, timestamp
 from overtime.ledger.run import PERSON
@@ -59,7 +60,7 @@ def record(
     if state not in FIRST_STATES:
         raise ImpossibleStateError(f"a run cannot begin as {state!r}: record it as one of {sorted(FIRST_STATES)}.")
     item: dict[str, Value] = {
-        "run_key": {"S": str(key)},
+        runs.KEY: {"S": str(key)},
         "function_name": {"S": key.function_name},
         "request_id": {"S": key.request_id},
         "state": {"S": state.value},
@@ -67,12 +68,12 @@ def record(
         "created_at": {"S": timestamp(now)},
         "updated_at": {"S": timestamp(now)},
         "queued_at": {"S": timestamp(now)},
-        "open": {"S": key.function_name},
+        runs.OPEN: {"S": key.function_name},
         "event_size": {"N": str(len(event))},
         "event_sha256": {"S": hashlib.sha256(event).hexdigest()},
         "failure": failure.item(),
         "history": {"L": [entry(state, 1, None, reason, now)]},
-        "expires_at": {"N": str(expiry(now, runs_days))},
+        runs.EXPIRES_AT: {"N": str(expiry(now, runs_days))},
     }
     if reason is not None:
         item["reason"] = {"S": bounded(reason)}
@@ -92,8 +93,8 @@ def revive(table: str, now: float, run: Run, reason: str, *, runs_days: int) -> 
     update = Update(table, run.key, run.attempt, SOURCES["revive"])
     update.enter(RunState.QUEUED, None, reason, now)
     update.set("queued_at", {"S": timestamp(now)})
-    update.set("open", {"S": run.key.function_name})
-    update.set("expires_at", {"N": str(max(run.expires_at, expiry(now, runs_days)))})
+    update.set(runs.OPEN, {"S": run.key.function_name})
+    update.set(runs.EXPIRES_AT, {"N": str(max(run.expires_at, expiry(now, runs_days)))})
     update.remove("settled_at", "notified", "counted_at")
     return update.request()
 
@@ -207,7 +208,7 @@ def relaunch(
         update.set("refusals", {"N": str(refusals)})
     else:
         update.remove("refusals")
-    update.set("expires_at", {"N": str(max(expires_at, expiry(now, 1)))})
+    update.set(runs.EXPIRES_AT, {"N": str(max(expires_at, expiry(now, 1)))})
     update.remove("task_arn", "claim_id", "launching_at", "started_at", "turn", "due_at", "capacity", "parked_at")
     update.remove("finished_at", "exit_code", "error_type", "result_size", "counted_at")
     return update.request()
@@ -264,7 +265,7 @@ def settle(
     update.require("attribute_not_exists(#settled_at)", "settled_at")
     update.set("settled_at", {"S": timestamp(now)})
     update.set("notified", {"S": notified})
-    update.remove("open")
+    update.remove(runs.OPEN)
     return update.request()
 
 

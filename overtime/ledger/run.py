@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from overtime.contract import runs
+from overtime.contract.capacity import Capacity
 from overtime.contract.expressions import bounded
 from overtime.contract.runs import TERMINAL_STATES, RunState, timestamp
 from overtime.errors import OvertimeError
@@ -27,8 +29,6 @@ if TYPE_CHECKING:
 
     Item: TypeAlias = Mapping[str, AttributeValueTypeDef]
 
-ON_DEMAND = "on_demand"
-"""What `capacity` says of an attempt for which Spot had no capacity."""
 PERSON = "person"
 """What `cancelled_by` says where it is known."""
 _LONG_HISTORY = 100
@@ -191,11 +191,11 @@ def _run(key: RunKey, item: Item) -> Run:
         result_size=_number(item, "result_size"),
         failure=_failure(item["failure"]["M"]),
         history=tuple(_step(step["M"]) for step in item["history"]["L"]),
-        expires_at=_integer(item["expires_at"]),
+        expires_at=_integer(item[runs.EXPIRES_AT]),
         queued_at=_time(item, "queued_at") or _moment(item["created_at"]),
         turn=_number(item, "turn") or 0,
         due_at=_time(item, "due_at"),
-        on_demand=_text(item, "capacity") == ON_DEMAND,
+        on_demand=_text(item, "capacity") == Capacity.ON_DEMAND,
         parked_at=_time(item, "parked_at"),
         # Items of runs that were open when it was renamed have it as `without_capacity`.
         unstarted=_number(item, "unstarted" if "unstarted" in item else "without_capacity") or 0,

@@ -17,8 +17,10 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from overtime.contract import runs
+from overtime.contract.aws_errors import CONDITION_FAILED
 from overtime.contract.runs import InvalidRunKeyError, RunKey, slots_key
-from overtime.ledger.answers import CONDITION_FAILED, LedgerUnavailableError, error_code
+from overtime.ledger.answers import LedgerUnavailableError, error_code
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -39,7 +41,7 @@ class Slots:
         request = self._request(key.function_name)
         request["UpdateExpression"] = "SET #held.#slot = :now, #open = :function"
         request["ConditionExpression"] = "attribute_exists(#held.#slot) OR size(#held) < :most"
-        request["ExpressionAttributeNames"] = {"#held": "held", "#slot": _slot(key, attempt), "#open": "open"}
+        request["ExpressionAttributeNames"] = {"#held": "held", "#slot": _slot(key, attempt), "#open": runs.OPEN}
         request["ExpressionAttributeValues"] = {
             ":now": {"N": str(int(self._clock() * 1000))},
             ":most": {"N": str(most)},
@@ -77,7 +79,7 @@ class Slots:
     def _entries(self, function_name: str) -> Mapping[str, AttributeValueTypeDef]:
         try:
             answer = self._dynamodb.get_item(
-                TableName=self._table, Key={"run_key": {"S": slots_key(function_name)}}, ConsistentRead=True
+                TableName=self._table, Key={runs.KEY: {"S": slots_key(function_name)}}, ConsistentRead=True
             )
         except (ClientError, BotoCoreError) as error:
             raise self._unavailable(function_name, error) from error
@@ -88,7 +90,7 @@ class Slots:
         request = self._request(function_name)
         request["UpdateExpression"] = "REMOVE #open"
         request["ConditionExpression"] = "size(#held) < :one"
-        request["ExpressionAttributeNames"] = {"#held": "held", "#open": "open"}
+        request["ExpressionAttributeNames"] = {"#held": "held", "#open": runs.OPEN}
         request["ExpressionAttributeValues"] = {":one": {"N": "1"}}
         self._sent(request, function_name)
 
@@ -104,7 +106,7 @@ class Slots:
         self._made.add(function_name)
 
     def _request(self, function_name: str) -> UpdateItemInputTypeDef:
-        return {"TableName": self._table, "Key": {"run_key": {"S": slots_key(function_name)}}}
+        return {"TableName": self._table, "Key": {runs.KEY: {"S": slots_key(function_name)}}}
 
     def _sent(self, request: UpdateItemInputTypeDef, function_name: str) -> bool:
         try:

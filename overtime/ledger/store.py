@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Concatenate, ParamSpec, cast
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from overtime.contract import runs
+from overtime.contract.aws_errors import CONDITION_FAILED
 from overtime.contract.runs import RunKey, RunState
 from overtime.ledger import reads, requests, wait_requests
 from overtime.ledger.answers import (
-    CONDITION_FAILED,
     AlreadyRecorded,
     LedgerUnavailableError,
     Moved,
@@ -128,7 +129,7 @@ class RunLedger:
                 page = self._dynamodb.scan(**reads.scan_open(self._table, index=index, after=after))
             except (ClientError, BotoCoreError) as error:
                 raise self._unavailable("list", "the open runs", error) from error
-            yield from (item["run_key"]["S"] for item in page["Items"])
+            yield from (item[runs.KEY]["S"] for item in page["Items"])
             after = page.get("LastEvaluatedKey")
             more = bool(after)
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from overtime.contract.capacity import Capacity
 from overtime.contract.expressions import ImpossibleStateError, Update, bounded
 from overtime.contract.runs import RunKey, RunState, timestamp
-from overtime.ledger.run import ON_DEMAND
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -60,7 +60,7 @@ def fall_back(table: str, now: float, key: RunKey, attempt: int, reason: str) ->
     """Say that Spot started nothing for this attempt, so that every later call asks for on-demand capacity."""
     update = Update(table, key, attempt, SOURCES["fall_back"])
     update.require_task(None)
-    update.set("capacity", {"S": ON_DEMAND})
+    update.set("capacity", {"S": Capacity.ON_DEMAND.value})
     update.set("reason", {"S": bounded(reason)})
     update.set("updated_at", {"S": timestamp(now)})
     return update.request()

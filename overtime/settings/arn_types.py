@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, StringConstraints
 
+from overtime.contract import destinations
 from overtime.settings.rules import broken, few, ruled
 
 
@@ -47,16 +48,9 @@ PolicyArns = Annotated[
 ]
 DestinationArn = Annotated[
     str,
-    StringConstraints(
-        # No name ends with .fifo: records carry no message group, as Lambda's own do not.
-        pattern=r"^arn:aws[a-z-]*:"
-        r"(sqs:[a-z0-9-]+:\d{12}:[A-Za-z0-9_-]{1,80}"
-        r"|sns:[a-z0-9-]+:\d{12}:[A-Za-z0-9_-]{1,256}"
-        r"|events:[a-z0-9-]+:\d{12}:event-bus/[A-Za-z0-9/._-]{1,256}"
-        r"|lambda:[a-z0-9-]+:\d{12}:function:[A-Za-z0-9_-]{1,64}(:[A-Za-z0-9$_-]{1,128})?)$"
-    ),
+    StringConstraints(pattern="|".join(f"^{kind.arn_pattern}$" for kind in destinations.KINDS)),
     ruled(
-        "A destination is the ARN of an SQS queue or SNS topic (not FIFO), an EventBridge bus or a Lambda function.",
+        f"A destination is the ARN of {destinations.titles()}; no FIFO queue and no FIFO topic.",
         "arn:aws:sqs:eu-west-1:123456789012:finished-runs",
     ),
 ]

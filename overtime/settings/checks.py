@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from overtime.contract.capacity import Capacity
 from overtime.contract.rescue import Rescue
+from overtime.contract.runtimes import RUNTIMES
 from overtime.settings import code, fargate_sizes, names, places
 from overtime.settings.model import FunctionAlarms
 from overtime.settings.problems import Problem
@@ -195,17 +196,18 @@ def _code(function: Function, at: SettingPath, root: Path) -> Iterator[Problem]:
         yield Problem(path=path, value=function.code, rule=rule, fix="lambdas/primary")
         return
     yield from _code_size(function, at, folder)
-    if function.handler.endswith(".py"):
-        named = function.handler[: -len(".py")]
-        rule = f"This names a file, and Lambda would look for a function called py. {HANDLER_RULE}"
+    family = RUNTIMES[function.runtime].family
+    if function.handler.endswith(family.source):
+        named = function.handler.removesuffix(family.source)
+        rule = f"This names a file, and Lambda would look for a function called {family.source[1:]}. {HANDLER_RULE}"
         fix = named if "." in named else f"{named}.handler"
         yield Problem(path=(*at, "handler"), value=function.handler, rule=rule, fix=fix)
         return
     module = function.handler.rpartition(".")[0].replace(".", "/")
-    if function.layers or code.holds(folder, module):  # a layer may bring the module
+    if function.layers or code.holds(folder, module, family):  # a layer may bring the module
         return
-    rule = f"{function.code!r} has no {module}.py, so Lambda could not import the handler's module."
-    fix = f"{code.some_module(folder)}.{function.handler.rpartition('.')[2]}"
+    rule = f"{function.code!r} has no {module}{family.source}, so Lambda could not import the handler's module."
+    fix = f"{code.some_module(folder, family)}.{function.handler.rpartition('.')[2]}"
     yield Problem(path=(*at, "handler"), value=function.handler, rule=rule, fix=fix, reads=(path, (*at, "layers")))
 
 

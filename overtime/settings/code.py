@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
+    from overtime.contract.runtimes import Family
+
 MEGABYTE = 1024 * 1024
 LARGEST_UPLOAD = 50 * MEGABYTE
 """Zipped, in the request that makes a function: "Deployment package (.zip file archive) size" in
@@ -56,25 +58,23 @@ def fault(code: Path) -> str | None:
     return None
 
 
-def holds(code: Path, module: str) -> bool:
-    """Tell whether the code has the module: as source, package, or compiled."""
+def holds(code: Path, module: str, family: Family) -> bool:
+    """Return whether the code has the module: as source, package, or compiled."""
     if code.is_dir():
         folder = (code / module).parent
-        names = [
-            child.relative_to(code).as_posix() for pattern in ("*", "*/__init__.py") for child in folder.glob(pattern)
-        ]
+        deeper = {f"*/{ending.rpartition('/')[2]}" for ending in family.packages}
+        names = [child.relative_to(code).as_posix() for pattern in ("*", *deeper) for child in folder.glob(pattern)]
     else:
         names = _members(code)
-    compiled = [name for name in names if name.startswith(f"{module}.") and name.endswith((".so", ".pyc"))]
-    return bool(compiled) or not {f"{module}.py", f"{module}/__init__.py"}.isdisjoint(names)
+    compiled = [name for name in names if name.startswith(f"{module}.") and name.endswith(family.compiled)]
+    return bool(compiled) or not {f"{module}{end}" for end in (family.source, *family.packages)}.isdisjoint(names)
 
 
-def some_module(code: Path) -> str:
-    """Name a module at the top of the code, `handler` where there is none."""
+def some_module(code: Path, family: Family) -> str:
+    """Name a module at the top of the code, `handler` if there is none."""
     names = [child.name for child in code.iterdir()] if code.is_dir() else _members(code)
-    return min((name for name in names if name.endswith(".py") and "/" not in name), default="handler.py")[
-        : -len(".py")
-    ]
+    found = min((name for name in names if name.endswith(family.source) and "/" not in name), default="handler")
+    return found.removesuffix(family.source)
 
 
 def unpacked_size(code: Path) -> int:

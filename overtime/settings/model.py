@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from overtime.contract.capacity import Capacity
 from overtime.contract.rescue import Rescue
+from overtime.contract.runtimes import DEFAULT, RUNTIMES
 from overtime.settings import arn_types, values
 from overtime.settings.environment import Environment  # noqa: TC001 - likewise
 from overtime.settings.rules import DAY_SECONDS
@@ -99,7 +100,7 @@ class Function(Section):
     """Whether failures are handed over. With `false` the function drains: what runs goes on, nothing new begins."""
     handler: values.Handler
     """`module.function`, as Lambda takes it."""
-    runtime: values.Runtime = "python3.13"
+    runtime: values.Runtime = DEFAULT.name
     """Lambda's name of the language and version; the runner image follows it."""
     architecture: values.Architecture = "x86_64"
     """Of the function, its image and its task: one setting, or the container dies with `exec format error`."""
@@ -182,8 +183,7 @@ class Image(Section):
 
     def base_of(self, runtime: values.Runtime) -> str:
         """Give the base image of a runtime such as `python3.13`."""
-        own = f"public.ecr.aws/lambda/python:{runtime.removeprefix('python')}"
-        return self.base_images.get(runtime, own)
+        return self.base_images.get(runtime, RUNTIMES[runtime].base_image)
 
 
 class Cluster(Section):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from overtime.contract.partitions import partition_of
 from overtime.settings.problems import Problem
 
 if TYPE_CHECKING:
@@ -13,22 +14,6 @@ if TYPE_CHECKING:
     from overtime.settings.problems import Path
 
     Named = tuple[Path, str, str | None]
-
-_PARTITIONS = {
-    "cn-": "aws-cn",
-    "eu-isoe-": "aws-iso-e",
-    "eusc-": "aws-eusc",
-    "us-gov-": "aws-us-gov",
-    "us-iso-": "aws-iso",
-    "us-isob-": "aws-iso-b",
-    "us-isof-": "aws-iso-f",
-}
-"""How the names of a partition's regions begin, where it is not `aws`: `partitions.json` of AWS's SDKs."""
-
-
-def partition_of(region: str) -> str:
-    """Give the partition that a region is in, as its ARNs begin."""
-    return next((name for start, name in _PARTITIONS.items() if region.startswith(start)), "aws")
 
 
 def problems(settings: Settings, region: str) -> Iterator[Problem]:
@@ -68,14 +53,13 @@ def _named(function: Function, at: Path) -> Iterator[Named]:
 
 def _misplaced(path: Path, arn: str, why: str | None, region: str) -> Iterator[Problem]:
     _, partition, service, place, rest = arn.split(":", 4)
+    own = partition_of(region).name
     if why is not None and place not in {region, ""}:  # some services are the same for all regions
         rule = why.format(region=region, other=place)
         place = region
-    elif partition != partition_of(region):
-        rule = (
-            f"The stack is in {region}, where ARNs begin with arn:{partition_of(region)}:, so this one names nothing."
-        )
+    elif partition != own:
+        rule = f"The stack is in {region}, where ARNs begin with arn:{own}:, so this one names nothing."
     else:
         return
-    fix = None if service == "kms" else f"arn:{partition_of(region)}:{service}:{place}:{rest}"
+    fix = None if service == "kms" else f"arn:{own}:{service}:{place}:{rest}"
     yield Problem(path=path, value=arn, rule=rule, fix=fix)

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 
 from overtime.contract.capacity import Capacity
 from overtime.contract.rescue import Rescue
+from overtime.contract.runtimes import DEFAULT, RUNTIMES
 from overtime.settings.fargate_sizes import MEMORY_MIB
 from overtime.settings.rules import DAY_SECONDS, Int, Seconds, as_list, broken, few, nothing, number, ruled
 
@@ -18,6 +19,12 @@ LONGEST_RUN_SECONDS = 14 * DAY_SECONDS
 
 LOG_DAYS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653)
 _PRIVATE = tuple(map(ipaddress.IPv4Network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10")))
+
+
+def _runtime(value: str) -> str:
+    if value not in RUNTIMES:
+        raise ValueError(value)
+    return value
 
 
 def _private(value: str) -> str:
@@ -33,18 +40,19 @@ def _private(value: str) -> str:
     return value
 
 
+*_OTHERS, _NEWEST = RUNTIMES
 CIDR = "10.42.0.0/16"
 CPU_RULE = f"Fargate takes {', '.join(map(str, MEMORY_MIB))} cpu units (1024 are one vCPU)."
 MEMORY_RULE = "Fargate takes whole MiB from 512 up, in fixed pairs with cpu."
-RUNTIMES = ("python3.11", "python3.12", "python3.13", "python3.14")
 HANDLER_RULE = "A handler reads module.function, such as handler.handler, pkg.mod.main or pkg/mod.main."
 CODE_RULE = "Give the folder or the .zip that holds the function's code, relative to the project."
 MANUAL_URL = "https://wiki.example.com/overtime/operating"
 IMAGE_RULE = "Give an image that has Lambda's runtime client for this version, such as one of AWS's base images."
 
 Runtime = Annotated[
-    Literal["python3.11", "python3.12", "python3.13", "python3.14"],
-    ruled(f"overtime runs {', '.join(RUNTIMES[:-1])} and {RUNTIMES[-1]} so far.", "python3.13"),
+    str,
+    AfterValidator(_runtime),
+    ruled(f"overtime runs {', '.join(_OTHERS)} and {_NEWEST} so far.", DEFAULT.name),
 ]
 Architecture = Annotated[
     Literal["x86_64", "arm64"],

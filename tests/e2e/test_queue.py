@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from overtime.contract.functions_table import FunctionSettings
 from overtime.contract.runs import RunKey, RunState
-from overtime.lambdas.watcher.config import FunctionSettings
 from overtime.lambdas.watcher.parking import Parking
 from overtime.ledger.looks import Looks
 from tests.e2e.chain import until

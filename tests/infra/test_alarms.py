@@ -46,7 +46,13 @@ def every_alarm() -> list[alarm_definitions.Alarm]:
 def test_what_raises_an_alarm() -> None:
     """Each alarm looks at one figure of AWS's or our own, and is raised by more than a bound."""
     looked_at = {
-        each.name: (each.namespace, each.metric, dict(each.dimensions), each.statistic, each.threshold)
+        each.name: (
+            each.watched.namespace,
+            each.watched.name,
+            dict(each.watched.dimensions),
+            each.statistic,
+            each.threshold,
+        )
         for each in every_alarm()
     }
     age, days = "ApproximateAgeOfOldestMessage", 86_400
@@ -124,7 +130,7 @@ def test_what_an_alarm_says() -> None:
 
 def test_where_it_says_why_a_task_never_began() -> None:
     """Such a task has no log, and the dispatcher is long done: the watcher's log is asked as well."""
-    asked = {each.key: (each.log_groups, each.query) for each in of_function()}
+    asked = {each.key: each.question for each in of_function()}
     launches = ("/aws/lambda/report-dispatcher", "/aws/lambda/watcher")
     assert (asked["parked"][0], asked["long-wait"][0]) == (launches, launches)
     assert asked["platform-failed"][0] == ("/aws/lambda/report", "/aws/lambda/watcher")

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
-from overtime.components import metrics
 from overtime.components.archives import SOURCES
 from overtime.components.dashboard_body import ShownFunction, ShownWatcher, body
+from overtime.contract import metrics
 
 if TYPE_CHECKING:
     import pytest
@@ -25,7 +25,6 @@ NOT_SHOWN = {
     "DuplicateRecords",  # harmless, and a part of every busy queue
     "RecordsUnreadable",  # counted as parked in the end, which is shown
     "LaunchFailed",  # likewise
-    "ItemsUnreadable",  # the dispatcher's, likewise; the watcher's has its own name, and is shown there
 }
 """Figures that the Lambda functions write and the dashboard leaves to the metrics' own page."""
 
@@ -131,36 +130,33 @@ def test_graphs_of_a_function() -> None:
     ]
 
 
-def written(part: str) -> set[str]:
-    """Find the figures that a function's code names: words in capitals, in calls or tables, as `RunsStarted`."""
-    texts = {
-        node.value
+def written(part: str) -> set[metrics.Metric]:
+    """Find the metrics that a function's code names, such as `metrics.RUNS_STARTED`."""
+    return {
+        getattr(metrics, node.attr)
         for file in (SOURCES / "lambdas" / part).glob("*.py")
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
-        if isinstance(node, ast.Constant) and isinstance(node.value, str)
-    }
-    stems = ("Runs", "Run", "Failure", "Records", "Items", "Launch", "Longest", "Oldest", "Duplicate", "Destination")
-    return {text for text in texts if text.isidentifier() and text.startswith(stems) and not text.isupper()} - {
-        "Failure",  # the end of an event's name
-        "RunTask",
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "metrics"
+        if isinstance(getattr(metrics, node.attr), metrics.Metric)
     }
 
 
-def test_every_figure_is_written_by_the_function_that_is_named() -> None:
-    """What the graphs show exists, and what exists is shown, but for a few with their reasons."""
+def test_every_metric_is_written_by_the_function_that_is_named_and_shown() -> None:
+    """What the graphs show is written, and what is written is shown, apart from a few."""
     ours = [line for graph in lines(widgets(REPORT)).values() for line in graph if line[0] == "overtime"]
     shown = {(line[1], line[5]) for line in ours}
-    exist = {(name, part) for part in (metrics.DISPATCHER, metrics.WATCHER) for name in written(part)}
-    exist -= {("RunsParked", metrics.WATCHER)}  # which it writes under the dispatcher's name
-    assert shown <= exist
-    assert {name for name, _ in exist - shown} == NOT_SHOWN
+    defined = {each for each in vars(metrics).values() if isinstance(each, metrics.Metric)}
+    by_itself = {each for part in metrics.Service for each in written(part) if each.service is part}
+    assert by_itself == defined
+    assert shown <= {(each.name, each.service) for each in defined}
+    assert {each.name for each in defined if (each.name, each.service) not in shown} == NOT_SHOWN
 
 
 def test_dimensions_are_those_that_are_written(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """With the variables that the program sets, the library writes the dimensions that graphs and alarms ask for."""
-    for name, value in metrics.emitted_by(metrics.WATCHER).items():
+    for name, value in metrics.Service.WATCHER.variables().items():
         monkeypatch.setenv(name, value)
     figures = EphemeralMetrics()
     figures.add_dimension("function_name", "report")
@@ -171,7 +167,7 @@ def test_dimensions_are_those_that_are_written(
     [directive] = emf["_aws"]["CloudWatchMetrics"]
     [dimensions] = directive["Dimensions"]
     assert directive["Namespace"] == metrics.NAMESPACE
-    assert {name: emf[name] for name in dimensions} == metrics.dimensions("report", metrics.WATCHER)
+    assert {name: emf[name] for name in dimensions} == metrics.RUN_DURATION.dimensions("report")
 
 
 def test_dashboard(deploy: Deploy, recorder: Recorder) -> None:

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from overtime.lambdas.watcher.config import Config, FunctionSettings
+from overtime.contract.functions_table import FunctionSettings
+from overtime.lambdas.watcher.config import Config
 
 if TYPE_CHECKING:
     from pathlib import Path

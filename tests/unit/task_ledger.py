@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from overtime.contract import task_requests
-from overtime.ledger.answers import CONDITION_FAILED, error_code
+from overtime.contract.aws_errors import CONDITION_FAILED
+from overtime.ledger.answers import error_code
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from overtime.deployed import Deployed, DeployedFunction, Work
+from overtime.contract.backlog import Work
+from overtime.deployed import Deployed, DeployedFunction
 from overtime.notices import StillNeededError, network_output, notices, protected, refuse
 from overtime.settings import StackContext, parse
 

@@ -96,7 +96,8 @@ class Metrics:
 
 def series_of(alarm: Alarm) -> Series:
     """Name the metric that an alarm looks at."""
-    return alarm.namespace, alarm.metric, frozenset((name, str(value)) for name, value in alarm.dimensions.items())
+    namespace, name, dimensions = alarm.watched
+    return namespace, name, frozenset((name, str(value)) for name, value in dimensions.items())
 
 
 def state_at(alarm: Alarm, metrics: Metrics, now: float, current: State, *, period: float) -> State:

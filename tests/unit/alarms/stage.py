@@ -12,7 +12,7 @@ from contextlib import redirect_stdout
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
-from overtime.components import metrics
+from overtime.contract import metrics
 from overtime.lambdas.dispatcher import handler as dispatcher_handler
 from overtime.lambdas.watcher import handler as watcher_handler
 from overtime.lambdas.watcher.config import Config
@@ -67,7 +67,7 @@ class Stage:
         self._visible: dict[object, float] = {}
         world.figures = watcher_handler.meter  # type: ignore[assignment]
         dispatching = self._loaded(monkeypatch)
-        dispatching.metrics.set_default_dimensions(function_name=FUNCTION)
+        dispatching.emf.set_default_dimensions(function_name=FUNCTION)
         self._dispatch: Callable[..., dict[str, list[object]]] = dispatching.handler
         for logger in (dispatching.logger, watcher_handler.logger):  # only metrics are looked at
             monkeypatch.setattr(logger.registered_handler, "stream", io.StringIO())
@@ -78,10 +78,10 @@ class Stage:
 
     def _loaded(self, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
         """Load the dispatcher's handler as Lambda does; the watcher reads its variables whenever it writes."""
-        for part in (metrics.DISPATCHER, metrics.WATCHER):
-            for name, value in metrics.emitted_by(part).items():
+        for service in metrics.Service:
+            for name, value in service.variables().items():
                 monkeypatch.setenv(name, value)
-            if part == metrics.DISPATCHER:
+            if service is metrics.Service.DISPATCHER:
                 loaded = importlib.reload(dispatcher_handler)
         return loaded
 

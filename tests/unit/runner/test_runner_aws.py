@@ -10,7 +10,8 @@ import botocore
 import pytest
 from botocore.retries import standard
 
-from overtime.runner.aws import Aws, CallError, dns_suffix, error_of, may_pass
+from overtime.contract.partitions import partition_of
+from overtime.runner.aws import Aws, CallError, error_of, may_pass
 from overtime.runner.credentials import CredentialSource
 from overtime.runner.retrying import RetryBudget
 from overtime.runner.transport import Response, TransportError
@@ -51,7 +52,7 @@ def test_every_partition_of_aws_has_its_own_names() -> None:
         known = [region for region in partition["regions"] if not region.endswith("-global")]
         for region in [*known, *(region.replace("-1", "-7") for region in known)]:
             assert of_region.match(region), region
-            assert (region, dns_suffix(region)) == (region, suffix)
+            assert (region, partition_of(region).dns_suffix) == (region, suffix)
             seen.add(suffix)
     assert {"amazonaws.com", "amazonaws.com.cn", "amazonaws.eu", "c2s.ic.gov"} < seen
 

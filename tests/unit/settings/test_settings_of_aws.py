@@ -16,7 +16,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from overtime.components import policies
-from overtime.settings import Permission, SettingsError, StackContext, parse, places
+from overtime.contract.partitions import partition_of
+from overtime.settings import Permission, SettingsError, StackContext, parse
 from overtime.settings.checks import OWN_POLICIES
 from overtime.settings.fargate_sizes import MEMORY_MIB
 from overtime.settings.model import Function, Task
@@ -200,7 +201,7 @@ def test_partitions() -> None:
         if re.fullmatch(r"(?!fips-)[a-z]+(-[a-z]+)+-\d", region)
     }
     assert {"eu-west-1", "cn-north-1", "us-gov-west-1"} < set(regions)
-    assert {region: places.partition_of(region) for region in regions} == regions
+    assert {region: partition_of(region).name for region in regions} == regions
 
 
 # How many there may be

@@ -9,9 +9,10 @@ import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
 
+from overtime.contract.backlog import RETIREMENT_SETTING
+from overtime.contract.functions_table import FunctionSettings
 from overtime.contract.runs import slots_key
-from overtime.lambdas.watcher.backlog import RETIREMENT_SETTING, backlog
-from overtime.lambdas.watcher.config import FunctionSettings
+from overtime.lambdas.watcher.backlog import backlog
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from overtime.lambdas.watcher.config import Config, ConfigError, FunctionSettings
+from overtime.contract.functions_table import FunctionSettings
+from overtime.lambdas.watcher.config import Config, ConfigError
 
 if TYPE_CHECKING:
     from pathlib import Path

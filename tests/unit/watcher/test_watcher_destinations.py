@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, cast
 import pytest
 from botocore.exceptions import ClientError
 
+from overtime.contract.destinations import LARGEST_RECORD
 from overtime.contract.runs import RunKey, RunState
 from overtime.lambdas.watcher.destination_record import record
-from overtime.lambdas.watcher.destinations import LARGEST_RECORD, Delivery, DeliveryError, Destinations
+from overtime.lambdas.watcher.destinations import Delivery, DeliveryError, Destinations
 from tests.unit.watcher.world import FUNCTION_ARN
 
 if TYPE_CHECKING:
@@ -88,13 +89,13 @@ def destinations(aws: Aws) -> Destinations:
 
 ATTRIBUTE = {"OvertimeRunKey": {"DataType": "String", "StringValue": "report/r-1"}}
 TARGETS = {
-    "arn:aws:sqs:eu-west-1:1:q": (
+    "arn:aws:sqs:eu-west-1:123456789012:q": (
         "sqs",
-        {"QueueUrl": "q/1", "MessageBody": '{"a":1}', "MessageAttributes": ATTRIBUTE},
+        {"QueueUrl": "q/123456789012", "MessageBody": '{"a":1}', "MessageAttributes": ATTRIBUTE},
     ),
-    "arn:aws:sns:eu-west-1:1:t": (
+    "arn:aws:sns:eu-west-1:123456789012:t": (
         "sns",
-        {"TopicArn": "arn:aws:sns:eu-west-1:1:t", "Message": '{"a":1}', "MessageAttributes": ATTRIBUTE},
+        {"TopicArn": "arn:aws:sns:eu-west-1:123456789012:t", "Message": '{"a":1}', "MessageAttributes": ATTRIBUTE},
     ),
     BUS: (
         "events",
@@ -110,9 +111,13 @@ TARGETS = {
             ]
         },
     ),
-    "arn:aws:lambda:eu-west-1:1:function:f": (
+    "arn:aws:lambda:eu-west-1:123456789012:function:f": (
         "lambda",
-        {"FunctionName": "arn:aws:lambda:eu-west-1:1:function:f", "InvocationType": "Event", "Payload": b'{"a":1}'},
+        {
+            "FunctionName": "arn:aws:lambda:eu-west-1:123456789012:function:f",
+            "InvocationType": "Event",
+            "Payload": b'{"a":1}',
+        },
     ),
 }
 
@@ -142,7 +147,7 @@ def test_over_the_targets_limit_the_payloads_are_dropped(arn: str, size: int) ->
     [
         ("Throttling", "Rate exceeded"),
         ("KMSThrottlingException", "You have exceeded the rate at which you may call KMS."),
-        ("ServiceUnavailable", "arn:aws:sqs:eu-west-1:1:resized-images cannot be reached"),
+        ("ServiceUnavailable", "arn:aws:sqs:eu-west-1:123456789012:resized-images cannot be reached"),
         ("InternalError", "Message too long"),
         ("InvalidParameterValue", "Value r 1 for parameter QueueUrl is invalid. Reason: size"),
         ("InvalidParameter", "Invalid parameter: TopicArn is larger than allowed"),
@@ -166,7 +171,7 @@ def test_lambda_has_other_codes_for_its_size() -> None:
     for code in ("RequestTooLargeException", "SerializedRequestEntityTooLargeException"):
         aws = Aws()
         aws.refusal = (code, "too much")
-        destinations(aws).send("arn:aws:lambda:eu-west-1:1:function:f", DELIVERY)
+        destinations(aws).send("arn:aws:lambda:eu-west-1:123456789012:function:f", DELIVERY)
         ((_, request),) = aws.calls
         assert request["Payload"] == b"{}"
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
+from overtime.contract import metrics
 from overtime.contract.runs import RunState
 from overtime.lambdas.watcher import handler as module
 from overtime.lambdas.watcher.config import Config
@@ -153,8 +154,8 @@ def test_what_both_count_is_one_metric(capsys: pytest.CaptureFixture[str], monke
     """Whoever notices that a run was parked: the alarm looks at the dispatcher's metric."""
     monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", "overtime")
     monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "watcher")
-    module.meter.count("report", "RunsParked")
-    module.meter.count("report", "RunsFailed")
+    module.meter.measure("report", metrics.RUNS_PARKED)
+    module.meter.measure("report", metrics.RUNS_FAILED)
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     told = {(each["service"], name) for each in lines for name in ("RunsParked", "RunsFailed") if name in each}
     assert told == {("dispatcher", "RunsParked"), ("watcher", "RunsFailed")}

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
+from overtime.contract.destinations import LARGEST_RECORD
 from overtime.contract.runs import RunState
-from overtime.lambdas.watcher.destinations import LARGEST_RECORD
 from overtime.lambdas.watcher.owners import NO_DESTINATION, UNDELIVERABLE
 from tests.unit.watcher.world import EVENT, FAILURE, FUNCTION_ARN, QUEUE, STOPS, SUCCESS, Fuse
 

@@ -15,11 +15,11 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from botocore.exceptions import ClientError
 
 from overtime.contract.capacity import Capacity
+from overtime.contract.functions_table import FunctionSettings
 from overtime.contract.rescue import Rescue
 from overtime.contract.runs import RunKey, RunState
 from overtime.lambdas.dispatcher.config import Config
 from overtime.lambdas.dispatcher.dispatch import Dispatcher, NotDispatchedError, Result
-from overtime.lambdas.watcher.config import FunctionSettings
 from overtime.lambdas.watcher.destinations import Destinations
 from overtime.lambdas.watcher.reconcile import reconcile
 from overtime.lambdas.watcher.tasks import Tasks
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient
     from mypy_boto3_sqs import SQSClient
 
+    from overtime.contract.metrics import Metric
     from overtime.lambdas.dispatcher.dispatch import Done
     from overtime.ledger.run import Run
 
@@ -240,15 +241,13 @@ class Figures:
         self.counted: Counter[str] = Counter()
         self.durations: dict[str, list[float]] = {}
 
-    def count(self, function_name: str, name: str, number: int = 1) -> None:
-        """Count so many."""
+    def measure(self, function_name: str, metric: Metric, value: float = 1) -> None:
+        """Add a value to a function's metric."""
         assert function_name
-        self.counted[name] += number
-
-    def seconds(self, function_name: str, name: str, value: float) -> None:
-        """Note a duration."""
-        assert function_name
-        self.durations.setdefault(name, []).append(value)
+        if metric.unit == "Count":
+            self.counted[metric.name] += int(value)
+        else:
+            self.durations.setdefault(metric.name, []).append(value)
 
 
 class World:
