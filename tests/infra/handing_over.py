@@ -94,7 +94,7 @@ def _requested(variables: tuple[tuple[str, str], ...]) -> dict[str, Any] | None:
     with (
         mock.patch.dict(os.environ, variables_of_lambda, clear=True),
         mock.patch.object(handler, "time_left", handler.TimeLeft()),
-        mock.patch.object(handler.metrics, "set_default_dimensions"),  # a second dispatcher would set them again
+        mock.patch.object(handler.emf, "set_default_dimensions"),  # a second dispatcher would set them again
         mock_aws(),
     ):
         dispatcher = handler.dispatcher()
