@@ -9,6 +9,7 @@ import pulumi
 import pulumi_aws as aws
 import pulumi_awsx as awsx
 
+from overtime.components.archives import SOURCES
 from overtime.components.network import Network, NetworkArgs
 from overtime.components.run_ledger import RunLedger, RunLedgerArgs
 from overtime.components.runner_image import RunnerImage, RunnerImageArgs, tag_prefix
@@ -38,8 +39,9 @@ class PlatformArgs:
     """Whether any function's tasks run on Spot."""
     base_images: Mapping[ImageKey, str]
     """The base image of each runner image that the functions need."""
-    sources: str
-    """`archives.SOURCES`, as the engine's own working folder finds it."""
+    sources: str = str(SOURCES)
+    """`archives.SOURCES` as the engine finds it from its working folder, which need not be the program's. So the
+    default is the absolute path; `.` where the engine works in that very folder."""
 
 
 class Platform(pulumi.ComponentResource):

@@ -31,8 +31,8 @@ class RunnerImageArgs:
     """The functions' language and version, such as `python3.13`."""
     architecture: str
     """`x86_64` or `arm64`, that of the functions and tasks that use the image."""
-    sources: str
-    """`archives.SOURCES`, as the engine's own working folder finds it."""
+    sources: str = str(SOURCES)
+    """As in `PlatformArgs`."""
 
 
 class RunnerImage(pulumi.ComponentResource):

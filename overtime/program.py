@@ -9,6 +9,7 @@ import pulumi
 import pulumi_aws as aws
 
 from overtime.components.alarms import Alarms, AlarmsArgs
+from overtime.components.archives import SOURCES
 from overtime.components.dashboard import Dashboard, DashboardArgs
 from overtime.components.dispatcher import TIMEOUT_SECONDS
 from overtime.components.failure_queue import FailureQueue, FailureQueueArgs
@@ -30,15 +31,18 @@ if TYPE_CHECKING:
 Outputs = dict[str, object]
 
 
-def build(settings: Settings, context: StackContext) -> Outputs:
-    """Declare every resource of the stack, and give what it exports."""
+def build(settings: Settings, context: StackContext, *, sources: str = str(SOURCES)) -> Outputs:
+    """Declare every resource of the stack, and return what it exports.
+
+    `sources` is `archives.SOURCES` as the engine's working folder finds it.
+    """
     _verify_region(settings, context)
     if settings.tags:
         pulumi.runtime.register_stack_transformation(_tagged(settings.tags))
 
     there = deployed(context)
     _tell(settings, there)
-    platform = _platform(settings)
+    platform = _platform(settings, sources)
     functions = {key: _function(key, settings, context, platform, there) for key in settings.functions}
     watcher = _watcher(settings, context, platform, functions)
     alarms = _alarms(settings, context, platform, functions, watcher) if settings.alarms.enabled else None
@@ -76,7 +80,7 @@ def _tell(settings: Settings, there: Deployed) -> None:
         (pulumi.log.warn if each.severity == "warning" else pulumi.log.info)(each.text)
 
 
-def _platform(settings: Settings) -> Platform:
+def _platform(settings: Settings, sources: str) -> Platform:
     return Platform(
         "overtime",
         PlatformArgs(
@@ -88,9 +92,7 @@ def _platform(settings: Settings) -> Platform:
                 (each.runtime, each.architecture): settings.image.base_of(each.runtime)
                 for each in settings.functions.values()
             },
-            # The engine works in the very folder that holds them: a stack that several computers update does not
-            # store, and compare, where each has its clone.
-            sources=".",
+            sources=sources,
         ),
     )
 

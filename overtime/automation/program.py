@@ -24,7 +24,8 @@ class Program:
     def __call__(self) -> None:
         """Declare the stack's resources and its exports."""
         try:
-            outputs = build(self._settings, self._context)
+            # The engine works in the sources' folder (see `workspace`), which is another one on each computer.
+            outputs = build(self._settings, self._context, sources=".")
         except OvertimeError as error:
             self.error = error
             raise pulumi.RunError(str(error)) from None

@@ -167,12 +167,11 @@ def used(sample: Sample) -> Iterator[Use]:
 def test_other_code_of_the_dispatcher_updates_one_function_only(
     sample: Sample, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sources = tmp_path / "sources"
-    for folder in ("lambdas", "overtime"):
-        shutil.copytree(REPOSITORY / folder, sources / folder, ignore=shutil.ignore_patterns("__pycache__"))
-    module = sources / "lambdas" / "dispatcher" / "rescue.py"
+    package = tmp_path / "overtime"
+    shutil.copytree(REPOSITORY / "overtime", package, ignore=shutil.ignore_patterns("__pycache__"))
+    module = package / "lambdas" / "dispatcher" / "rescue.py"
     module.write_text(module.read_text(encoding="utf-8") + "\nCHANGED = True\n", encoding="utf-8")
-    monkeypatch.setattr(lambda_archive, "SOURCES", sources)
+    monkeypatch.setattr(lambda_archive, "PACKAGE", package)
     assert [(step.operation, step.type, step.name, step.changed) for step in changing(sample.deployment)] == [
         ("update", "aws:lambda/function:Function", "report-dispatcher-function", ("code",))
     ]

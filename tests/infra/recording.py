@@ -275,7 +275,6 @@ def platform(name: str, functions: Sequence[Function] = ()) -> Platform:
             container_insights=False,
             spot=False,
             base_images=images,
-            sources=".",
         ),
     )
 

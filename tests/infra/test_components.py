@@ -50,7 +50,7 @@ def network(name: str, _root: Path) -> object:
 
 def runner_image(name: str, _root: Path) -> object:
     args = RunnerImageArgs(
-        repository_url="r.example.com/x", base_image="base", runtime="python3.13", architecture="arm64", sources="."
+        repository_url="r.example.com/x", base_image="base", runtime="python3.13", architecture="arm64"
     )
     return RunnerImage(name, args)
 

@@ -280,17 +280,21 @@ def test_old_images_go_by_kind(deploy: Deploy, recorder: Recorder) -> None:
     assert sorted(tag.rpartition("-")[0] + "-" for tag in tags) == [prefix for _, prefix, _ in kinds]
 
 
-def test_image(deploy: Deploy, recorder: Recorder) -> None:
-    """The runner image is built from the sources, on the base image of the function's version."""
+def test_image(deploy: Deploy, recorder: Recorder, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The runner image is built on the base image of the function's version, and from our sources wherever one is.
+
+    So a program of one's own, which has its own folder, need not say where they are.
+    """
+    monkeypatch.chdir(tmp_path)
     deploy({"report": {"runtime": "python3.12"}})
 
     image = recorder.inputs("ecr:Image", "overtime-runner-python3-12-x86-64-image")
     tag = "python3.12-x86_64-" + content_tag("public.ecr.aws/lambda/python:3.12", "x86_64")
     assert image == {
         "repositoryUrl": "123456789012.dkr.ecr.eu-west-1.amazonaws.com/overtime-images-0a1b2c3",
-        "context": ".",
-        "dockerfile": "./runner/Dockerfile",
-        "args": {"BASE_IMAGE": "public.ecr.aws/lambda/python:3.12", "CONTENT_TAG": tag},
+        "context": str(SOURCES),
+        "dockerfile": str(SOURCES / "runner" / "Dockerfile"),
+        "args": {"BASE_IMAGE": "public.ecr.aws/lambda/python:3.12", "CONTENT_TAG": tag, "PACKAGE": "overtime"},
         "platform": "linux/amd64",
         "imageTag": tag,
     }

@@ -174,6 +174,8 @@ def test_the_command_line_and_python_build_the_same(
     pulumi.runtime.set_all_config({f"overtime:{key}": json.dumps(value) for key, value in data.items()})
     run(lambda: runpy.run_path(str(SOURCES / "__main__.py"), run_name="__main__") and None)
     by_command = shapes(recorder)
+    [image] = recorder.all("ecr:Image")
+    assert image.inputs["context"] == ".", "the state would say where this computer has its clone"
     pulumi.runtime.set_all_config({})
     recorder.resources.clear()
     recorder.outputs.clear()
