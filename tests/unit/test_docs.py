@@ -1,11 +1,11 @@
-"""The tables of docs/ that name metrics, exit codes and changes of the ledger have what the code has."""
+"""The tables of docs/ that name metrics, destinations, exit codes and changes of the ledger have what the code has."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
 
-from overtime.contract import metrics, task_requests
+from overtime.contract import destinations, metrics, task_requests
 from overtime.contract.exit_codes import ExitCode
 from overtime.contract.runs import TERMINAL_STATES, RunState
 from overtime.ledger import requests, wait_requests
@@ -33,6 +33,12 @@ def test_every_metric_has_a_row() -> None:
     }
     defined = [each for each in vars(metrics).values() if isinstance(each, metrics.Metric)]
     assert shown == {each.name: (each.service, each.unit, each.of_stack) for each in defined}
+
+
+def test_every_destination_kind_has_a_row() -> None:
+    """With the actions that whoever owns the destination has to allow."""
+    shown = {kind: re.findall(r"`([^`]+)`", actions) for kind, actions in rows("operating.md", "Destinations")}
+    assert shown == {each.title.partition(" ")[2]: list(each.actions) for each in destinations.KINDS}
 
 
 def test_every_exit_code_has_a_row() -> None:

@@ -13,7 +13,7 @@ from tests.setting_paths import paths
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
+PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")])
 
 
 def rows() -> dict[str, str]:
@@ -86,7 +86,17 @@ def test_removing_a_stack_keeps_its_settings() -> None:
     assert [command for command in commands if "--preserve-config" not in command] == []
 
 
-def test_the_make_targets_that_are_named_exist() -> None:
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_the_make_targets_that_are_named_exist(page: Path) -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    for target in set(re.findall(r"`?make ([a-z.][a-z/.-]+)", README)):
+    for target in set(re.findall(r"(?:`|\$ )make ([a-z.][a-z/.-]+)", page.read_text(encoding="utf-8"))):
         assert re.search(rf"^{re.escape(target)}:", makefile, flags=re.MULTILINE), target
+
+
+def test_the_files_to_change_exist() -> None:
+    """CONTRIBUTING.md names a file by its path, or by its name where that is enough."""
+    named = set(re.findall(r"`([\w/.]+\.(?:py|yaml|md))`", (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")))
+    places = ("overtime", "components", "lambdas", "runner", "local", "tests")
+    names = {file.name for place in places for file in (ROOT / place).rglob("*")}
+    assert named
+    assert [name for name in sorted(named) if not (ROOT / name).is_file() and name not in names] == []
