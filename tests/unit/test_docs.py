@@ -1,4 +1,4 @@
-"""The tables of docs/ that name metrics, destinations, exit codes and changes of the ledger have what the code has."""
+"""What the tables of docs/ name and quote is what the code has."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from overtime.contract.exit_codes import ExitCode
 from overtime.contract.runs import TERMINAL_STATES, RunState
 from overtime.ledger import requests, wait_requests
 
-DOCS = Path(__file__).resolve().parents[2] / "docs"
+ROOT = Path(__file__).resolve().parents[2]
+DOCS = ROOT / "docs"
+OF_AWS = {"reached the limit on the number of vCPUs", "Fargate On-Demand vCPU resource count"}
+"""What the runbook quotes of AWS."""
 
 
 def rows(page: str, heading: str) -> list[list[str]]:
@@ -51,3 +54,13 @@ def test_every_change_of_the_ledger_has_a_row() -> None:
     shown = {name.strip("`"): states(start) for name, start, *_ in rows("ledger.md", "States")}
     sources = {**requests.SOURCES, **wait_requests.SOURCES, **task_requests.SOURCES}
     assert shown == {"record": frozenset(), **sources}
+
+
+def test_what_the_runbook_quotes_is_what_we_write() -> None:
+    """People look for it in logs and reasons."""
+    page = (DOCS / "operating.md").read_text(encoding="utf-8")
+    tables = "\n".join(line for line in page.splitlines() if line.startswith("| "))
+    quoted = set(re.findall(r'"([^"]+)"', tables)) - OF_AWS
+    sources = [file.read_text(encoding="utf-8") for top in ("lambdas", "runner") for file in (ROOT / top).rglob("*.py")]
+    assert quoted
+    assert [text for text in sorted(quoted) if not any(text in source for source in sources)] == []
