@@ -257,9 +257,9 @@ def settle(
     `told` is the end that the owner was told of. A run that was revived or reopened in the meantime may have another by
     now, in the same attempt, of which the owner still has to hear.
     """
-    if told not in TERMINAL_STATES:
+    if told not in SOURCES["settle"]:
         raise ImpossibleStateError(
-            f"a run that is {told!r} has no end to tell of: settle one of {sorted(TERMINAL_STATES)}."
+            f"a run that is {told!r} has no end to tell of: settle one of {sorted(SOURCES['settle'])}."
         )
     update = Update(table, key, attempt, {told})
     update.require("attribute_not_exists(#settled_at)", "settled_at")
