@@ -17,6 +17,13 @@ if TYPE_CHECKING:
     from local.engine import Engine
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run end-to-end tests one after the other, whichever process runs the other files: they share a machine."""
+    for item in items:
+        file = item.nodeid.partition("::")[0]
+        item.add_marker(pytest.mark.xdist_group("end to end" if item.get_closest_marker("e2e") else file))
+
+
 @pytest.fixture(scope="session")
 def docker() -> Iterator[ContainerEngine]:
     """Give a container engine; one that is started here runs until the last test has ended."""
