@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from local import base_image, containers, engine, kept
@@ -13,56 +14,73 @@ from local.emulator import Emulator, EmulatorSettings
 from local.errors import LocalError
 from local.kept import Kept
 from local.stack import Machine, with_containers
-from local.steps import show
-from local.telling import say
+from local.steps import shown
+from local.telling import reported, say
 from overtime.errors import OvertimeError
+from overtime.progress.text import named
 
 if TYPE_CHECKING:
     from overtime.automation import Outputs
+    from overtime.progress import Reporter
 
 USAGE = "usage: python -m local up|down"
 
 
 def main(arguments: list[str]) -> int:
     """Do what the only argument says and give the exit status."""
+    match arguments:
+        case ["up"]:
+            return reported("up-local", _up)
+        case ["down"]:
+            return _down()
+        case _:
+            sys.stderr.write(f"{USAGE}\n")
+            return 2
+
+
+def _down() -> int:
     try:
-        match arguments:
-            case ["up"]:
-                _up()
-            case ["down"]:
-                say("taken down" if kept.take_down() else "nothing was running")
-            case _:
-                sys.stderr.write(f"{USAGE}\n")
-                return 2
+        say("taken down" if kept.take_down() else "nothing was running")
     except OvertimeError as error:
         sys.stderr.write(f"overtime: {error}\n")
         return 1
     return 0
 
 
-def _up() -> None:
+def _up(report: Reporter) -> int:
     if found := kept.read():
         raise LocalError(f"A local stack runs already, at {found.endpoint}. Take it down first: make down-local")
-    with containers.container_engine(say) as docker:
-        base = base_image.prepare(docker.host, say)
-        pulumi = engine.prepare(say)
-        settings = EmulatorSettings(
-            state_folder=kept.folder(), enforce_iam=True, retry_base_seconds=1, record_calls=True, outlive_parent=True
-        )
-        emulator = Emulator(with_containers(settings, docker)).start()
+    with ExitStack() as stack:
+        with report.phase("set-up") as phase:
+            docker = stack.enter_context(containers.container_engine(phase))
+            base = base_image.prepare(docker.host, phase)
+            pulumi = engine.prepare(phase)
+            settings = EmulatorSettings(
+                state_folder=kept.folder(),
+                enforce_iam=True,
+                retry_base_seconds=1,
+                record_calls=True,
+                outlive_parent=True,
+            )
+            emulator = Emulator(with_containers(settings, docker)).start()
+            phase.summary = f"emulator at {emulator.endpoint}, IAM enforced"
         kept.write(Kept(emulator_pid=emulator.pid, endpoint=emulator.endpoint, folder=str(kept.folder())))
         containers.keep()
         try:
             here = Machine(folder=kept.folder(), engine=pulumi, docker=docker, base=base, emulator=emulator)
             different = changes(base)
             for path, value in different.items():
-                say(f"Pulumi.dev.yaml, changed for this computer: {path} = {json.dumps(value)}")
-            result = here.deployment(changed(dev_settings(), different)).up(show)
+                report.say(f"Pulumi.dev.yaml, changed for this computer: {path} = {json.dumps(value)}")
+            result = here.deployment(changed(dev_settings(), different)).up(shown(report))
             bucket.make(here.session)
         except BaseException:
             kept.take_down()
             raise
-    say(f"running. Outputs:\n{json.dumps(result.outputs, indent=2)}\n\n{how_to_play(emulator, result.outputs)}")
+    # Shown only: what to export has credentials in it, if only the emulator's.
+    report.show(
+        named(f"running. Outputs:\n{json.dumps(result.outputs, indent=2)}\n\n{how_to_play(emulator, result.outputs)}\n")
+    )
+    return 0
 
 
 def how_to_play(emulator: Emulator, outputs: Outputs) -> str:

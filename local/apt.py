@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
+from typing import TYPE_CHECKING
 
-from local.process import run
+from local.process import follow
+
+if TYPE_CHECKING:
+    from local.process import Say
 
 SECONDS = 900
 
@@ -15,7 +19,7 @@ def available() -> bool:
     return os.geteuid() == 0 and shutil.which("apt-get") is not None
 
 
-def install(packages: list[str], *, because: str) -> None:
+def install(packages: list[str], say: Say, *, because: str) -> None:
     """Install packages, with nothing that is merely recommended.
 
     Raises:
@@ -23,6 +27,6 @@ def install(packages: list[str], *, because: str) -> None:
 
     """
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    run(["apt-get", "update", "-qq"], because=because, timeout_seconds=SECONDS, env=environment)
-    command = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", *packages]
-    run(command, because=because, timeout_seconds=SECONDS, env=environment)
+    follow(["apt-get", "update", "-q"], say, because=because, timeout_seconds=SECONDS, env=environment)
+    command = ["apt-get", "install", "-y", "-q", "--no-install-recommends", *packages]
+    follow(command, say, because=because, timeout_seconds=SECONDS, env=environment)

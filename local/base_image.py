@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from local import apt, apt_sources, leftovers, paths
 from local.errors import LocalError
-from local.process import run, succeeds
+from local.process import follow, run, succeeds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -175,7 +175,7 @@ def _make(docker_host: str, kept: Path, say: Callable[[str], None]) -> None:
     if shutil.which("debootstrap") is None and apt.available():
         say("base image: installing debootstrap")
         apt.install(
-            ["debootstrap"], because="The base image needs debootstrap. Repair apt-get, or install it yourself."
+            ["debootstrap"], say, because="The base image needs debootstrap. Repair apt-get, or install it yourself."
         )
     if os.geteuid() != 0 or shutil.which("debootstrap") is None:
         raise LocalError(
@@ -187,7 +187,7 @@ def _make(docker_host: str, kept: Path, say: Callable[[str], None]) -> None:
     say(f"base image: making {LOCAL_TAG} from Debian packages (about a minute, once)")
     with tempfile.TemporaryDirectory(dir=kept.parent, prefix="root-") as temporary, _ordinary_modes():
         root = Path(temporary) / "root"
-        _bootstrap(root)
+        _bootstrap(root, say)
         _install_python_packages(root)
         for name in UNNEEDED:
             shutil.rmtree(root / name, ignore_errors=True)
@@ -214,9 +214,9 @@ def _ordinary_modes() -> Iterator[None]:
         os.umask(before)
 
 
-def _bootstrap(root: Path) -> None:
+def _bootstrap(root: Path, say: Callable[[str], None]) -> None:
     mirror = apt_sources.mirror_of(SUITE, apt_sources.read())
-    run(
+    follow(
         [
             "debootstrap",
             "--variant=minbase",
@@ -225,6 +225,7 @@ def _bootstrap(root: Path) -> None:
             str(root),
             *([mirror] if mirror else []),
         ],
+        say,
         because="The base image is made of Debian packages; can this machine reach its Debian mirror (apt-get update)?",
         timeout_seconds=900,
     )

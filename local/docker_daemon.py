@@ -140,7 +140,7 @@ def _install(say: Callable[[str], None]) -> None:
     for program, package in (("dockerd", "docker.io"), ("docker", "docker-cli")):
         if shutil.which(program) is None:
             say(f"containers: installing {package}")
-            apt.install([package], because=because)
+            apt.install([package], say, because=because)
 
 
 def _launch(places: Places, *, driver: str | None) -> None:

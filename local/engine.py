@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from local import leftovers, paths
 from local.errors import LocalError
-from local.process import run, succeeds
+from local.process import follow, run, succeeds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -175,11 +175,13 @@ def _build(folder: Path, environ: Mapping[str, str], say: Callable[[str], None])
             if version != PREFERRED:
                 require = f"-require={MODULE}@v{text(version)}"
                 run(["go", "mod", "edit", require], because=because, cwd=source, env=env)
-                run(["go", "mod", "tidy"], because=because, cwd=source, env=env, timeout_seconds=BUILD_SECONDS)
+                follow(["go", "mod", "tidy"], say, because=because, cwd=source, env=env, timeout_seconds=BUILD_SECONDS)
             new = Path(temporary) / text(version)
             flags = f"-s -w -X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=v{text(version)}"
-            run(
-                ["go", "build", "-ldflags", flags, "-o", str(new / "bin" / "pulumi"), f"{MODULE}/cmd/pulumi"],
+            # With -v it names each package when it is compiled.
+            follow(
+                ["go", "build", "-v", "-ldflags", flags, "-o", str(new / "bin" / "pulumi"), f"{MODULE}/cmd/pulumi"],
+                say,
                 because=because,
                 cwd=source,
                 env=env,

@@ -13,11 +13,14 @@ from local.checks.packages import are_ready
 from local.checks.problems import problems
 from local.checks.report import report
 from local.errors import LocalError
-from local.process import run, succeeds
-from local.telling import say
+from local.process import follow, run, succeeds
+from local.telling import reported, say
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from local.process import Say
+    from overtime.progress import Reporter
 
 SECONDS = 1800
 
@@ -30,7 +33,7 @@ def main() -> int:
         with paths.locked(paths.REPOSITORY, lambda: say(waiting)):
             found = [] if are_ready(paths.REPOSITORY) else problems(gather(os.environ, packages_only=True))
             if not found and not are_ready(paths.REPOSITORY):
-                _install(paths.REPOSITORY)
+                return reported("packages", _install)
     except LocalError as error:
         sys.stderr.write(f"overtime: {error}\n")
         return 1
@@ -39,10 +42,17 @@ def main() -> int:
     return 1 if found else 0
 
 
-def _install(project: Path) -> None:
+def _install(report: Reporter) -> int:
+    with report.phase("packages") as phase:
+        _make(paths.REPOSITORY, phase)
+        phase.summary = "installed in .venv"
+    return 0
+
+
+def _make(project: Path, say: Say) -> None:
     if importlib.util.find_spec("ensurepip") is None:
         say("packages: installing python3-venv")
-        apt.install(["python3-venv"], because="Python's venv module could not be installed. Repair apt-get.")
+        apt.install(["python3-venv"], say, because="Python's venv module could not be installed. Repair apt-get.")
     say("packages: installing what requirements.lock names (about a minute)")
     venv, lock = project / ".venv", project / "requirements.lock"
     run(
@@ -51,16 +61,7 @@ def _install(project: Path) -> None:
         timeout_seconds=SECONDS,
     )
     python = str(venv / "bin" / "python")
-    pip = [
-        python,
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--disable-pip-version-check",
-        "--require-hashes",
-        "--requirement",
-    ]
+    pip = [python, "-m", "pip", "install", "--disable-pip-version-check", "--require-hashes", "--requirement"]
     because = "The Python packages could not be installed; can pip reach its index? Then run make again."
     # uv takes seconds where pip takes a minute, but does not read pip's configuration: where it cannot reach an index,
     # pip does it all.
@@ -68,7 +69,7 @@ def _install(project: Path) -> None:
     uv.write_text(only("uv", lock.read_text(encoding="utf-8")), encoding="utf-8")
     sync = [str(venv / "bin" / "uv"), "pip", "sync", "--quiet", "--require-hashes", "--python", python, str(lock)]
     if not (succeeds([*pip, str(uv)], timeout_seconds=SECONDS) and succeeds(sync, timeout_seconds=SECONDS)):
-        run([*pip, str(lock)], because=because, timeout_seconds=SECONDS)
+        follow([*pip, str(lock)], say, because=because, timeout_seconds=SECONDS)
     (venv / ".ready").touch()
 
 

@@ -4,28 +4,36 @@ from __future__ import annotations
 
 import sys
 import time
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
 
 from local import base_image, containers, engine
-from local.errors import LocalError
-from local.telling import say
+from local.telling import reported
+
+if TYPE_CHECKING:
+    from overtime.progress import Reporter
 
 
 def main() -> int:
-    """Prepare everything and say so, a line each."""
+    """Prepare everything, a phase each, and return the exit status."""
+    return reported("setup", _prepare)
+
+
+def _prepare(report: Reporter) -> int:
     began = time.monotonic()
-    try:
-        with containers.container_engine(say) as docker:
+    with ExitStack() as stack:
+        with report.phase("containers") as phase:
+            docker = stack.enter_context(containers.container_engine(phase))
             whose = "started for the run" if docker.ours else "running"
-            say(f"containers: engine at {docker.host}, {whose}, storage driver {docker.storage_driver}")
-            image = base_image.prepare(docker.host, say)
-            say(f"base image: {image.reference} (Python {image.python})")
-            # Last, because it may be built for minutes, and the others may fail.
-            pulumi = engine.prepare(say)
-            say(f"engine: pulumi {pulumi.version} ({pulumi.binary})")
-    except LocalError as error:
-        sys.stderr.write(f"overtime: {error}\n")
-        return 1
-    say(f"ready after {time.monotonic() - began:.0f} s")
+            phase.summary = f"engine at {docker.host}, {whose}, storage driver {docker.storage_driver}"
+        with report.phase("base image") as phase:
+            image = base_image.prepare(docker.host, phase)
+            phase.summary = f"{image.reference} (Python {image.python})"
+        # Last, because it may be built for minutes, and the others may fail.
+        with report.phase("engine") as phase:
+            pulumi = engine.prepare(phase)
+            phase.summary = f"pulumi {pulumi.version} ({pulumi.binary})"
+    report.say(f"ready after {time.monotonic() - began:.0f} s")
     return 0
 
 

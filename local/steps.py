@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from local.telling import say
-from overtime.automation import ResourceStep
+from overtime.automation import Diagnostic, Progress
 
 if TYPE_CHECKING:
     from overtime.automation import Event
+    from overtime.progress import Reporter
 
 
-def show(event: Event) -> None:
-    """Show a step of a deployment when it is done, and everything that somebody has to say."""
-    if isinstance(event, ResourceStep):
-        if event.status == "done" and not event.type.startswith("pulumi:providers:"):
-            say(f"{event.operation:7} {event.type}  {event.name}")
-    elif not event.passing:
-        say(str(event))
+def shown(report: Reporter) -> Progress:
+    """Return what shows a deployment's operations among a command's other phases."""
+    return Progress(reporter=report, log_only=_is_of_our_plugins)
+
+
+def _is_of_our_plugins(event: Event) -> bool:
+    """Check for the engine's warning of plugins on PATH: the light ones are there on purpose."""
+    return isinstance(event, Diagnostic) and event.text.startswith("using pulumi-resource-")

@@ -9,6 +9,7 @@ import json
 import sys
 import tempfile
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,66 +20,71 @@ from local.demo.settings import changed, changes, dev_settings
 from local.emulator import EmulatorSettings
 from local.inventory import inventory
 from local.stack import machine
-from local.steps import show
-from local.telling import head, say
-from overtime.errors import OvertimeError
+from local.steps import shown
+from local.telling import head, reported
 
 if TYPE_CHECKING:
     from local.demo.play import Played
     from local.stack import Machine
+    from overtime.progress import Reporter
 
 RETRY_SECONDS = 1.0
 
 
 def main() -> int:
-    """Run the demo and give the exit status."""
+    """Run the demo and return the exit status."""
+    return reported("demo", _run)
+
+
+def _run(report: Reporter) -> int:
     began = time.monotonic()
-    try:
-        with tempfile.TemporaryDirectory(prefix="overtime-demo-") as folder:
-            settings = EmulatorSettings(
-                state_folder=Path(folder), enforce_iam=True, retry_base_seconds=RETRY_SECONDS, record_calls=True
-            )
-            with machine(settings, say) as here:
-                right = _demo(here)
-    except OvertimeError as error:
-        sys.stderr.write(f"overtime: {error}\n")
-        return 1
-    say(f"{'The result is right' if right else 'SOMETHING IS WRONG'}. {time.monotonic() - began:.0f} s in all.")
+    with ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="overtime-demo-"))
+        settings = EmulatorSettings(
+            state_folder=Path(folder), enforce_iam=True, retry_base_seconds=RETRY_SECONDS, record_calls=True
+        )
+        head(report, "Set-up")
+        with report.phase("set-up") as phase:
+            here = stack.enter_context(machine(settings, phase))
+            phase.summary = f"emulator at {here.emulator.endpoint}, IAM enforced"
+        right = _demo(here, report)
+    report.say(f"{'The result is right' if right else 'SOMETHING IS WRONG'}. {time.monotonic() - began:.0f} s in all.")
     return 0 if right else 1
 
 
-def _demo(here: Machine) -> bool:
+def _demo(here: Machine, report: Reporter) -> bool:
     before = inventory(here.session)
-    head("Set-up")
     different = changes(here.base)
-    say(f"AWS: emulator at {here.emulator.endpoint}, IAM enforced")
-    say("Pulumi.dev.yaml, with these settings changed for this computer:")
+    report.say("Pulumi.dev.yaml, with these settings changed for this computer:")
     for path, value in different.items():
-        say(f"    {path} = {json.dumps(value)}")
-    say(f"    wait before a retry on Lambda = {RETRY_SECONDS:g} s, doubled each time (AWS: 60 s)")
+        report.say(f"    {path} = {json.dumps(value)}")
+    report.say(f"    wait before a retry on Lambda = {RETRY_SECONDS:g} s, doubled each time (AWS: 60 s)")
 
     deployment = here.deployment(changed(dev_settings(), different))
-    head("pulumi up")
+    head(report, "pulumi up")
     try:
-        result = deployment.up(show)
-        head("One invocation")
-        played = play(here.session, deployed(result.outputs, "report"), say)
+        result = deployment.up(shown(report))
+        head(report, "One invocation")
+        with report.phase("invocation") as phase:
+            played = play(here.session, deployed(result.outputs, "report"), report.say)
+            phase.summary = "over"
     finally:
-        head("pulumi destroy")
+        head(report, "pulumi destroy")
         bucket.remove(here.session)
-        deployment.destroy(show, remove=True)
+        deployment.destroy(shown(report), remove=True)
     left = {kind: names for kind, names in inventory(here.session).items() if names != before.get(kind)}
-    return _tell(played, left)
+    return _tell(report, played, left)
 
 
-def _tell(played: Played, left: dict[str, list[str]]) -> bool:
-    head("What ran where")
-    sys.stdout.write(f"{played.table}\n\n")
+def _tell(report: Reporter, played: Played, left: dict[str, list[str]]) -> bool:
+    head(report, "What ran where")
+    report.log.write(played.table)
+    report.show(f"{played.table}\n")
     checks = {**played.checks, "nothing is left in the emulator": not left}
     for what, held in checks.items():
-        say(f"{'yes' if held else 'NO '}  {what}")
+        report.say(f"{'yes' if held else 'NO '}  {what}")
     for kind, names in left.items():
-        say(f"     left: {kind}: {', '.join(names)}")
+        report.say(f"     left: {kind}: {', '.join(names)}")
     return all(checks.values())
 
 

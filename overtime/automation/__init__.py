@@ -24,6 +24,7 @@ from overtime.automation.errors import (
     StackNotFoundError,
 )
 from overtime.automation.events import WITHHELD, Diagnostic, Event, OnEvent, ResourceStep
+from overtime.automation.progress import Progress
 from overtime.automation.results import Outputs, Result
 from overtime.errors import OvertimeError
 from overtime.settings import Settings, SettingsError
@@ -40,6 +41,7 @@ __all__ = [
     "OnEvent",
     "Outputs",
     "OvertimeError",
+    "Progress",
     "ProtectedError",
     "ResourceStep",
     "Result",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,11 +15,13 @@ from overtime.automation.engine import Engine, workspace
 from overtime.automation.events import Redactor
 from overtime.automation.listener import Listener
 from overtime.automation.program import Program
+from overtime.automation.progress import Operation, Progress, resources
 from overtime.errors import OvertimeError
 from overtime.settings import Settings, StackContext, parse, verify
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from contextlib import AbstractContextManager
 
     from overtime.automation.events import OnEvent
     from overtime.automation.results import Outputs, Result
@@ -28,7 +30,8 @@ if TYPE_CHECKING:
 class Deployment:
     """One stack, of these settings. Making it checks them; nothing is started before a method is called.
 
-    Its methods raise `DeploymentError` and its subclasses; one deployment does one thing at a time.
+    Its methods raise `DeploymentError` and its subclasses; one deployment does one thing at a time. They print nothing;
+    `on_event` is called with each event, or is a `Progress`, which shows them.
     """
 
     settings: Settings
@@ -62,11 +65,11 @@ class Deployment:
     def __repr__(self) -> str:
         return f"Deployment(project={self.context.project!r}, stack={self._stack!r}, region={self.context.region!r})"
 
-    def preview(self, on_event: OnEvent | None = None) -> Result:
+    def preview(self, on_event: OnEvent | Progress | None = None) -> Result:
         """Tell what `up` would do; nothing is touched but the stack's own entry in the backend."""
         return self._run("preview", on_event, lambda stack, listen: stack.preview(on_event=listen), create=True)
 
-    def up(self, on_event: OnEvent | None = None) -> Result:
+    def up(self, on_event: OnEvent | Progress | None = None) -> Result:
         """Make the stack what the settings say, and tell where things are."""
         outputs: Outputs = {}
 
@@ -77,11 +80,11 @@ class Deployment:
 
         return replace(self._run("up", on_event, work, create=True), outputs=outputs)
 
-    def refresh(self, on_event: OnEvent | None = None) -> Result:
+    def refresh(self, on_event: OnEvent | Progress | None = None) -> Result:
         """Bring the state up to what AWS says; nothing in AWS is touched."""
         return self._run("refresh", on_event, lambda stack, listen: stack.refresh(on_event=listen))
 
-    def destroy(self, on_event: OnEvent | None = None, *, remove: bool = False) -> Result:
+    def destroy(self, on_event: OnEvent | Progress | None = None, *, remove: bool = False) -> Result:
         """Delete every resource; with `remove` the stack itself too, its history and its settings in the backend.
 
         Raises `ProtectedError`, with nothing deleted, while queues may hold work or stored runs would be lost.
@@ -112,15 +115,18 @@ class Deployment:
     def _run(
         self,
         action: str,
-        on_event: OnEvent | None,
+        on_event: OnEvent | Progress | None,
         work: Callable[[automation.Stack, automation.OnEvent], object],
         *,
         create: bool = False,
     ) -> Result:
-        listener = Listener(on_event, Redactor(self._secrets()))
-        with self._selected(action, listener, create=create) as stack:
-            work(stack, listener.hear)
-        return listener.result()
+        with _shown(on_event, action, self._stack) as shown:
+            listener = Listener(shown, Redactor(self._secrets()))
+            with self._selected(action, listener, create=create) as stack:
+                if isinstance(shown, Operation):
+                    shown.expect(resources(stack.export_stack().deployment))
+                work(stack, listener.hear)
+            return listener.result()
 
     @contextmanager
     def _selected(self, action: str, listener: Listener, *, create: bool) -> Iterator[automation.Stack]:
@@ -140,6 +146,12 @@ class Deployment:
         for function in self.settings.functions.values():
             yield from (value.get_secret_value() for value in function.environment.values())
         yield from filter(None, [self._engine.passphrase])
+
+
+def _shown(
+    on_event: OnEvent | Progress | None, action: str, stack: str
+) -> AbstractContextManager[OnEvent | Operation | None]:
+    return on_event.operation(action, stack) if isinstance(on_event, Progress) else nullcontext(on_event)
 
 
 def _outputs(stack: automation.Stack, *, secrets: bool = False) -> Outputs:

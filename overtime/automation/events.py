@@ -41,6 +41,8 @@ class ResourceStep:
     """The resource's full name in the state."""
     changed: tuple[str, ...] = ()
     """Names of the properties that differ."""
+    component: bool = False
+    """Whether the resource only holds others; it is done when the program has declared them all."""
 
     def __str__(self) -> str:
         return f"{self.operation} {self.status}: {self.type} {self.name}"
@@ -98,6 +100,7 @@ def translate(event: EngineEvent, redactor: Redactor) -> Event | None:
 
 
 def _step(step: StepEventMetadata, status: Status) -> ResourceStep:
+    state = step.new or step.old
     return ResourceStep(
         operation=step.op.value,
         status=status,
@@ -105,6 +108,7 @@ def _step(step: StepEventMetadata, status: Status) -> ResourceStep:
         name=_name(step.urn),
         urn=step.urn,
         changed=tuple(step.diffs or ()),
+        component=state is not None and not state.custom,
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import re
 import tempfile
 import threading
 import traceback
@@ -18,6 +20,7 @@ from overtime.automation import (
     DeploymentError,
     Diagnostic,
     Engine,
+    Progress,
     ResourceStep,
     StackNotFoundError,
 )
@@ -132,6 +135,45 @@ def test_progress(make: Callable[..., Deployment]) -> None:
     assert parts[-1] == ("create", "done")
     texts = [each for each in heard if isinstance(each, Diagnostic)]
     assert [(each.severity, each.text) for each in texts] == [("warning", f"the token is {WITHHELD}")]
+
+
+def test_progress_that_is_shown(make: Callable[..., Deployment], tmp_path: Path) -> None:
+    """Few lines without a terminal; the log has each event, with the secret that the program says withheld."""
+    stream, log = io.StringIO(), tmp_path / "log"
+    progress = Progress(stream=stream, log=log)
+    deployment = make()
+
+    deployment.preview(progress)
+    deployment.up(progress)
+    deployment.up(progress)
+    deployment.destroy(progress, remove=True)
+
+    lines = [re.sub(r", \d+ s$", "", line) for line in stream.getvalue().splitlines()]
+    warning, log_line = f"overtime: warning: the token is {WITHHELD}", f"overtime: log: {log}"
+    assert lines == [
+        *(warning, "overtime: pulumi preview (dev): 2 to create", log_line),
+        *(warning, "overtime: pulumi up (dev): 2 created", log_line),
+        *(warning, "overtime: pulumi up (dev): 2 unchanged", log_line),
+        *("overtime: pulumi destroy (dev): 2 deleted", log_line),
+    ]
+    written = log.read_text(encoding="utf-8")
+    assert "create done: overtime:index:Part one" in written
+    assert "t0ps3cret" not in written + stream.getvalue()
+    assert "h1dden" not in written + stream.getvalue()
+
+
+def test_progress_of_what_fails(make: Callable[..., Deployment], tmp_path: Path) -> None:
+    """The error that reaches the caller is in the log, whole."""
+    make().up()
+    stream, log = io.StringIO(), tmp_path / "log"
+
+    with pytest.raises(DeploymentError) as caught:
+        make(passphrase="another").up(Progress(stream=stream, log=log))
+
+    assert "incorrect passphrase" in str(caught.value)
+    flat = re.sub(r"\n +", "\n", log.read_text(encoding="utf-8"))
+    assert re.sub(r"\n +", "\n", str(caught.value)) in flat
+    assert stream.getvalue().splitlines()[-1] == f"overtime: log: {log}"
 
 
 def test_nothing_is_left_behind(make: Callable[..., Deployment], tmp_path: Path) -> None:

@@ -20,7 +20,11 @@ STEP = {
     "provider": "",
     "diffs": ["code", "environment"],
     "old": {"inputs": {"environment": {"variables": {"TOKEN": "t0ps3cret"}}}},
-    "new": {"inputs": {"environment": {"variables": {"TOKEN": "t0ps3cret"}}}, "outputs": {"arn": "arn:aws:x"}},
+    "new": {
+        "custom": True,
+        "inputs": {"environment": {"variables": {"TOKEN": "t0ps3cret"}}},
+        "outputs": {"arn": "arn:aws:x"},
+    },
 }
 SILENT = Redactor([])
 

@@ -194,6 +194,7 @@ def test_the_base_image_is_readable_for_all(tmp_path: Path, monkeypatch: pytest.
         return ""
 
     monkeypatch.setattr(base_image, "run", run)
+    monkeypatch.setattr(base_image, "follow", lambda command, _say, **options: run(command, **options))
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     monkeypatch.setattr("shutil.which", lambda name: f"/usr/sbin/{name}")
     before = os.umask(0o077)
