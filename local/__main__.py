@@ -51,7 +51,7 @@ def _up(report: Reporter) -> int:
     if found := kept.read():
         raise LocalError(f"A local stack runs already, at {found.endpoint}. Take it down first: make down-local")
     with ExitStack() as stack:
-        with report.phase("set-up") as phase:
+        with report.phase("setup") as phase:
             docker = stack.enter_context(containers.container_engine(phase))
             base = base_image.prepare(docker.host, phase)
             pulumi = engine.prepare(phase)

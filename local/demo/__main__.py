@@ -43,8 +43,8 @@ def _run(report: Reporter) -> int:
         settings = EmulatorSettings(
             state_folder=Path(folder), enforce_iam=True, retry_base_seconds=RETRY_SECONDS, record_calls=True
         )
-        head(report, "Set-up")
-        with report.phase("set-up") as phase:
+        head(report, "Setup")
+        with report.phase("setup") as phase:
             here = stack.enter_context(machine(settings, phase))
             phase.summary = f"emulator at {here.emulator.endpoint}, IAM enforced"
         right = _demo(here, report)
