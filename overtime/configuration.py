@@ -1,4 +1,4 @@
-"""Reads a stack's settings from its configuration, as the engine hands that to the program."""
+"""Reads a stack's settings from the configuration that the engine passes to the program."""
 
 from __future__ import annotations
 
@@ -16,12 +16,15 @@ if TYPE_CHECKING:
 
 
 def load(context: StackContext) -> Settings:
-    """Read the running stack's configuration, below the project's name. Raises `SettingsError`."""
-    # Every key, not only the known ones: `pulumi.Config` cannot list what is set, and a typo must not pass unseen.
+    """Read the settings of the stack that is being deployed. Raise `SettingsError` with all problems at once.
+
+    The prefix of all keys is the project's name.
+    """
+    # `pulumi.Config` cannot list keys, and an unknown key must be reported.
     stored = {**pulumi_config.get_config_env(), **pulumi_config.CONFIG.get()}
     if context.project != NAMESPACE and (left := sorted(key for key in stored if key.startswith(f"{NAMESPACE}:"))):
         raise SettingsError(_left(key.partition(":")[2], context) for key in left)
-    # Pulumi.yaml declares keys without a namespace, so the engine looks for them below the project's name.
+    # Pulumi.yaml declares keys without a namespace, so the engine puts them in the project's.
     prefix = f"{context.project}:"
     data = {key.removeprefix(prefix): _decoded(value) for key, value in stored.items() if key.startswith(prefix)}
     secret = {key for key in data if pulumi.runtime.is_config_secret(prefix + key)}
@@ -29,12 +32,12 @@ def load(context: StackContext) -> Settings:
 
 
 def _left(key: str, context: StackContext) -> Problem:
-    rule = f"The project is named {context.project!r}, so this changes nothing. Move it to {context.project}:{key}."
+    rule = f"The project is named {context.project!r}, so this key has no effect. Move it to {context.project}:{key}."
     return Problem(path=(key,), value=WITHHELD, rule=rule)
 
 
 def _decoded(value: object) -> object:
-    """Undo the JSON in which the engine hands over sections; a single value stays as it is."""
+    """Return a section decoded from the engine's JSON, a single value as it is."""
     try:
         return json.loads(value) if isinstance(value, str) else value
     except json.JSONDecodeError:

@@ -1,6 +1,6 @@
-"""What a stack is made of: typed, closed settings; every mistake is reported at once, before any resource is touched.
+"""The settings of a stack, with types. All problems, unknown keys included, are reported at once, before any change.
 
-`parse` reads them from a plain mapping. Nothing here imports Pulumi, so a command-line tool can use it:
+`parse` reads them from a plain mapping. Nothing here imports Pulumi, so that command-line tools can use it.
 `overtime.configuration` reads the mapping from the configuration of the stack that is being deployed.
 """
 

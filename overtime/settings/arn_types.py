@@ -1,4 +1,4 @@
-"""The types of settings that name something in AWS by its ARN."""
+"""Types of settings that are ARNs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def _different_layers(arns: tuple[str, ...]) -> tuple[str, ...]:
     layers = [arn.rpartition(":")[0] for arn in arns]
     for index, layer in enumerate(layers):
         if layer in layers[:index]:
-            raise broken(f"Lambda refuses two versions of one layer, and {layer!r} is here already.", at=(index,))
+            raise broken(f"Lambda rejects two versions of one layer, and {layer!r} is already listed.", at=(index,))
     return arns
 
 
@@ -22,47 +22,47 @@ LayerArn = Annotated[
     str,
     StringConstraints(pattern=r"^arn:aws[a-z-]*:lambda:[a-z0-9-]+:\d{12}:layer:[A-Za-z0-9_-]+:\d+$"),
     ruled(
-        "A layer is named by its version's ARN, arn:aws:lambda:REGION:ACCOUNT:layer:NAME:VERSION.",
+        "Give the ARN of a layer version: arn:aws:lambda:REGION:ACCOUNT:layer:NAME:VERSION.",
         "arn:aws:lambda:eu-west-1:123456789012:layer:numbers:1",
     ),
 ]
 Layers = Annotated[
     tuple[LayerArn, ...],
     AfterValidator(_different_layers),
-    few(5, "Lambda takes at most 5 layers; here are {}. Merge some of them."),
+    few(5, "A function can have at most 5 layers; this list has {}. Merge some of them."),
 ]
 ResourceArn = Annotated[
     str,
     StringConstraints(pattern=r"^(\*|arn:aws[a-z-]*:[a-z0-9-]+:[^:\p{C}]*:[^:\p{C}]*:[^\p{C}]+)$"),
-    ruled("A resource is an ARN, or * where the action has none.", "arn:aws:s3:::my-bucket/*"),
+    ruled("A resource is an ARN, or * for actions without resource-level permissions.", "arn:aws:s3:::my-bucket/*"),
 ]
 PolicyArn = Annotated[
     str,
     StringConstraints(pattern=r"^arn:aws[a-z-]*:iam::(aws|\d{12}):policy/[!-~]+$"),
-    ruled("A managed policy is named by its ARN.", "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"),
+    ruled("Give the ARN of the managed policy.", "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"),
 ]
 PolicyArns = Annotated[
     tuple[PolicyArn, ...],
-    # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html; the program adds none of its own.
-    few(10, "A role takes 10 managed policies; here are {}. Merge some, or put what they allow under permissions."),
+    # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html; the program attaches no others.
+    few(10, "A role can have 10 managed policies; this list has {}. Merge some, or move statements to permissions."),
 ]
 DestinationArn = Annotated[
     str,
     StringConstraints(pattern="|".join(f"^{kind.arn_pattern}$" for kind in destinations.KINDS)),
     ruled(
-        f"A destination is the ARN of {destinations.titles()}; no FIFO queue and no FIFO topic.",
+        f"A destination is the ARN of {destinations.titles()}; FIFO queues and topics are not supported.",
         "arn:aws:sqs:eu-west-1:123456789012:finished-runs",
     ),
 ]
 KmsKeyArn = Annotated[
     str,
     StringConstraints(
-        # A key's id is a UUID, with mrk- and without hyphens that of a multi-region key.
+        # A key's id is a UUID; that of a multi-Region key begins with mrk- and has no other hyphens.
         pattern=r"^arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/"
         r"([0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|mrk-[0-9a-f]{32})$"
     ),
     ruled(
-        "A KMS key is named by its own ARN, arn:aws:kms:REGION:ACCOUNT:key/ID: a right on an alias is none on the key.",
+        "Give the key's own ARN, arn:aws:kms:REGION:ACCOUNT:key/ID; permission for an alias does not cover its key.",
         "arn:aws:kms:eu-west-1:123456789012:key/12345678-90ab-cdef-1234-567890abcdef",
     ),
 ]
@@ -76,11 +76,11 @@ AlarmActionArn = Annotated[
         r"|ssm-incidents::\d{12}:response-plan/[A-Za-z0-9_-]+)$"
     ),
     ruled(
-        "An alarm's action is the ARN of a standard SNS topic, a Lambda function, an OpsItem or a response plan.",
+        "An alarm action is the ARN of a standard SNS topic, a Lambda function, an OpsItem or a response plan.",
         "arn:aws:sns:eu-west-1:123456789012:on-call",
     ),
 ]
 AlarmActions = Annotated[
     tuple[AlarmActionArn, ...],
-    few(5, "CloudWatch takes at most 5 actions for an alarm; here are {}. Let one topic notify the others."),
+    few(5, "An alarm can have at most 5 actions; this list has {}. Use one topic that notifies the others."),
 ]

@@ -1,4 +1,4 @@
-"""Rules that compare settings with each other, with the names that follow from them, and with the code on disk."""
+"""Rules that compare settings with each other, and rules on the names derived from them and on the code on disk."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 
 
 OWN_POLICIES = 2_600
-"""Characters that the program's own two policies of a function's role have at most, without layers."""
+"""Largest total size, in characters, of the two policies that the program adds to a function's role, without layers."""
 _MOST_INLINE = 10_240
-"""Characters of a role's inline policies in all, without white space:
+"""Largest total size, in characters without white space, of a role's inline policies:
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html"""
 
 
 def problems(settings: Settings, context: StackContext) -> Iterator[Problem]:
-    """Give every problem that only shows when settings are looked at together."""
+    """Yield every problem between settings that are valid on their own."""
     for key, function in settings.functions.items():
         at: SettingPath = ("functions", key)
         yield from _sizes(function, at)
@@ -48,7 +48,7 @@ def problems(settings: Settings, context: StackContext) -> Iterator[Problem]:
 
 
 def keys(functions: Iterable[str], context: StackContext) -> Iterator[Problem]:
-    """Give every problem with what functions are called, whatever their sections hold."""
+    """Yield every problem with the keys of functions, whatever their sections contain."""
     for key in functions:
         yield from _name(key, ("functions", key), context)
 
@@ -56,19 +56,22 @@ def keys(functions: Iterable[str], context: StackContext) -> Iterator[Problem]:
 def _name(key: str, at: SettingPath, context: StackContext) -> Iterator[Problem]:
     name = context.function_name(key)
     if not names.KEY.fullmatch(key) or len(key) > names.LONGEST_KEY:
-        rule = f"A function's key has at most {names.LONGEST_KEY} lower-case letters, digits, - and _, a letter first."
-        yield Problem(path=at, value=key, rule=f"{rule} Move the section to such a key.")
+        rule = (
+            f"A function's key has at most {names.LONGEST_KEY} lower-case letters, digits, - and _, and starts with a"
+            " letter. Rename the section."
+        )
+        yield Problem(path=at, value=key, rule=rule)
     elif key.endswith(names.DISPATCHER_SUFFIX):
-        rule = f"Keys that end with {names.DISPATCHER_SUFFIX} are kept for the dispatchers' own names. Choose another."
+        rule = f"Keys that end with {names.DISPATCHER_SUFFIX} are reserved for dispatchers. Choose another key."
         yield Problem(path=at, value=key, rule=rule)
     elif key == names.WATCHER_KEY:
-        rule = "This key is kept for the name of the stack's own watcher. Choose another."
+        rule = "This key is reserved for the stack's watcher. Choose another key."
         yield Problem(path=at, value=key, rule=rule)
     elif not context.fits_lambda(key):
         rule = (
-            f"The function would be named {name!r} ({len(name)} characters); with {names.DISPATCHER_SUFFIX} it must fit"
-            f" Lambda's 64 letters, digits, - and _, so at most {names.LONGEST_FUNCTION_NAME}. Shorten the key or the"
-            " stack's name."
+            f"The function would be named {name!r} ({len(name)} characters). Lambda allows letters, digits, - and _,"
+            f" and at most {names.LONGEST_FUNCTION_NAME} of them, because the dispatcher's name adds"
+            f" {names.DISPATCHER_SUFFIX} and has at most 64. Shorten the key or the stack's name."
         )
         yield Problem(path=at, value=key, rule=rule)
 
@@ -79,26 +82,26 @@ def _sizes(function: Function, at: SettingPath) -> Iterator[Problem]:
     reads: tuple[SettingPath, ...] = ((*at, "task", "cpu"), (*at, "memory_mib"))
     if fargate_sizes.MEMORY_MIB[cpu][-1] < least:
         rule = (
-            f"A run needs at least the {least} MiB that the function has on Lambda; Fargate with {cpu} cpu units"
-            f" takes {fargate_sizes.allowed(cpu)}."
+            f"A task needs at least as much memory as the function has on Lambda ({least} MiB); with {cpu} CPU units,"
+            f" Fargate offers {fargate_sizes.allowed(cpu)}."
         )
         fix = fargate_sizes.cpu_for(least)
         yield Problem(path=(*at, "task", "cpu"), value=cpu, rule=rule, fix=fix, reads=reads)
     elif memory not in fargate_sizes.MEMORY_MIB[cpu]:
-        rule = f"Fargate with {cpu} cpu units takes {fargate_sizes.allowed(cpu)}."
+        rule = f"With {cpu} CPU units, Fargate offers {fargate_sizes.allowed(cpu)}."
         fix = fargate_sizes.nearest(cpu, max(memory, least))
         yield Problem(path=path, value=memory, rule=rule, fix=fix, reads=reads)
     elif memory < least:
-        rule = f"A run needs at least the {least} MiB that the function has on Lambda."
+        rule = f"A task needs at least as much memory as the function has on Lambda ({least} MiB)."
         fix = fargate_sizes.nearest(cpu, least)
         yield Problem(path=path, value=memory, rule=rule, fix=fix, reads=reads)
 
 
 def _times(function: Function, at: SettingPath) -> Iterator[Problem]:
     path = (*at, "max_runtime")
-    if function.max_runtime < function.timeout_seconds:
-        rule = f"A run may take no less than one attempt on Lambda ({function.timeout_seconds} seconds)."
-        fix = f"{max(60, function.timeout_seconds)}s"
+    if function.max_runtime < (least := function.timeout_seconds):
+        rule = f"max_runtime must be at least timeout_seconds, the limit of one attempt on Lambda ({least} seconds)."
+        fix = f"{max(60, least)}s"
         yield Problem(
             path=path, value=f"{function.max_runtime}s", rule=rule, fix=fix, reads=((*at, "timeout_seconds"),)
         )
@@ -115,10 +118,10 @@ def _retention(settings: Settings) -> Iterator[Problem]:
     reads: tuple[SettingPath, ...] = (("functions", key, "max_runtime"),)
     days = -(-function.max_runtime // DAY_SECONDS)
     if (runs_days := settings.retention.runs_days) <= days:
-        rule = f"The event of a run of {key!r} must outlast the run: its max_runtime needs {days + 1} days or more."
+        rule = f"The max_runtime of {key!r} requires at least {days + 1} days, so that a run's event outlasts the run."
         yield Problem(path=("retention", "runs_days"), value=runs_days, rule=rule, fix=days + 1, reads=reads)
     if (logs_days := settings.retention.logs_days) < days:
-        rule = f"The log of {key!r} would lose a run's first lines before its end: its max_runtime is {days} days."
+        rule = f"The max_runtime of {key!r} requires at least {days} days, so that a run's log outlasts the run."
         fix = next(each for each in LOG_DAYS if each >= days)
         yield Problem(path=("retention", "logs_days"), value=logs_days, rule=rule, fix=fix, reads=reads)
 
@@ -131,8 +134,8 @@ def _permissions(function: Function, at: SettingPath) -> Iterator[Problem]:
     size = OWN_POLICIES + len(json.dumps([*statements, function.layers], separators=(",", ":")))
     if size > _MOST_INLINE:
         rule = (
-            f"IAM takes {_MOST_INLINE} characters of a role's own policies; these would have {size}, {OWN_POLICIES} of"
-            " them the program's. Put statements into a managed policy, and its ARN under policy_arns."
+            f"IAM accepts {_MOST_INLINE} characters of inline policies per role; these would have {size}, of which"
+            f" {OWN_POLICIES} are the program's. Move statements to a managed policy and add its ARN to policy_arns."
         )
         fixed: SettingPath = (*at, "policy_arns", len(function.policy_arns))
         fix, reads = "arn:aws:iam::123456789012:policy/reports", ((*at, "layers"), (*at, "policy_arns"))
@@ -142,41 +145,45 @@ def _permissions(function: Function, at: SettingPath) -> Iterator[Problem]:
 
 def _rescue(function: Function, at: SettingPath) -> Iterator[Problem]:
     if not function.attempts and "rescue" in function.model_fields_set and Rescue.ANY not in function.rescue:
-        rule = "With attempts 0 nothing fails on Lambda first: every event is rescued. Say any, or leave rescue out."
+        rule = "With attempts 0, every event is handed over without running on Lambda. Use any, or omit rescue."
         value = [str(each) for each in function.rescue]
         yield Problem(path=(*at, "rescue"), value=value, rule=rule, reads=((*at, "attempts"),))
 
 
 def _relaunches(function: Function, at: SettingPath) -> Iterator[Problem]:
     if function.task.capacity is Capacity.SPOT and function.max_task_attempts == 1:
-        rule = "AWS may take a task on Spot away at any time; with one task attempt that would end the run."
+        rule = "AWS may interrupt a Spot task at any time; with one task attempt, that would end the run."
         reads: tuple[SettingPath, ...] = ((*at, "task", "capacity"),)
         yield Problem(path=(*at, "max_task_attempts"), value=1, rule=rule, fix=3, reads=reads)
 
 
 def _keys(function: Function, at: SettingPath) -> Iterator[Problem]:
-    told = function.destinations
-    if told.kms_key_arns and not told.arns:
-        rule = "There is no destination, so the watcher has no use for these keys."
+    destinations = function.destinations
+    if destinations.kms_key_arns and not destinations.arns:
+        rule = (
+            "The watcher uses these keys only to send to encrypted destinations, and this function has no destination."
+        )
         path = (*at, "destinations", "kms_key_arns")
         reads: tuple[SettingPath, ...] = ((*at, "destinations"),)
-        yield Problem(path=path, value=list(told.kms_key_arns), rule=rule, reads=reads)
+        yield Problem(path=path, value=list(destinations.kms_key_arns), rule=rule, reads=reads)
 
 
 def _network(network: Network) -> Iterator[Problem]:
     if network.security_group_ids and not network.subnet_ids:
-        rule = "Security groups belong to the VPC of given subnets. Give network.subnet_ids too, or leave them out."
+        rule = "Security groups only apply to existing subnets. Set network.subnet_ids, too, or omit the groups."
         value = list(network.security_group_ids)
         yield Problem(
             path=("network", "security_group_ids"), value=value, rule=rule, reads=(("network", "subnet_ids"),)
         )
     if network.subnet_ids and not network.security_group_ids:
-        rule = "Given subnets need a security group of their VPC, one that lets tasks reach AWS over HTTPS."
+        rule = (
+            "Existing subnets need a security group of their VPC that allows outbound HTTPS, so that tasks reach AWS."
+        )
         fix = ["sg-0123456789abcdef0"]
         reads: tuple[SettingPath, ...] = (("network", "security_group_ids"), ("network", "subnet_ids"))
         yield Problem(path=("network", "security_group_ids"), value=[], rule=rule, fix=fix, reads=reads)
     for unused in sorted({"cidr", "availability_zones"} & network.model_fields_set) if network.subnet_ids else ():
-        rule = "No VPC is made when network.subnet_ids are given, so this would have no effect."
+        rule = "overtime creates no VPC if network.subnet_ids are set, so this would have no effect."
         value = getattr(network, unused)
         yield Problem(path=("network", unused), value=value, rule=rule, reads=(("network", "subnet_ids"),))
 
@@ -184,29 +191,29 @@ def _network(network: Network) -> Iterator[Problem]:
 def _code(function: Function, at: SettingPath, root: Path) -> Iterator[Problem]:
     path, folder = (*at, "code"), root / function.code
     if not code.exists(folder):
-        rule = f"There is no folder and no zip file at {str(folder)!r}. The path is relative to the project's folder."
+        rule = f"There is no folder or zip file at {str(folder)!r}. The path is relative to the project's folder."
         yield Problem(path=path, value=function.code, rule=rule, fix="lambdas/primary")
         return
     if folder.resolve() == folder.resolve().parent:
-        rule = "This is the whole file system. Give the folder of the function's own code."
+        rule = "This is the root of the file system. Give the folder of the function's own code."
         yield Problem(path=path, value=function.code, rule=rule, fix="lambdas/primary")
         return
     if fault := code.fault(folder):
-        rule = f"Not all of {str(folder)!r} could be deployed: {fault}."
+        rule = f"{str(folder)!r} cannot be deployed: {fault}."
         yield Problem(path=path, value=function.code, rule=rule, fix="lambdas/primary")
         return
     yield from _code_size(function, at, folder)
     family = RUNTIMES[function.runtime].family
     if function.handler.endswith(family.source):
         named = function.handler.removesuffix(family.source)
-        rule = f"This names a file, and Lambda would look for a function called {family.source[1:]}. {HANDLER_RULE}"
+        rule = f"This is a file name, so Lambda would look for a function named {family.source[1:]}. {HANDLER_RULE}"
         fix = named if "." in named else f"{named}.handler"
         yield Problem(path=(*at, "handler"), value=function.handler, rule=rule, fix=fix)
         return
     module = function.handler.rpartition(".")[0].replace(".", "/")
-    if function.layers or code.holds(folder, module, family):  # a layer may bring the module
+    if function.layers or code.holds(folder, module, family):  # a layer may contain the module
         return
-    rule = f"{function.code!r} has no {module}{family.source}, so Lambda could not import the handler's module."
+    rule = f"{function.code!r} contains no {module}{family.source}, so Lambda could not import the handler's module."
     fix = f"{code.some_module(folder, family)}.{function.handler.rpartition('.')[2]}"
     yield Problem(path=(*at, "handler"), value=function.handler, rule=rule, fix=fix, reads=(path, (*at, "layers")))
 
@@ -215,18 +222,18 @@ def _code_size(function: Function, at: SettingPath, folder: Path) -> Iterator[Pr
     path, unpacked = (*at, "code"), code.unpacked_size(folder)
     if unpacked > code.LARGEST_UNPACKED:
         rule = (
-            f"{str(folder)!r} has {_megabytes(unpacked)} unzipped, and Lambda takes at most"
-            f" {_megabytes(code.LARGEST_UNPACKED)}, layers included. Leave out what the handler does not need, and what"
-            " Lambda brings, such as boto3."
+            f"{str(folder)!r} has {_megabytes(unpacked)} unzipped; Lambda accepts at most"
+            f" {_megabytes(code.LARGEST_UNPACKED)}, including layers. Remove files that the handler does not need, and"
+            " packages that Lambda provides, such as boto3."
         )
         yield Problem(path=path, value=function.code, rule=rule, fix="lambdas/primary")
         return
-    # A folder that is much smaller need not be packed to know that it fits.
+    # If a folder is much smaller than the limit, it fits without being packed to find out.
     zipped = code.zipped_size(folder) if folder.is_file() or unpacked > code.LARGEST_UPLOAD * 0.9 else 0
     if zipped > code.LARGEST_UPLOAD:
         rule = (
-            f"{str(folder)!r} has {_megabytes(zipped)} zipped, and Lambda takes at most"
-            f" {_megabytes(code.LARGEST_UPLOAD)} in an upload. Put dependencies into a layer, and its ARN under layers."
+            f"{str(folder)!r} has {_megabytes(zipped)} zipped; Lambda accepts at most"
+            f" {_megabytes(code.LARGEST_UPLOAD)} per upload. Move dependencies to a layer and add its ARN to layers."
         )
         layer, layers = "arn:aws:lambda:eu-west-1:123456789012:layer:dependencies:1", len(function.layers)
         fixed: SettingPath = (*at, "layers", layers)

@@ -1,4 +1,4 @@
-"""A function's code on disk: which files are in it, which modules, and how large it is for Lambda."""
+"""A function's code on disk: its files, its modules, and the sizes that Lambda limits."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ if TYPE_CHECKING:
 
 MEGABYTE = 1024 * 1024
 LARGEST_UPLOAD = 50 * MEGABYTE
-"""Zipped, in the request that makes a function: "Deployment package (.zip file archive) size" in
+"""In bytes, zipped, in the request that creates a function: "Deployment package (.zip file archive) size" in
 https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"""
 LARGEST_UNPACKED = 250 * MEGABYTE
-"""Unzipped, layers included; same place."""
+"""In bytes, unzipped, including layers; same source."""
 
 _NOT_CODE = frozenset({"__pycache__", ".DS_Store", ".git"})
 _CHUNK_BYTES = MEGABYTE
-# Of a zip archive, beside its members' data: a local header, a descriptor and an entry in the directory for each, which
-# also have its name twice, and the end of the directory.
+# What a zip archive adds to its members' data: for each, a local header, a data descriptor and a directory entry, with
+# its name in two of them; and the end of the directory.
 _MEMBER_BYTES, _END_BYTES = 30 + 16 + 46, 22
 
 
 def files(folder: Path, *patterns: str) -> list[Path]:
-    """List the files below a folder whose names match, in order, without what tools leave there.
+    """Return the sorted files below a folder whose names match any pattern, without caches and other tools' files.
 
-    A linked folder is a folder like any other, because Lambda's archive has the files and not the link.
+    Links to folders are followed, because Lambda's archive contains the files instead of the link.
     """
     return sorted(
         path for path, is_file in _below(folder, ()) if is_file and any(path.match(pattern) for pattern in patterns)
@@ -37,29 +37,29 @@ def files(folder: Path, *patterns: str) -> list[Path]:
 
 
 def exists(code: Path) -> bool:
-    """Tell whether there is a folder or a zip."""
+    """Return whether the path is a folder or a zip."""
     try:
         return code.is_dir() or (code.is_file() and zipfile.is_zipfile(code))
-    except OSError:  # a name that is too long, a folder that nobody may enter
+    except OSError:  # for example a name that is too long, or a folder without permission to enter it
         return False
 
 
 def fault(code: Path) -> str | None:
-    """Say why not all of the code could be deployed, None where it can be."""
+    """Return why the code cannot be deployed completely, None if it can."""
     if code.is_dir():
         astray = sorted(path.relative_to(code).as_posix() for path, is_file in _below(code, ()) if not is_file)
         if not astray:
             return None
-        return f"{astray[0]!r} is a link to nothing, or to a folder that contains it. Remove it, or point it elsewhere"
+        return f"{astray[0]!r} is a broken link, or a link to a folder that contains it. Remove it or change its target"
     try:
         _members(code)
     except (zipfile.BadZipFile, NotImplementedError, UnicodeDecodeError, OSError) as error:
-        return f"its list of files cannot be read ({error}). Pack it again"
+        return f"its list of files cannot be read ({error}). Create the zip again"
     return None
 
 
 def holds(code: Path, module: str, family: Family) -> bool:
-    """Return whether the code has the module: as source, package, or compiled."""
+    """Return whether the code contains the module: as source, package, or compiled."""
     if code.is_dir():
         folder = (code / module).parent
         deeper = {f"*/{ending.rpartition('/')[2]}" for ending in family.packages}
@@ -71,14 +71,14 @@ def holds(code: Path, module: str, family: Family) -> bool:
 
 
 def some_module(code: Path, family: Family) -> str:
-    """Name a module at the top of the code, `handler` if there is none."""
+    """Return the first module at the top of the code, `handler` if there is none."""
     names = [child.name for child in code.iterdir()] if code.is_dir() else _members(code)
     found = min((name for name in names if name.endswith(family.source) and "/" not in name), default="handler")
     return found.removesuffix(family.source)
 
 
 def unpacked_size(code: Path) -> int:
-    """Give the bytes of all files."""
+    """Return the total size of all files in bytes."""
     if code.is_dir():
         return sum(file.stat().st_size for file in files(code, "*"))
     with zipfile.ZipFile(code) as archive:
@@ -86,7 +86,7 @@ def unpacked_size(code: Path) -> int:
 
 
 def zipped_size(code: Path) -> int:
-    """Give the bytes of the archive: a zip's own; a folder is packed to find out, which takes its time."""
+    """Return the size of the archive in bytes. A folder has to be compressed to find out, which takes time."""
     if not code.is_dir():
         return code.stat().st_size
     names = {file: len(file.relative_to(code).as_posix().encode()) for file in files(code, "*")}
@@ -94,7 +94,7 @@ def zipped_size(code: Path) -> int:
 
 
 def deflated_size(chunks: Iterable[bytes]) -> int:
-    """Give the bytes of a stream when it is packed as in a zip archive."""
+    """Return the size in bytes of a stream compressed as in a zip archive."""
     packer = zlib.compressobj(wbits=-zlib.MAX_WBITS)
     return sum(len(packer.compress(chunk)) for chunk in chunks) + len(packer.flush())
 
@@ -106,7 +106,7 @@ def _chunks(file: Path) -> Iterator[bytes]:
 
 
 def _below(folder: Path, above: tuple[Path, ...]) -> Iterator[tuple[Path, bool]]:
-    """Give every file below a folder, with True, and every link that no archive can follow, with False."""
+    """Yield every file below a folder with True, and every broken or circular link with False."""
     above = (*above, folder.resolve())
     for path in folder.iterdir():
         if path.name in _NOT_CODE:
@@ -121,6 +121,6 @@ def _below(folder: Path, above: tuple[Path, ...]) -> Iterator[tuple[Path, bool]]
 
 
 def _members(code: Path) -> list[str]:
-    # As they lie where Lambda unpacks them: `zip -r code.zip ./app.py` and some build tools keep the dot.
+    # Their paths once Lambda has unpacked them: `zip -r code.zip ./app.py` and some build tools keep the dot.
     with zipfile.ZipFile(code) as archive:
         return ["/".join(part for part in name.split("/") if part not in ("", ".")) for name in archive.namelist()]

@@ -1,4 +1,4 @@
-"""The types of a function's variables: their names, their values, and how many bytes they are for Lambda."""
+"""Types of a function's environment variables: names, values, and their total size as Lambda measures it."""
 
 from __future__ import annotations
 
@@ -32,30 +32,30 @@ RESERVED_VARIABLES = frozenset(
 )
 """https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime
 
-Without `_HANDLER` and `_X_AMZN_TRACE_ID`, which no variable can be called anyway.
+Without `_HANDLER` and `_X_AMZN_TRACE_ID`, because a variable's name cannot start with _ anyway.
 """
 
 
 def _allowed_variable(name: str) -> str:
     if name in RESERVED_VARIABLES:
-        raise broken("Lambda sets this variable itself and refuses a function that brings its own.")
+        raise broken("Lambda sets this variable itself and rejects a function that defines it.")
     return name
 
 
 def _without_nul(value: SecretStr) -> SecretStr:
     if "\0" in value.get_secret_value():
-        raise broken("A variable's value ends at a NUL character, so no process can be given one. Encode it.", "…")
+        raise broken("A variable's value cannot contain a NUL character. Encode it, for example as Base64.", "…")
     return value
 
 
 def _fits(variables: dict[str, SecretStr]) -> dict[str, SecretStr]:
-    # Lambda's refusal says what it has measured: `String measured: {"NAME":"value with \\"quotes\\""}`.
+    # Lambda's error shows what it measures: `String measured: {"NAME":"value with \\"quotes\\""}`.
     values = {name: value.get_secret_value() for name, value in variables.items()}
     size = len(json.dumps(values, ensure_ascii=False, separators=(",", ":")).encode())
     if size > _MOST_BYTES:
         raise broken(
-            f"Lambda takes {_MOST_BYTES} bytes of variables, as JSON text with quotes and escapes; these have {size}."
-            " Put larger values into S3."
+            f"Lambda accepts {_MOST_BYTES} bytes of variables, measured as JSON with quotes and escapes; these have"
+            f" {size}. Store large values in S3."
         )
     return variables
 
@@ -64,7 +64,7 @@ VariableName = Annotated[
     str,
     StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]+$"),  # Lambda's API Reference: Environment, Variables
     AfterValidator(_allowed_variable),
-    ruled("Lambda takes names of letters, digits and _, at least two characters, that start with a letter."),
+    ruled("A variable's name has at least two letters, digits and _, and starts with a letter."),
 ]
 VariableValue = Annotated[
     SecretStr,

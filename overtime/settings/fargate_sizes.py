@@ -1,4 +1,4 @@
-"""The pairs of cpu units and memory that Fargate runs.
+"""The combinations of CPU units and memory that Fargate offers.
 
 https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-tasks-services.html#fargate-tasks-size
 """
@@ -22,13 +22,13 @@ MEMORY_MIB: Mapping[int, tuple[int, ...]] = MappingProxyType(
         16384: tuple(range(32768, 122880 + 1, 8192)),
     }
 )
-"""cpu units (1024 = one vCPU) → the memory sizes in MiB that go with them, ascending."""
+"""CPU units (1024 = one vCPU) → the memory sizes in MiB that Fargate offers with them, ascending."""
 
-_LISTED = 4  # more sizes than this read better as a range
+_LISTED = 4  # longer lists read better as a range
 
 
 def allowed(cpu: int) -> str:
-    """Say which memory goes with so many cpu units, as a sentence needs it."""
+    """Return in words which memory sizes Fargate offers with so many CPU units, for an error text."""
     sizes = MEMORY_MIB[cpu]
     if len(sizes) <= _LISTED:
         return f"{', '.join(map(str, sizes[:-1]))} or {sizes[-1]} MiB"
@@ -36,10 +36,10 @@ def allowed(cpu: int) -> str:
 
 
 def nearest(cpu: int, memory_mib: int) -> int:
-    """Give the smallest allowed memory that is at least as large, else the largest there is."""
+    """Return the smallest size offered that is at least `memory_mib`, otherwise the largest."""
     return next((size for size in MEMORY_MIB[cpu] if size >= memory_mib), MEMORY_MIB[cpu][-1])
 
 
 def cpu_for(memory_mib: int) -> int:
-    """Give the fewest cpu units with which so much memory can be had. Raises `StopIteration` where none has it."""
+    """Return the fewest CPU units with which Fargate offers so much memory. Raise `StopIteration` if none has it."""
     return next(cpu for cpu, sizes in MEMORY_MIB.items() if sizes[-1] >= memory_mib)

@@ -1,6 +1,6 @@
-"""The settings themselves; what single values may be is in `values`, `arn_types`, `environment` and `tags`.
+"""Every setting with its default. The types of single values are in `values`, `arn_types`, `environment` and `tags`.
 
-A test holds the README's table against them.
+A test compares the table in README with this module.
 """
 
 from __future__ import annotations
@@ -36,153 +36,153 @@ __all__ = [
 
 
 class Section(BaseModel):
-    """A part of the settings: closed (a key that nobody reads is a mistake) and never changed once read."""
+    """A part of the settings: unknown keys are errors, and no value changes after it was read."""
 
-    # `hide_input_in_errors`: pydantic's own error texts must not show a variable's value either.
+    # `hide_input_in_errors`: pydantic's own error texts must not show the value of a variable, either.
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
 class Permission(Section):
-    """One statement of the function's role: what its handler may do, in Lambda and on Fargate alike."""
+    """One IAM statement of the function's role, for its handler on Lambda and on Fargate."""
 
     actions: Annotated[tuple[values.Action, ...], Field(min_length=1)]
     """IAM actions."""
     resources: Annotated[tuple[arn_types.ResourceArn, ...], Field(min_length=1)]
-    """ARNs the actions apply to."""
+    """ARNs to which the actions apply."""
 
 
 class Task(Section):
-    """The size of the Fargate task that finishes what Lambda could not."""
+    """The Fargate task that continues a failed invocation."""
 
     cpu: values.Cpu = 1024
-    """cpu units; 1024 are one vCPU."""
+    """CPU units; 1024 are one vCPU."""
     memory_mib: values.TaskMemoryMib = 4096
-    """Memory; Fargate runs fixed pairs with `cpu` only."""
+    """A memory size that Fargate offers with this `cpu`."""
     ephemeral_gib: values.EphemeralGib = 21
-    """Room for the code, the layers and `/tmp` together."""
+    """Disk space for code, layers and `/tmp`."""
     stop_timeout_seconds: values.StopSeconds = 120
     """Time between SIGTERM and SIGKILL when the task is stopped."""
     capacity: values.TaskCapacity = Capacity.ON_DEMAND
-    """What it runs on; with `spot` the first attempt does where there is room, every later one is on demand."""
+    """With `spot`, a run's first task uses Spot if it has capacity; later ones are on demand."""
 
 
 class Destinations(Section):
-    """Who is told how a run ended, with the record that Lambda would have sent."""
+    """What is notified of a run's outcome, with the record that Lambda would have sent."""
 
     on_success: arn_types.DestinationArn | None = None
-    """ARN of the queue, topic, event bus or function that is told of runs that succeeded."""
+    """ARN of the queue, topic, event bus or function that is notified of runs that succeeded."""
     on_failure: arn_types.DestinationArn | None = None
-    """Likewise of runs that failed, timed out, were cancelled, or were not rescued."""
+    """The same for runs that failed, timed out, were cancelled or skipped."""
     kms_key_arns: tuple[arn_types.KmsKeyArn, ...] = ()
-    """ARNs of the KMS keys that these queues and topics are encrypted with; the watcher gets the right to use them."""
+    """ARNs of the KMS keys that encrypt these queues and topics; the watcher gets permission to use them."""
 
     @property
     def arns(self) -> list[str]:
-        """Those that are given."""
+        """The destinations that are set."""
         return [arn for arn in (self.on_success, self.on_failure) if arn]
 
 
 class FunctionAlarms(Section):
-    """Alarms that only make sense with a function's own numbers."""
+    """Thresholds of the alarms that depend on the function."""
 
     longest_run: values.LongestRun = 12 * 3600
-    """An alarm is raised by a run at work for longer, such as `6h`; in seconds once read. With null, there is none."""
+    """A run of a longer duration, such as `6h`, raises an alarm; in seconds once read. With null, there is no alarm."""
     longest_wait: values.LongestWait = 3600
-    """An alarm is raised by a run that waits longer for a task, such as `2h`; in seconds once read."""
+    """A longer wait for a task, such as `2h`, raises an alarm; in seconds once read. With null, there is no alarm."""
 
 
 class Function(Section):
-    """A primary function, and what happens when it runs out of time."""
+    """A primary function, and how its runs continue on Fargate."""
 
     code: values.Code
     """Folder or `.zip`, relative to the project."""
     enabled: values.Switch = True
-    """Whether failures are handed over. With `false` the function drains: what runs goes on, nothing new begins."""
+    """`false` drains the function: its runs continue to their end, new failures are parked."""
     handler: values.Handler
-    """`module.function`, as Lambda takes it."""
+    """The handler in Lambda's notation, `module.function`."""
     runtime: values.Runtime = DEFAULT.name
-    """Lambda's name of the language and version; the runner image follows it."""
+    """Lambda's name of the language and version; it also selects the runner image."""
     architecture: values.Architecture = "x86_64"
-    """Of the function, its image and its task: one setting, or the container dies with `exec format error`."""
+    """For the function, its image and its task: if they differed, containers would fail with `exec format error`."""
     timeout_seconds: values.TimeoutSeconds = 900
-    """How long one attempt may take on Lambda."""
+    """Timeout of one attempt on Lambda."""
     memory_mib: values.MemoryMib = 512
     """Memory on Lambda."""
     environment: Environment = {}
-    """The function's variables. Every value is treated as a secret: it is encrypted in the state and never shown."""
+    """The function's variables. Every value is a secret: encrypted in Pulumi's state, and never shown."""
     layers: arn_types.Layers = ()
     """ARNs of layer versions, in Lambda's order."""
     attempts: values.Attempts = 3
-    """Attempts on Lambda before the fallback; 0 goes straight to Fargate."""
+    """Attempts on Lambda before Fargate; with 0, Fargate at once."""
     max_event_age: values.EventAge = 21600
-    """How long Lambda keeps trying, such as `1h`; in seconds once read."""
+    """Age, such as `1h`, at which Lambda gives up on an event, even if attempts are left; in seconds once read."""
     rescue: values.Rescues = (Rescue.TIMEOUT, Rescue.OUT_OF_MEMORY)
-    """Which failures are handed over; the others are kept on the parking queue."""
+    """Which failures are handed over; records of others go to the parking queue."""
     permissions: tuple[Permission, ...] = ()
-    """What the handler may do beside writing its log."""
+    """What the handler may do, in addition to writing its log."""
     policy_arns: arn_types.PolicyArns = ()
     """Managed policies for the function's role."""
     max_runtime: values.MaxRuntime = 7 * DAY_SECONDS
-    """How long a run may take on Fargate, such as `6h`; in seconds once read."""
+    """Longest duration of a run on Fargate, such as `6h`; in seconds once read."""
     max_receive_count: values.Receives = 5
     """Deliveries to the dispatcher before a failure record is parked."""
     max_task_attempts: values.TaskAttempts = 3
     """How many tasks a run may use if AWS interrupts them; a handler's error is never retried."""
     max_concurrent_runs: values.ConcurrentRuns = 20
-    """Runs of the function that may have a task at once; the others wait in the queue. With null, there is no limit."""
+    """How many runs may have a task at the same time; others wait in the queue. With null, there is no limit."""
     task: Task = Task()
     """The Fargate task."""
     destinations: Destinations = Destinations()
-    """Who is told how a run ended."""
+    """What is notified of a run's outcome."""
     alarms: FunctionAlarms = FunctionAlarms()
-    """Alarms with the function's own numbers."""
+    """Thresholds of the function's alarms."""
 
     @property
     def longest_run(self) -> int | None:
-        """After how many seconds a run raises an alarm; `None` where it ends before, or nobody wants to know."""
+        """Seconds after which a run raises an alarm; `None` if it ends before, or if there is no alarm."""
         longest = self.alarms.longest_run
         return longest if longest is not None and longest < self.max_runtime else None
 
 
 class Network(Section):
-    """Where the tasks run: a VPC of their own, or subnets that exist."""
+    """Where tasks run: in a new VPC, or in existing subnets."""
 
     cidr: values.Cidr = values.CIDR
-    """Range of the VPC that is made when no subnets are given."""
+    """CIDR block of the VPC that overtime creates."""
     availability_zones: values.Zones = 2
-    """Zones of the VPC that is made, with one public subnet each."""
+    """Number of zones in that VPC, each with one public subnet."""
     subnet_ids: values.SubnetIds = ()
-    """Subnets that exist; they need a way to ECR, S3, DynamoDB, Lambda and CloudWatch Logs."""
+    """Existing subnets to use instead; they need a route to ECR, S3, DynamoDB, Lambda and CloudWatch Logs."""
     security_group_ids: values.SecurityGroupIds = ()
-    """Security groups for tasks in given subnets."""
+    """Security groups for tasks in existing subnets."""
     assign_public_ip: values.Switch | None = None
-    """Whether tasks get a public address; by default yes in the VPC that is made, no in given subnets."""
+    """Whether tasks get a public address; by default yes in the VPC that overtime creates, no in existing subnets."""
 
     @property
     def public_ip(self) -> bool:
-        """Whether tasks get a public address, the default applied."""
+        """Whether tasks get a public address, with the default applied."""
         return not self.subnet_ids if self.assign_public_ip is None else self.assign_public_ip
 
 
 class Retention(Section):
-    """How long things are kept."""
+    """How long logs and runs are kept."""
 
     logs_days: values.LogDays = 30
-    """Days in the log groups."""
+    """Retention of the log groups."""
     runs_days: values.RunsDays = 30
-    """Days that runs, their events and their results are kept; never fewer than 28, which a late task may need."""
+    """Retention of runs, their events and results; less than 28 counts as 28, because a late task may need them."""
     force_destroy: values.Switch = False
     """Whether `pulumi destroy` may delete stored runs, events and results, and queues with messages."""
 
 
 class Image(Section):
-    """What the runner image is made from."""
+    """What the runner images are built on."""
 
     base_images: Mapping[values.Runtime, values.ImageName] = {}
-    """Base image per runtime, for people with a mirror; by default AWS's own of that version."""
+    """Base image per runtime, for example from a mirror; by default AWS's own for that version."""
 
     def base_of(self, runtime: values.Runtime) -> str:
-        """Give the base image of a runtime such as `python3.13`."""
+        """Return the base image for a runtime such as `python3.13`."""
         return self.base_images.get(runtime, RUNTIMES[runtime].base_image)
 
 
@@ -194,43 +194,43 @@ class Cluster(Section):
 
 
 class Alarms(Section):
-    """CloudWatch alarms on what a person has to look at; each costs 10 cents a month."""
+    """CloudWatch alarms; each costs 10 cents a month."""
 
     enabled: values.Switch = True
-    """Whether there are any."""
+    """Whether to create alarms."""
     action_arns: arn_types.AlarmActions = ()
-    """Who is told, such as a topic's ARN; by default a topic that the program makes, for people to subscribe to."""
+    """What an alarm notifies; by default an SNS topic that the program creates."""
     ticket_arns: arn_types.AlarmActions = ()
-    """Who is told, instead of `action_arns`, about what can wait until the morning; by default the same."""
+    """The same for alarms that can wait until the morning; by default `action_arns`."""
     skipped: values.Switch = True
-    """Whether there is an alarm on failures that `rescue` does not name, such as an exception."""
+    """Whether failures that `rescue` does not name, such as an exception, raise an alarm."""
     manual_url: values.ManualUrl | None = None
-    """Where people read `docs/operating.md` on the web, so that each alarm can link to its section."""
+    """URL of the team's copy of `docs/operating.md`; each alarm then links to its section."""
 
 
 class Dashboard(Section):
-    """The CloudWatch dashboard of the stack; the first three of an account are free, others cost $3 a month."""
+    """The CloudWatch dashboard of the stack; an account's first three are free, others cost $3 a month."""
 
     enabled: values.Switch = True
-    """Whether there is one."""
+    """Whether to create a dashboard."""
 
 
 class Settings(Section):
-    """Everything that a stack is made of."""
+    """The settings of a stack."""
 
     functions: Annotated[Mapping[str, Function], Field(min_length=1)]
     """The primary functions; the key names the function within the stack."""
     network: Network = Network()
     """Where tasks run."""
     retention: Retention = Retention()
-    """How long things are kept."""
+    """How long logs and runs are kept."""
     image: Image = Image()
-    """What the runner image is made from."""
+    """What the runner images are built on."""
     cluster: Cluster = Cluster()
     """The ECS cluster."""
     alarms: Alarms = Alarms()
-    """What raises an alarm, and who is told."""
+    """Which alarms to create, and what they notify."""
     dashboard: Dashboard = Dashboard()
     """The dashboard of the stack."""
     tags: Tags = {}
-    """Tags on every resource that takes tags."""
+    """Tags for every resource that supports tags."""

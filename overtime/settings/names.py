@@ -1,4 +1,4 @@
-"""The physical names that overtime gives, and why a function's key must be short."""
+"""Physical names that overtime sets itself, and the limits that follow for the keys of functions."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 DISPATCHER_SUFFIX = "-dispatcher"
 WATCHER_KEY = "watcher"
 LONGEST_FUNCTION_NAME = 64 - len(DISPATCHER_SUFFIX)
-"""Lambda names have at most 64 characters, and the dispatcher's is the function's with a suffix."""
+"""Lambda names have at most 64 characters; the dispatcher's is the function's with a suffix."""
 LONGEST_KEY = 32
-"""IAM role names have at most 64 characters: key, noun (such as `-dispatcher-role`), and Pulumi's random suffix."""
+"""IAM role names have at most 64 characters: the key, a noun such as `-dispatcher-role`, and Pulumi's random suffix."""
 
 KEY = re.compile(r"[a-z][a-z0-9_-]*")
 _LAMBDA_NAME = re.compile(r"[A-Za-z0-9_-]+")
@@ -22,34 +22,34 @@ _LAMBDA_NAME = re.compile(r"[A-Za-z0-9_-]+")
 
 @dataclass(frozen=True, kw_only=True)
 class StackContext:
-    """Where settings apply: what the names and the relative paths in them are relative to."""
+    """The stack for which settings are read: physical names, paths and rules on regions depend on it."""
 
     project: str
     stack: str
     root: Path
-    """The folder that relative `code` paths start from."""
+    """The folder to which `code` paths are relative."""
     region: str | None = None
-    """Where the stack is; `None` where nobody says it but AWS's provider, which also looks at profiles."""
+    """The stack's region; `None` if only AWS's provider knows it, for example from a profile."""
 
     def function_name(self, key: str) -> str:
-        """Give the function's name in AWS.
+        """Return the function's name in AWS.
 
-        It is forced, not left to Pulumi: people and callers find the function by it, and the log group, the policies
-        and the task definition family need it before the function exists.
+        It is fixed instead of chosen by Pulumi, because people and callers find the function by it, and log group,
+        policies and task definition family need it before the function exists.
         """
         return f"{self.project}-{self.stack}-{key}"
 
     @property
     def watcher_name(self) -> str:
-        """Give the name of the stack's watcher, forced because its log group has to be there before it."""
+        """Return the name of the stack's watcher, which is fixed because its log group is created first."""
         return self.function_name(WATCHER_KEY)
 
     @property
     def dashboard_name(self) -> str:
-        """Give the name of the stack's dashboard, which people pick from the account's list."""
+        """Return the name of the stack's dashboard, by which people find it in the account's list."""
         return f"{self.project}-{self.stack}"
 
     def fits_lambda(self, key: str) -> bool:
-        """Tell whether AWS takes the names that follow from this key."""
+        """Return whether Lambda accepts the names derived from this key."""
         name = self.function_name(key)
         return len(name) <= LONGEST_FUNCTION_NAME and _LAMBDA_NAME.fullmatch(name) is not None

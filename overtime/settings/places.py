@@ -1,4 +1,4 @@
-"""Rules on where things are: AWS refuses most that is in another region or partition than what is to use it."""
+"""Rules on regions and partitions: few resources can be used from another region, and none from another partition."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ if TYPE_CHECKING:
 
 
 def problems(settings: Settings, region: str) -> Iterator[Problem]:
-    """Give every ARN that cannot be used from a stack in this region."""
+    """Yield a problem for every ARN that cannot be used by a stack in this region."""
     for key, function in settings.functions.items():
         for path, arn, why in _named(function, ("functions", key)):
             yield from _misplaced(path, arn, why, region)
-    told = {"action_arns": settings.alarms.action_arns, "ticket_arns": settings.alarms.ticket_arns}
-    for name, index, arn in ((name, index, arn) for name, arns in told.items() for index, arn in enumerate(arns)):
+    actions = {"action_arns": settings.alarms.action_arns, "ticket_arns": settings.alarms.ticket_arns}
+    for name, index, arn in ((name, index, arn) for name, arns in actions.items() for index, arn in enumerate(arns)):
         why = "CloudWatch only notifies targets in the alarm's own region, {region}; this one is in {other}."
         yield from _misplaced(("alarms", name, index), arn, why, region)
 
 
 def _named(function: Function, at: Path) -> Iterator[Named]:
-    """List the function's ARNs: where each is, and why it has to be in the stack's region, `None` if it has not."""
+    """Yield the function's ARNs: path, ARN, and why it has to be in the stack's region, `None` if it does not."""
     for index, arn in enumerate(function.layers):
-        why = "Lambda only takes layers from the function's own region, {region}; this one is in {other}."
+        why = "Lambda only accepts layers from the function's own region, {region}; this one is in {other}."
         yield (*at, "layers", index), arn, why
     for index, arn in enumerate(function.policy_arns):
         yield (*at, "policy_arns", index), arn, None
@@ -38,16 +38,16 @@ def _named(function: Function, at: Path) -> Iterator[Named]:
         for index, arn in enumerate(permission.resources):
             if arn != "*":
                 yield (*at, "permissions", statement, "resources", index), arn, None
-    told = function.destinations
-    for name, target in (("on_success", told.on_success), ("on_failure", told.on_failure)):
+    destinations = function.destinations
+    for name, target in (("on_success", destinations.on_success), ("on_failure", destinations.on_failure)):
         if target:
             why = (
-                "The watcher sends from the stack's region, {region}, and cannot reach {other}. Name a target in"
-                " {region}; a topic or an event bus there can pass records on."
+                "The watcher sends from the stack's region, {region}, and cannot reach {other}. Name a destination in"
+                " {region}; a topic or an event bus there can forward records."
             )
             yield (*at, "destinations", name), target, why
-    for index, arn in enumerate(told.kms_key_arns):
-        why = "A queue or topic in {region}, the stack's region, is not encrypted with a key of {other}."
+    for index, arn in enumerate(destinations.kms_key_arns):
+        why = "A queue or topic in the stack's region, {region}, cannot be encrypted with a key in {other}."
         yield (*at, "destinations", "kms_key_arns", index), arn, why
 
 
@@ -58,7 +58,7 @@ def _misplaced(path: Path, arn: str, why: str | None, region: str) -> Iterator[P
         rule = why.format(region=region, other=place)
         place = region
     elif partition != own:
-        rule = f"The stack is in {region}, where ARNs begin with arn:{own}:, so this one names nothing."
+        rule = f"The stack is in {region}, where ARNs begin with arn:{own}:, so it cannot use this one."
     else:
         return
     fix = None if service == "kms" else f"arn:{own}:{service}:{place}:{rest}"

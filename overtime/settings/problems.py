@@ -1,4 +1,4 @@
-"""How a wrong setting is told: where, which value, the rule it breaks, and the command that fixes it."""
+"""How an invalid setting is reported: its key, its value, the rule it violates, and the command that fixes it."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ _LONGEST_VALUE = 80
 
 
 class Missing:
-    """The value of a setting that is not there."""
+    """The value of a setting that is missing."""
 
     def __repr__(self) -> str:
         return "(not set)"
 
 
 class Withheld:
-    """The value of a setting that may be a secret: it never appears in a text."""
+    """Stands for a value that may be a secret and therefore never appears in a text."""
 
     def __repr__(self) -> str:
         return "[withheld: it may be a secret]"
@@ -37,22 +37,22 @@ MISSING, WITHHELD = Missing(), Withheld()
 
 @dataclass(frozen=True, kw_only=True)
 class Problem:
-    """One setting that cannot work."""
+    """One invalid setting."""
 
     path: Path
     """Keys and indexes below the namespace."""
     value: object
-    """What was given; `MISSING` or `WITHHELD` where there is nothing to show."""
+    """The value that was set; `MISSING` or `WITHHELD` if there is nothing to show."""
     rule: str
     """What is allowed, and why."""
     fix: object = None
-    """A value that is allowed; `None` when the way to fix it is to remove the key."""
+    """A valid value; `None` if the key should be removed."""
     fixed: Path | None = None
-    """The setting that `fix` is for, where it is another one than the wrong one."""
+    """The setting that gets the value `fix`, if it is not the one at `path`."""
     reads: tuple[Path, ...] = ()
-    """Other settings that the rule compares with."""
+    """Other settings on which the rule depends."""
     namespace: str = NAMESPACE
-    """What the key begins with in a stack's configuration: the project's name."""
+    """Prefix of the key in a stack's configuration: the project's name."""
 
     def __str__(self) -> str:
         value = repr(self.value)
@@ -73,19 +73,19 @@ class Problem:
 
 
 class SettingsError(OvertimeError):
-    """Settings that cannot work: all of them at once, each with its fix. Raised before any resource is touched."""
+    """Invalid settings, reported all at once, each with its fix, before any resource changes."""
 
     problems: tuple[Problem, ...]
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = tuple(problems)
         count = len(self.problems)
-        head = f"overtime: {count} {'setting' if count == 1 else 'settings'} cannot work"
+        head = f"overtime: {count} {'setting is' if count == 1 else 'settings are'} invalid"
         super().__init__("\n\n".join([head, *map(str, self.problems)]))
 
 
 def config_key(path: Path, namespace: str = NAMESPACE) -> str:
-    """Write a path as `pulumi config set --path` reads it, such as `overtime:functions.report.layers[0]`."""
+    """Return a path in the notation of `pulumi config set --path`, such as `overtime:functions.report.layers[0]`."""
     text = ""
     for part in path:
         if isinstance(part, int):

@@ -1,4 +1,4 @@
-"""Reads settings from a plain mapping, and reports every problem of them at once."""
+"""Reads settings from a plain mapping, and reports all problems at once."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ if TYPE_CHECKING:
 
 _REQUIRED: Mapping[str, tuple[str, object]] = {
     "functions": (
-        "Name at least one function; everything else has a default.",
+        "Define at least one function; every other section has a default.",
         {"report": {"code": "lambdas/primary"}},
     ),
     "code": (values.CODE_RULE, "lambdas/primary"),
     "handler": (values.HANDLER_RULE, "handler.handler"),
-    "actions": ("A permission names the IAM actions that it allows.", ["s3:GetObject"]),
-    "resources": ("A permission names the resources that it covers.", ["arn:aws:s3:::my-bucket/*"]),
+    "actions": ("A permission lists the IAM actions that it allows.", ["s3:GetObject"]),
+    "resources": ("A permission lists the resources to which it applies.", ["arn:aws:s3:::my-bucket/*"]),
 }
 
 
 def parse(data: Mapping[str, object], context: StackContext, *, secret_keys: Collection[str] = ()) -> Settings:
-    """Check a mapping and make `Settings` of it. Raises `SettingsError` with everything that is wrong.
+    """Return the settings in a mapping. Raise `SettingsError` with all problems at once.
 
-    `secret_keys` are the top-level keys that hold a secret somewhere: no text below them appears in an error.
+    `secret_keys` are the top-level keys whose values contain a secret: no text below them appears in an error.
     """
     found: list[Problem] = []
     settings: Settings | None = None
@@ -59,13 +59,13 @@ def parse(data: Mapping[str, object], context: StackContext, *, secret_keys: Col
 
 
 def verify(settings: Settings, context: StackContext) -> None:
-    """Check settings that were made in Python against this context. Raises `SettingsError`."""
+    """Check settings that were constructed in Python. Raise `SettingsError` with all problems at once."""
     if found := [*checks.keys(settings.functions, context), *checks.problems(settings, context)]:
         raise SettingsError(_below(context, found))
 
 
 def _function_keys(data: Mapping[str, object]) -> list[str]:
-    """List what functions are called, however incomplete their sections are."""
+    """Return the keys of functions, however incomplete their sections are."""
     functions = data.get("functions")
     return [key for key in functions if isinstance(key, str)] if isinstance(functions, dict) else []
 
@@ -75,9 +75,9 @@ def _below(context: StackContext, found: list[Problem]) -> list[Problem]:
 
 
 def _problem(detail: ErrorDetails, data: Mapping[str, object]) -> Problem:
-    # Pydantic marks an error in a mapping's key by a last step of its own.
+    # Pydantic marks an error in a mapping's key with an additional last step.
     path: Path = tuple(part for part in detail["loc"] if part != "[key]")
-    if path and isinstance(_at(path[:-1], data), str):  # a list of one, written as that one
+    if path and isinstance(_at(path[:-1], data), str):  # a list of one element, written as that element
         path = path[:-1]
     match detail["type"]:
         case rules.RULE:
@@ -91,10 +91,10 @@ def _problem(detail: ErrorDetails, data: Mapping[str, object]) -> Problem:
         case "extra_forbidden":
             return Problem(path=path, value=_value(path, data), rule=_unknown(path))
         case "too_short":
-            rule, fix = _REQUIRED.get(str(path[-1]), ("Give at least one, or leave the key out.", None))
+            rule, fix = _REQUIRED.get(str(path[-1]), ("List at least one, or omit the key.", None))
             return Problem(path=path, value=_value(path, data), rule=rule, fix=fix)
         case "tuple_type":
-            rule = "This is a list: set its elements one by one, as [0], [1] and so on."
+            rule = "This is a list; set its elements one by one, as [0], [1] and so on."
         case _:
             keys = ", ".join(section.model_fields) if (section := _section(path)) else "names of your choice"
             rule = f"This is a section; its keys are {keys}."
@@ -102,7 +102,7 @@ def _problem(detail: ErrorDetails, data: Mapping[str, object]) -> Problem:
 
 
 def _innermost(found: list[Problem]) -> list[Problem]:
-    """Leave out a list that only counts as too short because elements of it are wrong."""
+    """Drop the problem of a list that only counts as too short because some of its elements are invalid."""
     paths = [problem.path for problem in found]
     return [
         each for each in found if not any(path != each.path and path[: len(each.path)] == each.path for path in paths)
@@ -114,11 +114,11 @@ def _unknown(path: Path) -> str:
     known = list(section.model_fields) if section else []
     close = difflib.get_close_matches(key, known, n=1)
     hint = f"Did you mean {close[0]}?" if close else f"The keys here are {', '.join(known)}."
-    return f"No setting has this name, so it would change nothing. {hint}"
+    return f"There is no such setting. {hint}"
 
 
 def _section(path: Path) -> type[Section] | None:
-    """Tell which section stands at a path; `None` for a single value, a list, or names of people's choice."""
+    """Return the type of the section at a path; `None` for a single value, a list, or a mapping with free keys."""
     found: object = Settings
     for part in path:
         if isinstance(found, type) and issubclass(found, Section):
@@ -131,7 +131,7 @@ def _section(path: Path) -> type[Section] | None:
 
 
 def _value(path: Path, data: object) -> object:
-    """Look up what was given, unless it may be a secret: a variable's value, perhaps below a misspelt `environment`."""
+    """Return the value at a path, unless it may be a secret: a variable's, perhaps below a misspelt `environment`."""
     value = _at(path, data)
     section = _section(path[:-1])
     known = "environment" not in path and section is not None and path[-1] in section.model_fields
@@ -142,7 +142,7 @@ def _value(path: Path, data: object) -> object:
 def _at(path: Path, data: object) -> object:
     for part in path:
         try:
-            data = data[part]  # type: ignore[index] # whatever people wrote
+            data = data[part]  # type: ignore[index] # users may have written anything
         except (LookupError, TypeError):
             return MISSING
     return data
@@ -159,7 +159,7 @@ def _discreet(problem: Problem, secret_keys: Collection[str]) -> Problem:
 
 
 def _mended(data: Mapping[str, object], found: list[Problem]) -> Settings | None:
-    """Put allowed values in the place of refused ones, so that the rules between settings can be checked too."""
+    """Return the settings with invalid values replaced by valid ones, to check the rules between settings, too."""
     copy = json.loads(json.dumps(data, default=str))
     for problem in sorted(found, key=_depth, reverse=True):
         *way, last = problem.path
@@ -177,7 +177,7 @@ def _mended(data: Mapping[str, object], found: list[Problem]) -> Settings | None
 
 
 def _depth(problem: Problem) -> tuple[int, int]:
-    """Order problems so that what is inside comes last, and of a list its later elements."""
+    """Return a sort key that puts inner settings last, and a list's elements in order."""
     last = problem.path[-1]
     return len(problem.path), last if isinstance(last, int) else 0
 

@@ -1,4 +1,4 @@
-"""The types of tags, by the strictest of the services whose resources get them: IAM's."""
+"""Types of tags. They follow the rules of IAM, the strictest of the services whose resources are tagged."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, StringConstraints
 from overtime.settings.rules import broken, ruled, text
 
 OWN = 2
-"""Tags that the program, and what it is made of, put on a resource at most."""
+"""How many tags the program and the packages it uses put on a resource at most."""
 _MOST = 50 - OWN
 _CHARACTERS = r"[\p{L}\p{Z}\p{N}_.:/=+\-@]"  # `tagKeyType` and `tagValueType` in IAM's service model
 
@@ -25,9 +25,11 @@ def _together(tags: Mapping[str, str]) -> Mapping[str, str]:
     seen: dict[str, str] = {}
     for key in tags:
         if (other := seen.setdefault(key.lower(), key)) != key:
-            raise broken(f"IAM sees no difference between this key and {other!r}, and refuses both at once.", at=(key,))
+            raise broken(f"IAM ignores the case of tag keys, so this key repeats {other!r}.", at=(key,))
     if len(tags) > _MOST:
-        rule = f"AWS takes 50 tags on a resource, of which {OWN} may be the program's own; here are {len(tags)}."
+        rule = (
+            f"AWS accepts 50 tags per resource, and {OWN} are reserved for the program; this section has {len(tags)}."
+        )
         raise broken(rule, at=(list(tags)[_MOST],))
     return tags
 

@@ -202,12 +202,12 @@ def test_wrong_configuration_stops_the_program(
 
     assert caught.value.code == 32
     assert caplog.messages[0] == (
-        "overtime: 2 settings cannot work\n\n"
+        "overtime: 2 settings are invalid\n\n"
         "  overtime:netwrok = {}\n"
-        "    No setting has this name, so it would change nothing. Did you mean network?\n"
+        "    There is no such setting. Did you mean network?\n"
         "    pulumi config rm --path overtime:netwrok\n\n"
         "  overtime:functions.report.task.memory_mib = 3000\n"
-        "    Fargate with 512 cpu units takes 1024, 2048, 3072 or 4096 MiB.\n"
+        "    With 512 CPU units, Fargate offers 1024, 2048, 3072 or 4096 MiB.\n"
         "    pulumi config set --path overtime:functions.report.task.memory_mib 3072"
     )
     assert recorder.resources == []

@@ -53,7 +53,7 @@ def failure(stderr: str, errors: tuple[str, ...] = (), secrets: tuple[str, ...] 
 
 def test_wrong_settings(root: Path) -> None:
     """Wrong settings are refused when the deployment is made, before an engine is even looked for."""
-    with pytest.raises(SettingsError, match="1 setting cannot work") as caught:
+    with pytest.raises(SettingsError, match="1 setting is invalid") as caught:
         Deployment(WRONG, stack="dev", root=root, engine=NOWHERE)
     assert "overtime:functions.report.attempts = 9" in str(caught.value)
 

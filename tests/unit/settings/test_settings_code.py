@@ -64,10 +64,10 @@ def test_zip_too_large_to_upload(context: StackContext) -> None:
     with zipfile.ZipFile(archive, "a") as opened:
         opened.writestr("handler.py", "")
     assert report_of(context, code="code.zip") == (
-        "overtime: 1 setting cannot work\n\n"
+        "overtime: 1 setting is invalid\n\n"
         "  overtime:functions.report.code = 'code.zip'\n"
-        "    'ROOT/code.zip' has 60 MB zipped, and Lambda takes at most 50 MB in an upload."
-        " Put dependencies into a layer, and its ARN under layers.\n"
+        "    'ROOT/code.zip' has 60 MB zipped; Lambda accepts at most 50 MB per upload."
+        " Move dependencies to a layer and add its ARN to layers.\n"
         "    pulumi config set --path 'overtime:functions.report.layers[0]'"
         " arn:aws:lambda:eu-west-1:123456789012:layer:dependencies:1"
     )
@@ -81,7 +81,7 @@ def test_zip_too_large_unpacked(context: StackContext) -> None:
             for _ in range(251):
                 member.write(bytes(1024 * KILOBYTE))
     report = report_of(context, code="code.zip")
-    assert "'ROOT/code.zip' has 251 MB unzipped, and Lambda takes at most 250 MB, layers included." in report
+    assert "'ROOT/code.zip' has 251 MB unzipped; Lambda accepts at most 250 MB, including layers." in report
 
 
 def test_folder_too_large_unpacked(context: StackContext) -> None:
@@ -99,7 +99,7 @@ def test_folder_too_large_to_upload(context: StackContext) -> None:
     """A folder that is too large even when it is packed is refused; a layer that is named already has its place."""
     (context.root / "code" / "noise.bin").write_bytes(noise(60 * KILOBYTE))
     report = report_of(context, layers=["arn:aws:lambda:eu-west-1:123456789012:layer:numbers:1"])
-    assert "'ROOT/code' has 60.3 MB zipped, and Lambda takes at most 50 MB in an upload." in report
+    assert "'ROOT/code' has 60.3 MB zipped; Lambda accepts at most 50 MB per upload." in report
     assert "--path 'overtime:functions.report.layers[1]'" in report
 
 
@@ -117,7 +117,7 @@ def test_many_small_files(context: StackContext) -> None:
     for number in range(100):
         (context.root / "code" / f"part_{number:03}.bin").write_bytes(noise(480))
     assert code.unpacked_size(context.root / "code") < code.LARGEST_UPLOAD
-    assert "zipped, and Lambda takes at most 50 MB in an upload." in report_of(context)
+    assert "zipped; Lambda accepts at most 50 MB per upload." in report_of(context)
 
 
 def test_packed_size_is_that_of_an_archive(tmp_path: Path) -> None:
@@ -153,8 +153,8 @@ def test_a_link_that_no_archive_can_follow_is_told(context: StackContext, link: 
     (context.root / "code" / "sub").mkdir()
     (context.root / "code" / link).symlink_to(to)
     assert (
-        f"Not all of 'ROOT/code' could be deployed: {link!r} is a link to nothing, or to a folder that contains it."
-        " Remove it, or point it elsewhere."
+        f"'ROOT/code' cannot be deployed: {link!r} is a broken link, or a link to a folder that contains it."
+        " Remove it or change its target."
     ) in report_of(context)
 
 
@@ -174,7 +174,7 @@ def test_a_zip_that_cannot_be_read_is_told(context: StackContext) -> None:
     for change in (whole.replace(b"PK\1\2", b"XX\1\2"), marked_as_utf8(whole.replace(b"handler.py", b"handl\xe8r.py"))):
         (context.root / "code.zip").write_bytes(change)
         report = report_of(context, code="code.zip")
-        assert "Not all of 'ROOT/code.zip' could be deployed: its list of files cannot be read (" in report
+        assert "'ROOT/code.zip' cannot be deployed: its list of files cannot be read (" in report
 
 
 def marked_as_utf8(archive: bytes) -> bytes:
@@ -191,5 +191,5 @@ def test_a_handler_that_names_a_file_is_told(context: StackContext, handler: str
     (context.root / "code" / "lib").mkdir()
     (context.root / "code" / "lib" / "app.py").touch()
     report = report_of(context, handler=handler)
-    assert "This names a file, and Lambda would look for a function called py." in report
+    assert "This is a file name, so Lambda would look for a function named py." in report
     assert report.endswith(f"pulumi config set --path overtime:functions.report.handler {fix}")

@@ -86,7 +86,7 @@ def test_settings_made_in_python(context: StackContext) -> None:
     """Models can be made without a mapping; an error of pydantic's own does not show a variable either."""
     function = Function(code=".", handler="handler.handler", environment={"TOKEN": SecretStr("s3cret")})
     verify(Settings(functions={"report": function}), context)
-    with pytest.raises(ValidationError, match="Lambda takes names") as caught:
+    with pytest.raises(ValidationError, match="A variable's name has") as caught:
         Function(code=".", handler="handler.handler", environment={"my-name": SecretStr("s3cret")})
     assert "s3cret" not in str(caught.value)
 

@@ -64,7 +64,7 @@ WRONG = yaml.safe_load(Path(__file__).with_name("wrong_settings.yaml").read_text
 @pytest.mark.parametrize("case", WRONG)
 def test_message(case: str, context: StackContext) -> None:
     """A wrong setting is told with its path, its value, the rule and the command that fixes it."""
-    expected = "overtime: 1 setting cannot work\n\n" + indent(WRONG[case]["message"], "  ").rstrip("\n")
+    expected = "overtime: 1 setting is invalid\n\n" + indent(WRONG[case]["message"], "  ").rstrip("\n")
     assert report_of(WRONG[case]["given"], context).replace(str(context.root), "ROOT") == expected
 
 
@@ -148,9 +148,9 @@ def test_what_a_renamed_project_left_behind(context: StackContext, configure: Co
     with pytest.raises(SettingsError) as caught:
         load(replace(context, project="reports"))
     assert str(caught.value) == (
-        "overtime: 1 setting cannot work\n\n"
+        "overtime: 1 setting is invalid\n\n"
         "  overtime:retention = [withheld: it may be a secret]\n"
-        "    The project is named 'reports', so this changes nothing. Move it to reports:retention.\n"
+        "    The project is named 'reports', so this key has no effect. Move it to reports:retention.\n"
         "    pulumi config rm --path overtime:retention"
     )
 
@@ -219,7 +219,7 @@ def test_all_at_once(context: StackContext) -> None:
     """Problems of single settings and problems between settings come in one report."""
     data = configuration(timeout_seconds=0, task={"cpu": 512, "memory_mib": 3000}, handler="other.main")
     text = report_of(data | {"network": {"cidr": "8.8.0.0/16"}}, context)
-    assert text.startswith("overtime: 4 settings cannot work\n")
+    assert text.startswith("overtime: 4 settings are invalid\n")
     for key in (
         "timeout_seconds = 0",
         "task.memory_mib = 3000",
@@ -232,7 +232,7 @@ def test_all_at_once(context: StackContext) -> None:
 def test_no_consequential_errors(context: StackContext) -> None:
     """A rule that compares with a wrong setting stays silent until that one is fixed."""
     text = report_of(configuration(task={"cpu": 1000, "memory_mib": 30720}), context)
-    assert text.startswith("overtime: 1 setting cannot work")
+    assert text.startswith("overtime: 1 setting is invalid")
     assert "task.cpu" in text
 
 
@@ -279,10 +279,10 @@ def test_destination_in_another_region(context: StackContext) -> None:
     """The watcher's clients are the region's own, so a target elsewhere, which no record could reach, is refused."""
     here = replace(context, region="eu-west-1")
     assert report_of(configuration(destinations={"on_failure": QUEUE}), here) == (
-        "overtime: 1 setting cannot work\n\n"
+        "overtime: 1 setting is invalid\n\n"
         f"  overtime:functions.report.destinations.on_failure = {QUEUE!r}\n"
         "    The watcher sends from the stack's region, eu-west-1, and cannot reach us-east-1."
-        " Name a target in eu-west-1; a topic or an event bus there can pass records on.\n"
+        " Name a destination in eu-west-1; a topic or an event bus there can forward records.\n"
         "    pulumi config set --path overtime:functions.report.destinations.on_failure"
         " arn:aws:sqs:eu-west-1:123456789012:finished-runs"
     )
@@ -294,7 +294,7 @@ def test_key_in_another_region(context: StackContext) -> None:
     target = QUEUE.replace("us-east-1", "eu-west-1")
     text = report_of(configuration(destinations={"on_success": target, "kms_key_arns": [KEY]}), here)
     assert f"overtime:functions.report.destinations.kms_key_arns[0] = {KEY!r}\n" in text
-    assert "A queue or topic in eu-west-1, the stack's region, is not encrypted with a key of us-east-1." in text
+    assert "A queue or topic in the stack's region, eu-west-1, cannot be encrypted with a key in us-east-1." in text
 
 
 @pytest.mark.parametrize("region", [None, "us-east-1"])
@@ -310,7 +310,7 @@ def test_environment_too_large(context: StackContext) -> None:
     """More variables than Lambda takes are refused, with their size and without their values."""
     text = report_of(configuration(environment={"BLOB": "x" * 5000}), context)
     assert "overtime:functions.report.environment = [withheld: it may be a secret]\n" in text
-    assert "Lambda takes 4096 bytes of variables, as JSON text with quotes and escapes; these have 5011." in text
+    assert "Lambda accepts 4096 bytes of variables, measured as JSON with quotes and escapes; these have 5011." in text
 
 
 def test_family() -> None:
