@@ -59,10 +59,11 @@ class Machine:
     ) -> Deployment:
         """Give the program with these settings, to be deployed here."""
         return Deployment(
-            settings, stack=stack, root=root, region=self.emulator.settings.region, engine=self._configured_engine()
+            settings, stack=stack, root=root, region=self.emulator.settings.region, engine=self.configured_engine()
         )
 
-    def _configured_engine(self) -> automation.Engine:
+    def configured_engine(self) -> automation.Engine:
+        """Return how to run Pulumi here, for a deployment in whatever process."""
         state = self.folder / "state"
         state.mkdir(exist_ok=True)
         environment = {
