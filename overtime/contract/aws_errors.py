@@ -1,10 +1,10 @@
-"""Error codes of AWS that more than one of our programs looks at."""
+"""AWS error codes that more than one of our programs handles."""
 
 from __future__ import annotations
 
 CONDITION_FAILED = "ConditionalCheckFailedException"
-"""DynamoDB's code for a write whose condition did not hold."""
+"""DynamoDB's code for a write whose condition was not met."""
 THROTTLED = frozenset(
     {"RequestLimitExceeded", "ThrottledException", "Throttling", "ThrottlingException", "TooManyRequestsException"}
 )
-"""Codes by which AWS's APIs refuse too many calls."""
+"""Codes with which AWS's APIs reject calls that exceed a rate limit."""

@@ -1,4 +1,4 @@
-"""What the program asks the deployed watcher before an update: how much work each function still has.
+"""What the program asks the deployed watcher before an update: how much work each function has left.
 
 {"overtime": "backlog"}  →  {"functions": {"overtime-dev-report": {"open_runs": 2, "waiting": 1, "parked": 0}},
 "task_retirement_days": 7}
@@ -11,24 +11,24 @@ from typing import Final
 
 EVENT = {"overtime": "backlog"}
 FUNCTIONS, TASK_RETIREMENT_DAYS = "functions", "task_retirement_days"
-"""The keys of the answer. Days: how long Fargate waits before it stops tasks of a platform version that it retires."""
+"""The keys of the answer. Days: how long Fargate waits before it stops tasks on a platform version that it retires."""
 
 RETIREMENT_SETTING: Final = "fargateTaskRetirementWaitPeriod"
-"""ECS's account setting that says so (ListAccountSettings): 0, 7 (unless set) or 14 days."""
+"""The ECS account setting for that wait (ListAccountSettings): 0, 7 (the default) or 14 days."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Work:
-    """What one function still has to do; a number that AWS did not give is None."""
+    """The work that one function has left; a count is None if AWS did not return it."""
 
     open_runs: int | None
-    """Runs that have not ended, or whose owner has not been notified."""
+    """Runs that have not ended, or whose destination has not been notified."""
     waiting: int | None
-    """Messages on its failure queue, including those in flight and delayed; approximately, as SQS counts."""
+    """Messages on its failure queue, including those in flight and delayed; SQS's count is approximate."""
     parked: int | None
     """Messages on its parking queue, likewise."""
 
     @property
     def nothing(self) -> bool:
-        """Whether it is known that there is none."""
+        """Whether all three counts are known to be 0."""
         return self.open_runs == self.waiting == self.parked == 0

@@ -1,6 +1,6 @@
-"""Kinds of destination: where the record of how a run ended may go, and what sending to each needs.
+"""Kinds of destination: where the record of a run's outcome may be sent, and what sending to each kind requires.
 
-A kind is added here, with a way to send to it in `lambdas/watcher/destinations.py` and its row in `docs/operating.md`.
+To add a kind, define it here, send to it in `lambdas/watcher/destinations.py`, and add a row to `docs/operating.md`.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ class DestinationKind:
     service: str
     """The service in its ARN."""
     title: str
-    """What people call it, with its article."""
+    """Its name in error texts, with the article."""
     resource: str
     """Regular expression for the part of its ARN after the account."""
     regional: bool = True
-    """Whether its ARN names a region and an account; the watcher reaches those of its own region only."""
+    """Whether its ARN names a region and an account; the watcher reaches only destinations in its own region."""
     actions: tuple[str, ...]
-    """The IAM actions that sending needs, on the ARN itself."""
+    """The IAM actions that sending requires, with the ARN itself as their resource."""
     sid: str
     """The Sid of the statement that allows them."""
     too_large: tuple[tuple[str, str], ...]
-    """How the service refuses a record over its limit: error code, and the words that tell it from the code's others.
+    """How the service rejects a record over its limit: an error code, and words of its message if the code has others.
 
-    Nothing else may take the payloads away: a throttled call, say, is sent again as it is.
+    Only these errors may drop the payloads. After any other, such as throttling, the full record is sent again.
     """
 
     def matches(self, arn: str) -> bool:
@@ -37,15 +37,15 @@ class DestinationKind:
 
     @property
     def arn_pattern(self) -> str:
-        """Return the regular expression of its ARNs, without anchors, in every partition."""
+        """Return the regular expression of its ARNs in all partitions, without anchors."""
         place = r"[a-z0-9-]+:\d{12}" if self.regional else ":"
         return rf"arn:aws[a-z-]*:{self.service}:{place}:{self.resource}"
 
 
 LARGEST_RECORD = 1_048_576 - 1_024
-"""Bytes that any destination accepts at most; the rest is for the attribute. A topic or queue may be set to less."""
+"""The largest record in bytes: 1 MiB, less room for the message attribute. A queue or topic may have a lower limit."""
 
-# Only queues and topics whose names do not end with .fifo: records have no message group, as Lambda's own do not.
+# No FIFO queues or topics (names that end with .fifo): records have no message group, like Lambda's own.
 QUEUE = DestinationKind(
     service="sqs",
     title="an SQS queue",
@@ -79,7 +79,7 @@ FUNCTION = DestinationKind(
     resource=r"function:[A-Za-z0-9_-]{1,64}(:[A-Za-z0-9$_-]{1,128})?",
     actions=("lambda:InvokeFunction",),
     sid="TellFunctions",
-    # Lambda names its quota of one request body in three ways; each says nothing else.
+    # Lambda has three codes for a request body over its quota; none has another meaning.
     too_large=(
         ("RequestTooLargeException", ""),
         ("RequestEntityTooLargeException", ""),
@@ -90,11 +90,11 @@ KINDS = (QUEUE, TOPIC, EVENT_BUS, FUNCTION)
 
 
 def kind_of(arn: str) -> DestinationKind | None:
-    """Return the kind of destination that an ARN names, None if it names none."""
+    """Return the kind of destination that an ARN names, or None."""
     return next((kind for kind in KINDS if kind.matches(arn)), None)
 
 
 def titles() -> str:
-    """Return all kinds in words, for an error text."""
+    """Return the titles of all kinds as a list in prose, for an error text."""
     *first, last = [kind.title for kind in KINDS]
     return f"{', '.join(first)} or {last}"

@@ -1,6 +1,6 @@
-"""What the runner's exit codes mean: the runner ends with them, the watcher reads them where the ledger says no more.
+"""The runner's exit codes: the watcher interprets them if the runner recorded no outcome in the ledger.
 
-The runner imports this before the handler can start, so it stays on what `json` has loaded anyway.
+The runner imports this before the handler can start, so it imports only what `json` loads anyway.
 """
 
 from __future__ import annotations
@@ -14,24 +14,24 @@ if TYPE_CHECKING:
 
 
 class ExitCode(IntEnum):
-    """How the runner ended."""
+    """Why the runner exited."""
 
     HANDLER_RETURNED = 0
     HANDLER_FAILED = 1
-    """It raised, exited, was killed, timed out or was told to stop."""
+    """It raised, exited, was killed, timed out or was stopped."""
     NOT_OURS = 2
-    """Another task has the run, or it has ended: nothing was run."""
+    """Another task has claimed the run, or it has already ended; the handler did not start."""
     BAD_ENVIRONMENT = 64
     CODE = 65
-    """The function's code could not be fetched, verified or unpacked, and never will be."""
+    """The function's code could not be fetched, verified or unpacked, for a permanent reason."""
     PERMISSION_MISSING = 66
     UNAVAILABLE = 67
-    """The runner did not get from AWS what the handler needs, or could not write how it ended.
+    """The runner could not get what the handler needs from AWS, or could not record the outcome.
 
-    A run that is still open by then is launched again.
+    The watcher relaunches a run that is still open.
     """
     INTERNAL = 70
-    """A defect in the runner."""
+    """A bug in the runner."""
 
 
 ERROR_TYPES: Mapping[int, str] = MappingProxyType(
@@ -44,4 +44,4 @@ ERROR_TYPES: Mapping[int, str] = MappingProxyType(
         ExitCode.INTERNAL: "Overtime.Internal",
     }
 )
-"""The ledger's `error_type` of each code that says nothing about the handler."""
+"""The ledger's `error_type` of each exit code that the handler did not cause."""

@@ -1,4 +1,4 @@
-"""The grammar of the ledger's requests: bounded texts, history entries, and an UpdateItem that is always fenced."""
+"""Building blocks of the ledger's requests: bounded texts, history entries, and an UpdateItem that is always fenced."""
 # ruff: noqa: PLR0913 -- an entry names everything that it writes
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ if TYPE_CHECKING:
     Value: TypeAlias = UniversalAttributeValueTypeDef
 
 LONGEST_TEXT = 1024
-"""Bytes kept of a reason or an error's text: Lambda, too, sends the first KB."""
+"""The longest reason or error text in bytes; Lambda also sends only the first KB."""
 _LONGEST_HISTORY_TEXT = 200
 
 
 class ImpossibleStateError(OvertimeError):
-    """A request was asked for that no ledger would take."""
+    """A request was to move a run into a state that this change does not allow."""
 
 
 def bounded(text: str, longest: int = LONGEST_TEXT) -> str:
-    """Cut a text to so many bytes of UTF-8, never inside a character; DynamoDB takes no lone surrogates."""
+    """Truncate a text to `longest` bytes of UTF-8, not inside a character; mask surrogates, which DynamoDB rejects."""
     return text.encode("utf-8", "replace")[:longest].decode("utf-8", "ignore")
 
 
 def entry(state: RunState, attempt: int, task_arn: str | None, reason: str | None, now: float) -> Value:
-    """One line of a run's history; its reason is shorter, because there may be many."""
+    """Return an entry of a run's history, with a shorter reason because a history may have many entries."""
     step: dict[str, Value] = {
         "state": {"S": state.value},
         "at": {"S": timestamp(now)},
@@ -45,7 +45,7 @@ def entry(state: RunState, attempt: int, task_arn: str | None, reason: str | Non
 
 
 class Update:
-    """One UpdateItem, fenced from the start by the states that it may leave and the attempt that it is about."""
+    """An UpdateItem request that always requires one of the source states and the attempt to which it applies."""
 
     def __init__(self, table: str, key: RunKey, attempt: int, sources: Iterable[RunState]) -> None:
         self._table, self._key, self._attempt = table, key, attempt
@@ -61,13 +61,13 @@ class Update:
         ]
 
     def require(self, condition: str, attribute: str, **values: Value) -> None:
-        """Add a condition over `#attribute` and the values that it names."""
+        """Add a condition on `#attribute`, with the values to which it refers."""
         self._conditions.append(condition)
         self._name(attribute)
         self._values.update({f":{name}": value for name, value in values.items()})
 
     def require_task(self, task_arn: str | None) -> None:
-        """Go on only where the run has exactly this task, or none where none is given."""
+        """Require that the run has this task, or none if `task_arn` is None."""
         if task_arn is None:
             self.require("attribute_not_exists(#task_arn)", "task_arn")
         else:
@@ -79,12 +79,12 @@ class Update:
         self._values[f":{attribute}"] = value
 
     def set_once(self, attribute: str, value: Value) -> None:
-        """Write an attribute, unless it is there."""
+        """Write an attribute, unless the item has it already."""
         self._sets.append(f"{self._name(attribute)} = if_not_exists({self._name(attribute)}, :{attribute})")
         self._values[f":{attribute}"] = value
 
     def remove(self, *attributes: str) -> None:
-        """Drop attributes that no longer hold."""
+        """Remove attributes."""
         self._removes.extend(self._name(attribute) for attribute in attributes)
 
     def enter(
@@ -97,7 +97,7 @@ class Update:
         attempt: int | None = None,
         remember: bool = True,
     ) -> None:
-        """Change the state and, if it is to be remembered, append to the history; `attempt` is the one entered."""
+        """Change the state and, if `remember`, append it to the history, with `attempt` if it is a new one."""
         self.set("state", {"S": state.value})
         self.set("updated_at", {"S": timestamp(now)})
         if reason is not None:
@@ -108,7 +108,7 @@ class Update:
             self._values[":entry"] = {"L": [entry(state, attempt or self._attempt, task_arn, reason, now)]}
 
     def request(self) -> UpdateItemInputTypeDef:
-        """Put it together; the answer is the whole item, also when the condition refuses."""
+        """Build the request; its answer contains the whole item, even if the condition is not met."""
         expression = f"SET {', '.join(self._sets)}"
         if self._removes:
             expression += f" REMOVE {', '.join(self._removes)}"

@@ -1,9 +1,9 @@
-"""What the watcher has to know of each function: a table in a file of its archive, by the function's name in AWS.
+"""The watcher's settings of each function: a table in a file of its archive, keyed by the function's name in AWS.
 
     {"report": {"function_arn": "arn:…", "queue_url": "https://…", "parking_queue_url": "https://…",
                 "lambda_attempts": 3, "max_task_attempts": 3, "on_success": "arn:…", "on_failure": "arn:…"}}
 
-Lambda holds 4 KB of variables, which is about ten functions, so the table is no variable.
+It is not an environment variable because Lambda limits these to 4 KB in total, enough for about ten functions.
 """
 
 from __future__ import annotations
@@ -20,24 +20,24 @@ FILE = "functions.json"
 
 @dataclass(frozen=True, kw_only=True)
 class FunctionSettings:
-    """One function; the defaults are for a function that the stack no longer has."""
+    """One function's settings; the defaults apply to a function that is no longer in the stack."""
 
     function_arn: str | None = None
     queue_url: str | None = None
-    """Its failure queue, where runs that are relaunched go; None if no run can be."""
+    """Its failure queue, for the pointer records of relaunches; None if runs cannot be relaunched."""
     parking_queue_url: str | None = None
-    """Its parking queue, where the record of a run goes that needs a person."""
+    """Its parking queue, for the pointer records of runs that need an operator."""
     lambda_attempts: int = 3
-    """For records that do not count them."""
+    """Lambda attempts per invocation, for failure records without a count."""
     max_task_attempts: int = 3
     on_success: str | None = None
-    """ARN of the destination that gets the records of runs that succeeded."""
+    """ARN of the destination for records of runs that succeeded."""
     on_failure: str | None = None
-    """Likewise, of those that did not."""
+    """ARN of the destination for records of all other runs."""
 
     @classmethod
     def read(cls, values: Mapping[str, object]) -> FunctionSettings:
-        """Read a row of the table. Raises TypeError, which names the key, for a value of another type."""
+        """Read a row of the table. Raise TypeError, naming the key, if a value has the wrong type."""
         found = {field.name: values[field.name] for field in fields(cls) if values.get(field.name) not in (None, "")}
         for name, value in found.items():
             kind = int if name in _NUMBERS else str

@@ -1,4 +1,4 @@
-"""The partitions of AWS, and how the names of their regions begin: `partitions.json` of the AWS SDKs."""
+"""AWS's partitions and the prefixes of their regions, from `partitions.json` of the AWS SDKs."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ class Partition:
 
     def __init__(self, name: str, regions: str, dns_suffix: str, console: str | None = None) -> None:
         self.name = name
-        """As its ARNs have it, such as `aws`."""
+        """Its name in ARNs, such as `aws`."""
         self.regions = regions
-        """How the names of its regions begin; empty for `aws`, which has all others."""
+        """Prefix of its regions' names; empty for `aws`, which has all others."""
         self.dns_suffix = dns_suffix
-        """How the host names of its services end."""
+        """Suffix of its services' host names."""
         self.console = console
-        """The host of its web console, after the region's name; None if it has none on the internet."""
+        """The host of its web console, without the region's prefix; None if it has none on the internet."""
 
 
 _AWS = Partition("aws", "", "amazonaws.com", "console.aws.amazon.com")
@@ -33,10 +33,10 @@ PARTITIONS = (
 
 
 def partition_of(region: str) -> Partition:
-    """Return the partition that a region is in; `aws` for a region that no other partition knows."""
+    """Return a region's partition; `aws` if no other partition's prefix matches."""
     return next((each for each in PARTITIONS[1:] if region.startswith(each.regions)), _AWS)
 
 
 def named(partition: str) -> Partition | None:
-    """Return the partition of this name, None if there is none."""
+    """Return the partition with this name, or None."""
     return next((each for each in PARTITIONS if each.name == partition), None)

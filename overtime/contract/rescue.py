@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Rescue(StrEnum):
-    """A kind of failure that is rescued."""
+    """A kind of failure that is handed over."""
 
     TIMEOUT = "timeout"
     OUT_OF_MEMORY = "out_of_memory"
@@ -14,4 +14,4 @@ class Rescue(StrEnum):
 
 
 NOTHING = "nothing"
-"""What the dispatcher reads in place of a rule while its function is being drained."""
+"""The dispatcher's rule while its function is being drained."""

@@ -1,7 +1,7 @@
-"""What a run is called and which states it passes through.
+"""A run's key, and the states that it passes through.
 
-The runner imports this before the handler can start, so it stays on what `json` has loaded anyway: no `dataclasses`,
-no `typing`, no `datetime`.
+The runner imports this before the handler can start, so it imports only what `json` loads anyway: no `dataclasses`, no
+`typing`, no `datetime`.
 """
 
 from __future__ import annotations
@@ -22,38 +22,38 @@ _LONGEST_FUNCTION_NAME = 140
 _LONGEST_REQUEST_ID = 64
 
 KEY, OPEN, EXPIRES_AT = "run_key", "open", "expires_at"
-"""The attributes that the table is defined with: its key, the key of its index, and its time to live.
+"""The attributes in the table's definition: its key, the key of its index, and its TTL.
 
-Only runs that are not settled have `OPEN`, so the index holds those alone. The index has the same name.
+The index is named like its key, `OPEN`. It is sparse, because runs lose that attribute when they are settled.
 """
 _DAY = 86_400
 LONGEST_LIFE_DAYS = 28
-"""A failure record waits in its queue for 14 days at most, and a task then runs for 14 days at most."""
+"""A failure record waits in its queue for at most 14 days, and a task then runs for at most 14 days."""
 
 
 class InvalidRunKeyError(OvertimeError):
-    """A text that was to name a run does not."""
+    """A text is not a valid run key."""
 
 
 class RunKey(tuple[str, str]):
-    """One invocation that was handed over: the function's name and the id that Lambda gave the request.
+    """The key of a run: the function's name and the request id of the invocation.
 
-    Raises InvalidRunKeyError where either could not have come from Lambda, because both become part of an S3 key.
+    Raises InvalidRunKeyError if either cannot be Lambda's, because both become part of an S3 key.
     """
 
     __slots__ = ()
 
     def __new__(cls, function_name: str, request_id: str) -> Self:
-        """Check both halves."""
+        """Check both parts."""
         if not (1 <= len(function_name) <= _LONGEST_FUNCTION_NAME and set(function_name) <= _LETTERS | {"_"}):
             raise InvalidRunKeyError(
-                f"{function_name[:80]!r} cannot be a function's name: a run's key needs 1 to {_LONGEST_FUNCTION_NAME} "
+                f"{function_name[:80]!r} cannot be a function's name: it must be 1 to {_LONGEST_FUNCTION_NAME} "
                 "letters, digits, hyphens or underscores (the name, not the ARN). Use the name that Lambda shows."
             )
         if not (1 <= len(request_id) <= _LONGEST_REQUEST_ID and set(request_id) <= _LETTERS):
             raise InvalidRunKeyError(
-                f"{request_id[:80]!r} cannot be a request id: a run's key needs 1 to {_LONGEST_REQUEST_ID} letters, "
-                "digits or hyphens. Use the RequestId that the function's log shows."
+                f"{request_id[:80]!r} cannot be a request id: it must be 1 to {_LONGEST_REQUEST_ID} letters, "
+                "digits or hyphens. Use the RequestId from the function's log."
             )
         return super().__new__(cls, (function_name, request_id))
 
@@ -62,7 +62,7 @@ class RunKey(tuple[str, str]):
         """Read `<function name>/<request id>`, the form that the ledger and the task's environment use."""
         function_name, slash, request_id = text.partition("/")
         if not slash:
-            raise InvalidRunKeyError(f"{text[:80]!r} names no run: write it as <function name>/<request id>.")
+            raise InvalidRunKeyError(f"{text[:80]!r} is not a run key: write it as <function name>/<request id>.")
         return cls(function_name, request_id)
 
     @property
@@ -83,7 +83,7 @@ class RunKey(tuple[str, str]):
 
     @property
     def event_object(self) -> str:
-        """S3 key of the event's bytes, exactly as Lambda got them."""
+        """S3 key of the event, byte for byte as Lambda received it."""
         return f"events/{self}.json"
 
     def result_object(self, attempt: int) -> str:
@@ -95,25 +95,25 @@ _SLOTS = "/:slots"
 
 
 def slots_key(function_name: str) -> str:
-    """Name the item that counts a function's tasks.
+    """Return the key of the item that counts a function's tasks.
 
-    It begins like the function's runs, as their permissions do, and no request id can look like it.
+    It has the prefix to which a function's permissions are limited, and no request id can equal the rest.
     """
     return f"{function_name}{_SLOTS}"
 
 
 def parking_key(function_name: str) -> str:
-    """Name the item that says what was last on a function's parking queue; likewise."""
+    """Return the key of the item that stores the last scan of a function's parking queue; likewise."""
     return f"{function_name}/:parking"
 
 
 def slots_of(key: str) -> str | None:
-    """Tell whose tasks an item counts, or None where it is a run."""
+    """Return the name of the function whose tasks an item counts, or None for any other item."""
     return key.removesuffix(_SLOTS) if key.endswith(_SLOTS) else None
 
 
 class RunState(StrEnum):
-    """Where a run is; the words are stored and shown as they stand."""
+    """The states of a run, as they are stored and displayed."""
 
     QUEUED = "queued"
     LAUNCHING = "launching"
@@ -126,11 +126,11 @@ class RunState(StrEnum):
 
 
 FIRST_STATES = frozenset({RunState.QUEUED, RunState.SKIPPED})
-"""The states in which a run may be recorded."""
+"""The states in which a run may begin."""
 
 TRANSITIONS: Mapping[RunState, frozenset[RunState]] = MappingProxyType(
     {
-        # A task can claim before its launch is written down: it was quicker, or RunTask's answer was lost.
+        # A task can claim the run before its launch is recorded: it was faster, or RunTask's answer was lost.
         RunState.QUEUED: frozenset({RunState.LAUNCHING, RunState.RUNNING, RunState.FAILED, RunState.CANCELLED}),
         RunState.LAUNCHING: frozenset({RunState.QUEUED, RunState.RUNNING, RunState.FAILED, RunState.CANCELLED}),
         RunState.RUNNING: frozenset(
@@ -139,24 +139,24 @@ TRANSITIONS: Mapping[RunState, frozenset[RunState]] = MappingProxyType(
         RunState.SUCCEEDED: frozenset(),
         RunState.FAILED: frozenset(),
         RunState.TIMED_OUT: frozenset(),
-        # Only what the runner wrote when its task was stopped, and only while nobody has been told: see `reopen`.
+        # Only if the runner wrote it when its task was stopped, and until the destination is notified: see `reopen`.
         RunState.CANCELLED: frozenset({RunState.QUEUED, RunState.FAILED}),
-        # Only by a delivery of its record once the rescue rule has been widened: see `revive`.
+        # Only if its record is delivered again after the rescue rule was widened: see `revive`.
         RunState.SKIPPED: frozenset({RunState.QUEUED}),
     }
 )
-"""Every change of state that a run may make, by the state that it leaves."""
+"""The states to which a run may change, by its current state."""
 
 TERMINAL_STATES = frozenset(
     {RunState.SUCCEEDED, RunState.FAILED, RunState.TIMED_OUT, RunState.CANCELLED, RunState.SKIPPED}
 )
-"""The states in which no task has work to do; `settled_at` says that the owner knows of it.
+"""The states in which no task has work to do; `settled_at` shows that the destination was notified.
 
-Only the two arrows above lead out of them: `reopen` from `cancelled` before the owner knows, `revive` from `skipped`.
+Only two changes leave them: `reopen` from `cancelled`, until the destination is notified, and `revive` from `skipped`.
 """
 
 ENDS = frozenset({RunState.SUCCEEDED, RunState.FAILED, RunState.TIMED_OUT, RunState.CANCELLED})
-"""The states in which a task's run may finish."""
+"""The states in which a task may finish a run."""
 
 TASK_ATTRIBUTES = frozenset(
     {
@@ -164,18 +164,18 @@ TASK_ATTRIBUTES = frozenset(
         *("parked_at", "due_at", "finished_at", "error_type", "exit_code", "result_size"),
     }
 )
-"""The attributes that a task's requests name, and its role may: the key, conditions, and what is written or removed."""
+"""The attributes in a task's requests, to which its role is limited: the key, conditions, what is set or removed."""
 
 
 def timestamp(now: float) -> str:
-    """Write seconds since the epoch as ISO 8601 in UTC with milliseconds, which sorts as text."""
+    """Format seconds since the epoch as ISO 8601 in UTC with milliseconds, which sorts as text."""
     milliseconds = int(now * 1000)
     return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(milliseconds // 1000))}.{milliseconds % 1000:03d}Z"
 
 
 def expiry(created: float, runs_days: int) -> int:
-    """Say when DynamoDB may delete a run's item, in seconds since the epoch.
+    """Return when DynamoDB may delete a run's item, in seconds since the epoch.
 
-    Never while a message or a task of the run can still be alive: the item is what keeps a late duplicate from running.
+    The item must outlive all messages and tasks of the run, because it prevents a late duplicate from running again.
     """
     return int(created) + max(runs_days, LONGEST_LIFE_DAYS) * _DAY

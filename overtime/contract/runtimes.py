@@ -1,7 +1,7 @@
-"""Lambda's runtimes, as far as overtime continues them: a family says how, a runtime which image and version.
+"""The Lambda runtimes that overtime supports: a family defines how they start, a runtime its version and base image.
 
-Adding a runtime of a known family is one entry of `RUNTIMES`, a test's row and a word in README's table of settings.
-Names: `Runtime` in Lambda's API (CreateFunction).
+A new runtime of a known family needs an entry of `RUNTIMES`, a row of a test and a word in README's table of settings.
+Its name is the `Runtime` of Lambda's API (CreateFunction).
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 
 class Family:
-    """Runtimes that are started in the same way."""
+    """Runtimes that start in the same way."""
 
     __slots__ = ("base_repository", "bootstrap", "compiled", "name", "packages", "source")
 
-    def __init__(  # noqa: PLR0913 -- a family is what differs from another
+    def __init__(  # noqa: PLR0913 -- one parameter for each way in which families differ
         self,
         name: str,
         *,
@@ -29,20 +29,20 @@ class Family:
         compiled: tuple[str, ...],
     ) -> None:
         self.name = name
-        """How the names of its runtimes begin."""
+        """Prefix of its runtimes' names."""
         self.base_repository = base_repository
-        """The repository of AWS's base images, which have a tag for each version."""
+        """The repository of AWS's base images, with one tag per version."""
         self.bootstrap = bootstrap
-        """The script in the base image's `LAMBDA_RUNTIME_DIR` that becomes the runtime."""
+        """The script in the base image's `LAMBDA_RUNTIME_DIR` that starts the runtime."""
         self.source = source
-        """How the name of a file with a handler's module ends."""
+        """Suffix of a module's source file."""
         self.packages = packages
-        """What else may hold a module: endings after the module's name."""
+        """Other files in which a module may be: suffixes after the module's name."""
         self.compiled = compiled
-        """How the names of compiled modules end, whatever stands before."""
+        """Suffixes of compiled modules; a tag such as `.cpython-313` may stand before them."""
 
     def includes(self, runtime: str) -> bool:
-        """Return whether a runtime is of this family, also one that is not in `RUNTIMES`."""
+        """Return whether a runtime belongs to this family, even if it is not in `RUNTIMES`."""
         return runtime.startswith(self.name)
 
 
@@ -73,6 +73,6 @@ PYTHON = Family(
 RUNTIMES: Mapping[str, Runtime] = MappingProxyType(
     {each.name: each for each in (Runtime(PYTHON, version) for version in ("3.11", "3.12", "3.13", "3.14"))}
 )
-"""Every runtime that a function may have, by name."""
+"""All runtimes that a function may use, by name."""
 DEFAULT = RUNTIMES["python3.13"]
-"""What a function has unless its settings say otherwise, and what our own Lambda functions have."""
+"""The default runtime of functions, and the runtime of our own Lambda functions."""

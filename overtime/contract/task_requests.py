@@ -1,10 +1,10 @@
-"""What a task writes about its run, as the plain values that the HTTP API takes: it claims the run and finishes it.
+"""The requests with which a task claims and finishes its run, as plain values for DynamoDB's HTTP API.
 
-A write that may not happen fails with ConditionalCheckFailedException, which carries the item as it is (`Item`). A
-sender that lost the answer to its own write and sends it again meets that too: `claimed_by` and `finished_by` tell the
-two apart.
+A write whose condition is not met fails with ConditionalCheckFailedException, which contains the current item (`Item`).
+That also happens to a sender that missed the answer to its own write and repeats it: `claimed_by` and `finished_by`
+recognize this case.
 
-The runner's image holds this and not `requests`, so that what dispatcher and watcher write makes no other image.
+The runner's image contains these requests and not `requests`, so changes to the latter do not change the image.
 """
 # ruff: noqa: PLR0913 -- a request names everything that it writes
 
@@ -27,15 +27,15 @@ SOURCES: Mapping[str, frozenset[RunState]] = MappingProxyType(
         "finish": frozenset({RunState.RUNNING}),
     }
 )
-"""The states that each request starts from; its docstring says where it ends."""
+"""The states in which each request is allowed."""
 
 
 def claim(table: str, now: float, key: RunKey, attempt: int, *, task_arn: str, claim_id: str) -> UpdateItemInputTypeDef:
-    """Take the run for this task, before its handler starts: → `running`. Answers with the whole item (`Attributes`).
+    """Claim the run for this task, before its handler starts: → `running`. The answer has the item (`Attributes`).
 
-    Refused to every other task, to an older attempt, and to the same task once more: a container that was restarted
-    must not run the handler twice. `claim_id` is drawn anew by each runner process; with it `claimed_by` recognises
-    the process's own claim when only the answer was lost.
+    It is refused to other tasks, to older attempts, and to the same task a second time, because a restarted container
+    must not run the handler again. Each runner process draws its own `claim_id`, by which `claimed_by` recognizes the
+    process's own claim if only the answer was lost.
     """
     update = Update(table, key, attempt, SOURCES["claim"])
     update.enter(RunState.RUNNING, task_arn, None, now)
@@ -59,7 +59,7 @@ def finish(
     exit_code: int | None = None,
     result_size: int | None = None,
 ) -> UpdateItemInputTypeDef:
-    """Close a `running` run as one of ENDS; only the attempt and the task that claimed it can be closed so."""
+    """Finish a `running` run as one of ENDS; only the attempt and task that claimed it may do so."""
     if state not in ENDS:
         raise ImpossibleStateError(f"a run cannot finish as {state!r}: finish it as one of {sorted(ENDS)}.")
     update = Update(table, key, attempt, SOURCES["finish"])
@@ -76,7 +76,7 @@ def finish(
 
 
 def claimed_by(item: Mapping[str, AttributeValueTypeDef], *, attempt: int, task_arn: str, claim_id: str) -> bool:
-    """Tell whether the claim that was just refused is this very process's own, made a moment before."""
+    """Return whether the claim in a refused claim's item is this process's own."""
     return (
         item.get("state", {}).get("S") == RunState.RUNNING
         and item.get("claim_id", {}).get("S") == claim_id
@@ -85,7 +85,7 @@ def claimed_by(item: Mapping[str, AttributeValueTypeDef], *, attempt: int, task_
 
 
 def finished_by(item: Mapping[str, AttributeValueTypeDef], *, attempt: int, task_arn: str, state: RunState) -> bool:
-    """Tell whether the finish that was just refused had already been written by this task."""
+    """Return whether the item of a refused finish shows that this task has already finished the run."""
     return item.get("state", {}).get("S") == state and _held_by(item, attempt, task_arn)
 
 

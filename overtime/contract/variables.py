@@ -1,34 +1,34 @@
-"""The environment variables by which the program, the dispatcher, the watcher and the runner configure each other.
+"""The environment variables with which the program, the dispatcher, the watcher and the runner configure each other.
 
-`docs/context.md` lists those of the runner. All of them begin with `PREFIX`, and the handler sees none of them.
+`docs/context.md` lists those for running the image by hand. All begin with `PREFIX`; the handler sees none of them.
 """
 
 from __future__ import annotations
 
 PREFIX = "OVERTIME_"
 
-# Of more than one program.
+# Used by more than one program.
 FUNCTION_ARN = "OVERTIME_FUNCTION_ARN"
 LEDGER_BUCKET = "OVERTIME_LEDGER_BUCKET"
 LEDGER_TABLE = "OVERTIME_LEDGER_TABLE"
 CLUSTER_ARN = "OVERTIME_CLUSTER_ARN"
 
-# RunTask's override: which run a task is for, and which attempt it is.
+# RunTask's override: the run that the task is for, and its attempt.
 RUN_KEY = "OVERTIME_RUN_KEY"
 TASK_ATTEMPT = "OVERTIME_TASK_ATTEMPT"
 
 # The runner.
 MAX_RUNTIME_SECONDS = "OVERTIME_MAX_RUNTIME_SECONDS"
 STOP_SECONDS = "OVERTIME_STOP_SECONDS"
-"""Seconds that the handler has after SIGTERM, before it is killed."""
+"""Seconds between SIGTERM to the handler and SIGKILL."""
 PATIENCE_SECONDS = "OVERTIME_PATIENCE_SECONDS"
-"""Seconds for which a call to AWS is retried; 300 unless set."""
+"""Seconds for which a call to AWS is retried; default 300."""
 RESULT_PATIENCE_SECONDS = "OVERTIME_RESULT_PATIENCE_SECONDS"
-"""Likewise, once the handler has run; 86,400 unless set."""
+"""Seconds for which recording the outcome is retried after the handler has run; default 86,400."""
 RESULT_FILE = "OVERTIME_RESULT_FILE"
-"""Where the result goes when the runner is started by hand."""
+"""The file for the result if the runner is started by hand."""
 LAYER_ROOT = "OVERTIME_LAYER_ROOT"
-"""Folder of the layers; /opt unless set."""
+"""The layers' folder; default /opt."""
 
 # The dispatcher.
 FUNCTION_NAME = "OVERTIME_FUNCTION_NAME"

@@ -1,6 +1,6 @@
-"""The run ledger: one item in DynamoDB and two objects in S3 for each invocation that was handed over.
+"""The run ledger: for each run, one item in DynamoDB and objects in S3 for the event and each attempt's result.
 
-`model` names things. `requests` and `task_requests` hold every write and its condition, `reads` the reads. `store`
-sends them with boto3, the runner without. `run` and `answers` are what comes back. `slots` and `looks` have
-an item for each function.
+`requests`, `wait_requests` and the contract's `task_requests` define every write with its condition; `reads` defines
+the reads. `store` sends them with boto3, the runner without. `run` and `answers` define what they return. `slots` and
+`looks` store one item per function.
 """

@@ -1,4 +1,4 @@
-"""What the ledger answers to a change, and the errors for where it does not answer."""
+"""The ledger's answers to changes, and its errors."""
 
 from __future__ import annotations
 
@@ -14,41 +14,41 @@ if TYPE_CHECKING:
 
 
 class LedgerUnavailableError(OvertimeError):
-    """DynamoDB or S3 did not do what the ledger asked; whether the write happened is not known."""
+    """A call to DynamoDB or S3 failed; whether anything was written is unknown."""
 
 
 class ObjectGoneError(LedgerUnavailableError):
-    """An event or a result is not in the bucket any more; its time was over."""
+    """An event or a result is not in the bucket: it has expired, was never written, or was replaced."""
 
 
 @dataclass(frozen=True)
 class Recorded:
-    """The run is new, and now written down."""
+    """The run was new, and is now recorded."""
 
     run: Run
 
 
 @dataclass(frozen=True)
 class AlreadyRecorded:
-    """The run was known before; this is how it stands."""
+    """The run was already in the ledger; `run` is its current state."""
 
     run: Run
 
 
 @dataclass(frozen=True)
 class Moved:
-    """The run changed as asked."""
+    """The change was made; `run` is the run after it."""
 
     run: Run
 
 
 @dataclass(frozen=True)
 class Refused:
-    """The run did not allow the change; this is how it stands, or nothing where there is no such run."""
+    """The condition of the change was not met; `run` is the unchanged run, or None if there is no such run."""
 
     run: Run | None
 
 
 def error_code(error: ClientError) -> str:
-    """Read AWS's own word for an error."""
+    """Return AWS's error code, or an empty string."""
     return error.response.get("Error", {}).get("Code", "")

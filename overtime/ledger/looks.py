@@ -1,13 +1,13 @@
-"""What the watcher saw when it last looked through a function's parking queue: one item for each function.
+"""The watcher's last scan of each parking queue: one item per function.
 
-| the item `<function>/:parking` | |
+| the item `<function>/:parking` | times in milliseconds since the epoch |
 |---|---|
-| `looked_at` | when, in milliseconds since the epoch, as all that follow |
-| `messages` | how many there were |
+| `looked_at` | time of the scan |
+| `messages` | number of messages found |
 | `oldest_sent` | when the oldest of them was first sent |
-| `counted_sent` | when the latest was sent that no run accounts for, and that has been counted as parked |
+| `counted_sent` | when the newest message that belongs to no run and has been counted as parked was sent |
 
-It saves reading the queue in each round: what is read goes out of people's sight for a while.
+So the watcher need not scan in every round, which would make the messages invisible to operators for a while.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Look:
-    """One look through a parking queue; times in milliseconds since the epoch, 0 where there was none yet."""
+    """One scan of a parking queue; times in milliseconds since the epoch, 0 before the first scan."""
 
     looked_at: int = 0
     messages: int = 0
@@ -40,13 +40,13 @@ _NAMES = ("looked_at", "messages", "oldest_sent", "counted_sent")
 
 
 class Looks:
-    """The latest look at each parking queue. Every method raises LedgerUnavailableError, and can be called again."""
+    """The last scan of each parking queue. Every method may raise LedgerUnavailableError; retrying is safe."""
 
     def __init__(self, *, table: str, dynamodb: DynamoDBClient) -> None:
         self._table, self._dynamodb = table, dynamodb
 
     def latest(self, function_name: str) -> Look:
-        """Read the latest look; what cannot be read counts as none."""
+        """Read the last scan; an unreadable item counts as none."""
         try:
             answer = self._dynamodb.get_item(TableName=self._table, Key=_key(function_name), ConsistentRead=True)
         except (ClientError, BotoCoreError) as error:
@@ -58,7 +58,7 @@ class Looks:
             return Look()
 
     def remember(self, function_name: str, look: Look) -> None:
-        """Write a look down in place of the one before."""
+        """Write a scan, replacing the previous one."""
         try:
             self._dynamodb.update_item(
                 TableName=self._table,
@@ -71,8 +71,8 @@ class Looks:
 
     def _unavailable(self, what: str, function_name: str, error: Exception) -> LedgerUnavailableError:
         return LedgerUnavailableError(
-            f"what was last on the parking queue of {function_name!r} could not be {what} the table "
-            f"{self._table!r}: {error}. The watcher looks again in the next round; if it lasts, check the table and "
+            f"the last scan of the parking queue of {function_name!r} could not be {what} the table "
+            f"{self._table!r}: {error}. The watcher retries in the next round; if this persists, check the table and "
             "the role's permissions."
         )
 

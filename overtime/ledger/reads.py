@@ -1,4 +1,4 @@
-"""Reads of the ledger's table, as the plain values that `client.get_item(**request)` and `client.scan` take."""
+"""Reads of the ledger's table, as arguments for `client.get_item` and `client.scan`."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ if TYPE_CHECKING:
 
 
 def get(table: str, key: RunKey) -> GetItemInputTypeDef:
-    """Read one run as it is now, not as a replica remembers it."""
+    """Return the request for one run, with a strongly consistent read."""
     return {"TableName": table, "Key": {runs.KEY: {"S": str(key)}}, "ConsistentRead": True}
 
 
 def scan_open(
     table: str, *, index: str | None, after: Mapping[str, AttributeValueTypeDef] | None = None
 ) -> ScanInputTypeDef:
-    """Read the keys of what is not settled, a page at a time.
+    """Return the request for a page of the keys of open runs and slot items.
 
-    With the sparse index that holds `open` this costs what is open; without, it goes through the whole table. It is
-    never consistent, so who acts on a key reads its item anew.
+    With the sparse index over `open`, its cost depends on the open runs only; without, it scans the whole table. It is
+    eventually consistent, so the caller must read an item again before it acts on it.
     """
     request: ScanInputTypeDef = {
         "TableName": table,

@@ -1,11 +1,11 @@
-"""What dispatcher, watcher and people write about a run, as the plain values that `client.update_item` takes.
+"""Changes that dispatcher, watcher and operators make to a run, as arguments for `client.update_item`.
 
-With `wait_requests`, what is written of a run that waits for its task, and `task_requests`, what a task writes, this
-has every condition on state, attempt and task; no other module has any. A write that may not happen fails with
-ConditionalCheckFailedException, which carries the item as it is.
+Together with `wait_requests` (changes to a run that waits for its task) and `task_requests` (changes by a task), this
+module defines every condition on state, attempt and task. A write whose condition is not met fails with
+ConditionalCheckFailedException, which contains the current item.
 
-Each begins with the table, the time in seconds since the epoch and the run; `RunLedger` fills in the first two. Nothing
-of an event or a result is ever part of a request.
+The first parameters are the table, the time in seconds since the epoch and the run; `RunLedger` supplies the first two.
+A request never contains any part of an event or a result.
 """
 # ruff: noqa: PLR0913 -- a request names everything that it writes
 
@@ -42,7 +42,7 @@ SOURCES: Mapping[str, frozenset[RunState]] = MappingProxyType(
         "cancel": frozenset({RunState.QUEUED, RunState.LAUNCHING, RunState.RUNNING}),
     }
 )
-"""The states that each request starts from; its docstring says where it ends."""
+"""The states in which each request is allowed."""
 
 
 def record(
@@ -56,7 +56,7 @@ def record(
     state: RunState = RunState.QUEUED,
     reason: str | None = None,
 ) -> PutItemInputTypeDef:
-    """Write a run down for the first time, `queued` or `skipped`, task attempt 1; only where it is not yet known."""
+    """Record a new run as `queued` or `skipped`, with task attempt 1, unless the ledger already has it."""
     if state not in FIRST_STATES:
         raise ImpossibleStateError(f"a run cannot begin as {state!r}: record it as one of {sorted(FIRST_STATES)}.")
     item: dict[str, Value] = {
@@ -86,9 +86,9 @@ def record(
 
 
 def revive(table: str, now: float, run: Run, reason: str, *, runs_days: int) -> UpdateItemInputTypeDef:
-    """Take up a run that was not rescued: `skipped` → `queued`, because its record came again under a wider rule.
+    """Queue a skipped run, because its record was delivered again under a wider rule: `skipped` → `queued`.
 
-    Its owner may know of it as skipped; the run is open again all the same, so that its end is told as well.
+    The run is open again even if its destination was notified of the skip, so the outcome will be sent, too.
     """
     update = Update(table, run.key, run.attempt, SOURCES["revive"])
     update.enter(RunState.QUEUED, None, reason, now)
@@ -102,11 +102,11 @@ def revive(table: str, now: float, run: Run, reason: str, *, runs_days: int) -> 
 def launching(
     table: str, now: float, key: RunKey, attempt: int, *, remember: bool = True, unparked: bool = False
 ) -> UpdateItemInputTypeDef:
-    """Say that RunTask is about to be called: `queued` → `launching`.
+    """Record that RunTask is about to be called: `queued` → `launching`.
 
-    `launching_at` keeps the first time of the attempt, for RunTask forgets its client token after 24 hours.
-    `remember=False` leaves the history alone, for runs that have been tried so often that the item would overflow.
-    `unparked` says that the run was parked: a person's time is not AWS's, so it begins to wait anew.
+    `launching_at` keeps the time of the attempt's first call, because RunTask forgets its client token after 24 hours.
+    `remember=False` adds no history entry, because a run with very many entries would exceed DynamoDB's item size.
+    `unparked` means that the run was parked: its wait starts again, because the time parked does not count.
     """
     update = Update(table, key, attempt, SOURCES["launching"])
     update.enter(RunState.LAUNCHING, None, None, now, remember=remember)
@@ -127,10 +127,10 @@ def launched(
     remember: bool = True,
     unparked: bool = False,
 ) -> UpdateItemInputTypeDef:
-    """Write down the task that RunTask named, once; the run is `launching` until the task claims it.
+    """Record the task that RunTask returned, once; the run stays `launching` until the task claims it.
 
-    Also from `queued`: a second delivery of the same record may have given up while this one succeeded. `remember`
-    and `unparked` are as in `launching`.
+    It may be `queued`, because another delivery of the same record may have released it in the meantime. For `remember`
+    and `unparked` see `launching`.
     """
     update = Update(table, key, attempt, SOURCES["launched"])
     update.require_task(None)
@@ -156,16 +156,16 @@ def abandon(
     exit_code: int | None = None,
     reopened: bool = False,
 ) -> UpdateItemInputTypeDef:
-    """Close a run whose task ended without closing it, and for which no other will be started.
+    """Close a run whose task stopped without recording an outcome, when no other task is to follow.
 
-    `held_by` is the task that it had when that was decided: another one that has claimed it since keeps it.
+    `held_by` is the run's task at the time of that decision. A task that has claimed the run since then keeps it.
     """
     if state not in ENDS:
         raise ImpossibleStateError(f"a run cannot be closed as {state!r}: close it as one of {sorted(ENDS)}.")
     update = _without_task(table, key, attempt, "abandon", held_by, reopened=reopened)
     update.enter(state, None, reason, now)
     update.set("finished_at", {"S": timestamp(now)})
-    update.remove("counted_at")  # a `cancelled` that AWS caused ends anew, as `failed`
+    update.remove("counted_at")  # a `cancelled` run whose task AWS stopped ends again, as `failed`
     if state is RunState.CANCELLED:
         update.set("cancelled_by", {"S": PERSON})
     if error_type is not None:
@@ -190,12 +190,13 @@ def relaunch(
     remember: bool = True,
     unparked: bool = False,
 ) -> UpdateItemInputTypeDef:
-    """Give up on this attempt's task and go back to `queued` as the next attempt.
+    """Return the run to `queued` with the next attempt.
 
-    From here on the older task can neither claim nor finish the run, should it still be alive. `held_by` is as in
-    `abandon`. The item is kept until `expires_at` at least, and while the next attempt may last. `unstarted` is how
-    many attempts never claimed the run, where this was one: then the run waits on, and has waited since before.
-    `refusals` is how many in a row could not start for a reason that lasts; `unparked` is as in `launching`.
+    If the older task is still running, it can then neither claim nor finish the run. For `held_by` see `abandon`. The
+    item is kept at least until `expires_at`, and as long as the next attempt may last. `unstarted` is the number of
+    attempts that never claimed the run, or None if this one did; an unstarted attempt does not end the run's wait.
+    `refusals` is the number of consecutive tasks that could not start for a permanent reason. For `unparked` see
+    `launching`.
     """
     update = _without_task(table, key, attempt, "relaunch", held_by, reopened=reopened)
     update.enter(RunState.QUEUED, None, reason, now, attempt=attempt + 1, remember=remember)
@@ -215,11 +216,11 @@ def relaunch(
 
 
 def _without_task(table: str, key: RunKey, attempt: int, name: str, held_by: str | None, *, reopened: bool) -> Update:
-    """Begin a change that somebody other than the task makes; `reopened` makes it `reopen`.
+    """Begin a change of a run by the watcher; if `reopened`, it is a `reopen`.
 
-    A task that AWS stops for its own ends, such as Spot, gets the same SIGTERM as one that somebody cancelled, and its
-    runner closes the run as `cancelled`. It may be reopened until it is known that a person cancelled it, or until it
-    is settled, for then its owner knows of it.
+    A task that AWS stops (Spot, a retiring host) gets the same SIGTERM as one that a person stops, and its runner
+    finishes the run as `cancelled`. The run may be reopened until the ledger shows that a person stopped the task, or
+    until it is settled, because its destination has then been notified.
     """
     update = Update(table, key, attempt, SOURCES["reopen" if reopened else name])
     if reopened:
@@ -230,9 +231,9 @@ def _without_task(table: str, key: RunKey, attempt: int, name: str, held_by: str
 
 
 def confirm(table: str, now: float, key: RunKey, attempt: int, *, held_by: str) -> UpdateItemInputTypeDef:  # noqa: ARG001 -- as all are
-    """Say that a person stopped the task of a run that its runner closed as `cancelled`: it is never reopened.
+    """Record that a person stopped the task of a `cancelled` run, which is then never reopened.
 
-    ECS forgets within the hour who stopped a task, and telling the owner may take longer.
+    ECS forgets within an hour who stopped a task, and a destination may be unreachable for longer.
     """
     update = Update(table, key, attempt, SOURCES["confirm"])
     update.require("attribute_not_exists(#settled_at)", "settled_at")
@@ -242,7 +243,7 @@ def confirm(table: str, now: float, key: RunKey, attempt: int, *, held_by: str) 
 
 
 def count(table: str, now: float, key: RunKey, attempt: int) -> UpdateItemInputTypeDef:
-    """Say that the end of a run was counted as a metric; once, however often the watcher looks at the run."""
+    """Record that the end of a run was counted as a metric: once, however often the watcher processes the run."""
     update = Update(table, key, attempt, SOURCES["count"])
     update.require("attribute_not_exists(#counted_at)", "counted_at")
     update.set("counted_at", {"S": timestamp(now)})
@@ -252,14 +253,14 @@ def count(table: str, now: float, key: RunKey, attempt: int) -> UpdateItemInputT
 def settle(
     table: str, now: float, key: RunKey, attempt: int, notified: str, *, told: RunState
 ) -> UpdateItemInputTypeDef:
-    """Say that a finished run's owner has been told (`notified` says how), and that nothing is left to do; once.
+    """Settle a run, once: record that its destination was notified. `notified` is its ARN, or why there was none.
 
-    `told` is the end that the owner was told of. A run that was revived or reopened in the meantime may have another by
-    now, in the same attempt, of which the owner still has to hear.
+    `told` is the state in that notification. A run that was revived or reopened since then may have ended in another
+    state, in the same attempt, and its destination must still be notified of that.
     """
     if told not in SOURCES["settle"]:
         raise ImpossibleStateError(
-            f"a run that is {told!r} has no end to tell of: settle one of {sorted(SOURCES['settle'])}."
+            f"a run that is {told!r} has not ended and cannot be settled: settle one of {sorted(SOURCES['settle'])}."
         )
     update = Update(table, key, attempt, {told})
     update.require("attribute_not_exists(#settled_at)", "settled_at")
@@ -270,7 +271,7 @@ def settle(
 
 
 def cancel(table: str, now: float, key: RunKey, attempt: int, reason: str) -> UpdateItemInputTypeDef:
-    """Close a run that has not finished as `cancelled`; its task, if any, is to be stopped afterwards."""
+    """Close an unfinished run as `cancelled`; the caller stops its task, if any, afterwards."""
     update = Update(table, key, attempt, SOURCES["cancel"])
     update.enter(RunState.CANCELLED, None, reason, now)
     update.set("finished_at", {"S": timestamp(now)})

@@ -1,8 +1,7 @@
-"""One run as its ledger item tells it, read into a frozen value.
+"""A run as a frozen value, read from its item in the ledger.
 
-An item is untrusted input, because the role of the run's function may write some of its attributes. So whose run it is
-comes from the key that was asked for and from nothing in the item, and what the ledger would not have written is an
-error of this one item.
+An item is untrusted input, because the function's role may write some of its attributes. So the run's key is that of
+the request, never one from the item, and an item with values that the ledger would not have written is unreadable.
 """
 
 from __future__ import annotations
@@ -30,18 +29,18 @@ if TYPE_CHECKING:
     Item: TypeAlias = Mapping[str, AttributeValueTypeDef]
 
 PERSON = "person"
-"""What `cancelled_by` says where it is known."""
+"""The only value of `cancelled_by`."""
 _LONG_HISTORY = 100
 _LARGEST_NUMBER = 10**12
-"""Above every count, size and time that the ledger writes."""
+"""Greater than every count, size and time that the ledger writes."""
 _LONGEST_TEXT = 2048
-"""Characters; above every text that the ledger writes, the longest ARN included."""
+"""In characters; longer than every text that the ledger writes, including ARNs."""
 _TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", re.ASCII)
-"""What `timestamp` writes."""
+"""The format of `timestamp`."""
 
 
 class UnreadableItemError(OvertimeError):
-    """An item of the ledger's table is not what the ledger writes."""
+    """An item of the ledger's table contains something that the ledger would not have written."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,17 +48,17 @@ class Failure:
     """How the invocation failed on Lambda."""
 
     form: str
-    """`dead_letter` or `destination`: which kind of failure record told."""
+    """The kind of failure record: `dead_letter` or `destination`."""
     error_code: str | None = None
     """HTTP status of a dead-letter message; the condition, such as RetriesExhausted, of a destination record."""
     error_message: str | None = None
     invoke_count: int | None = None
-    """Lambda attempts, where the record counts them."""
+    """Lambda attempts, if the record counts them."""
     failed_at: datetime | None = None
     """When Lambda put the record on the queue."""
 
     def item(self) -> Value:
-        """Write it as an attribute of the run's item; `_failure` reads it."""
+        """Return it as an attribute of the run's item, which `_failure` reads."""
         found: dict[str, Value] = {"form": {"S": self.form}}
         if self.error_code is not None:
             found["error_code"] = {"S": bounded(self.error_code)}
@@ -85,7 +84,7 @@ class Step:
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """One invocation that was handed over, as the ledger knows it."""
+    """One run: a failed invocation in the ledger."""
 
     key: RunKey
     state: RunState
@@ -113,62 +112,62 @@ class Run:
     expires_at: int
     """Seconds since the epoch, after which DynamoDB may delete the item."""
     queued_at: datetime
-    """When the run began to wait for a task; an attempt that never claimed it does not end the wait, parking does."""
+    """When the run began to wait for a task; attempts that never claimed it do not end the wait, parking does."""
     turn: int = 0
-    """Of the pointer record that counts; 0 where only the failure record itself is on the queue."""
+    """Number of the valid pointer record; 0 if the run was not deferred in this attempt."""
     due_at: datetime | None = None
-    """When that pointer record is to be delivered."""
+    """When that pointer record is due for delivery."""
     on_demand: bool = False
     """Whether Spot had no capacity for this attempt."""
     parked_at: datetime | None = None
-    """When its record came to the parking queue, from which a person has to move it back."""
+    """Since when its record has been on the parking queue, for an operator to move back."""
     unstarted: int = 0
     """Attempts whose task stopped before it claimed the run."""
     refusals: int = 0
-    """Tasks in a row that could not start for a reason that lasts."""
+    """Consecutive tasks that could not start for a permanent reason."""
     cancelled_by_person: bool = False
-    """Whether it is known that a person cancelled it, so that it stays cancelled."""
+    """Whether a person is known to have cancelled it; it then stays cancelled."""
     counted_at: datetime | None = None
     """When its end was counted as a metric."""
     settled_at: datetime | None = None
-    """When the owner of a finished run had been told and nothing was left to do."""
+    """When its destination was notified, after which nothing is left to do."""
     notified: str | None = None
-    """How the owner was told: the destination's ARN, or why none was."""
+    """The ARN of the notified destination, or why there was none."""
 
     @property
     def finished(self) -> bool:
-        """Whether no task has work to do; only `reopen` and `revive` go on from there."""
+        """Whether no task has work to do; only `reopen` and `revive` change that."""
         return self.state in TERMINAL_STATES
 
     @property
     def is_parked(self) -> bool:
-        """Whether it waits for a person."""
+        """Whether it waits for an operator."""
         return self.parked_at is not None
 
     @property
     def waits_since(self) -> datetime:
-        """When it began to wait for what it waits for now: a person, or else a task."""
+        """When its current wait began: for an operator if it is parked, otherwise for a task."""
         return self.parked_at or self.queued_at
 
     @property
     def counted_attempts(self) -> int:
-        """Task attempts as `max_task_attempts` counts them: those that claimed the run, and the latest."""
+        """The number of task attempts for `max_task_attempts`: those that claimed the run, and the latest."""
         return self.attempt - self.unstarted
 
     @property
     def remembers(self) -> bool:
-        """Whether changes that may come again and again still go into the history: an item holds 400 KB at most."""
+        """Whether changes that may recur still go into the history, because an item is limited to 400 KB."""
         return len(self.history) < _LONG_HISTORY
 
     @classmethod
     def from_item(cls, key: RunKey, item: Item) -> Run:
-        """Read the item that has this key; raises UnreadableItemError where a part is missing or makes no sense."""
+        """Read the item with this key. Raise UnreadableItemError if an attribute is missing or invalid."""
         try:
             return _run(key, item)
         except (KeyError, TypeError, ValueError, OvertimeError) as error:
             raise UnreadableItemError(
-                f"the ledger's item {str(key)!r} cannot be read ({repr(error)[:_LONGEST_TEXT]}), so what happened to "
-                "the run cannot be told. Look at the item in DynamoDB: something other than overtime wrote it."
+                f"the ledger's item {str(key)!r} cannot be read ({repr(error)[:_LONGEST_TEXT]}), so the state of the "
+                "run is unknown. Check the item in DynamoDB: something other than overtime has written it."
             ) from error
 
 
@@ -197,7 +196,7 @@ def _run(key: RunKey, item: Item) -> Run:
         due_at=_time(item, "due_at"),
         on_demand=_text(item, "capacity") == Capacity.ON_DEMAND,
         parked_at=_time(item, "parked_at"),
-        # Items of runs that were open when it was renamed have it as `without_capacity`.
+        # Older items have it as `without_capacity`.
         unstarted=_number(item, "unstarted" if "unstarted" in item else "without_capacity") or 0,
         refusals=_number(item, "refusals") or 0,
         cancelled_by_person=_text(item, "cancelled_by") == PERSON,
@@ -253,5 +252,5 @@ def _integer(value: AttributeValueTypeDef, *, lowest: int = 0) -> int:
 
 def _moment(value: AttributeValueTypeDef) -> datetime:
     if not _TIMESTAMP.fullmatch(value["S"]):
-        raise ValueError(f"{value['S'][:80]!r} is no time of the ledger's")
+        raise ValueError(f"{value['S'][:80]!r} is not a timestamp of the ledger")
     return datetime.fromisoformat(value["S"])

@@ -1,13 +1,13 @@
-"""How many tasks of a function may be alive at once: one item that holds the name of each, counted by a condition.
+"""Slots: they limit a function's concurrent tasks with one item per function, whose entries a condition counts.
 
 | the item `<function>/:slots` | |
 |---|---|
-| `held` | map: `<request id>/<task attempt>` → when it was taken, in milliseconds since the epoch |
-| `open` | the function's name, so that the watcher finds the item beside the open runs |
+| `held` | map: `<request id>/<task attempt>` → time of acquisition in milliseconds since the epoch |
+| `open` | the function's name, so that the watcher finds the item among the open runs |
 
-A slot is taken before RunTask. Only the watcher gives it back: once the task has stopped, or none can have started.
-Taking one that is held refreshes its time; who clears up gives back only what has the time that it saw, so a slot
-that was taken again meanwhile stays.
+The dispatcher acquires a slot before RunTask. Only the watcher releases it: when the task has stopped, or when none can
+have started. Acquiring a slot again updates its time, and the watcher releases an old slot only if its time is
+unchanged, so a slot that was acquired again in the meantime stays.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ if TYPE_CHECKING:
 
 
 class Slots:
-    """The tasks that functions have. Every method raises LedgerUnavailableError, and can then be called again."""
+    """The slots of all functions. Every method may raise LedgerUnavailableError; retrying is safe."""
 
     def __init__(self, *, table: str, dynamodb: DynamoDBClient, clock: Callable[[], float] = time.time) -> None:
         self._table, self._dynamodb, self._clock = table, dynamodb, clock
         self._made: set[str] = set()
 
     def take(self, key: RunKey, attempt: int, *, most: int) -> bool:
-        """Take a slot for this attempt, which may hold it already; False where `most` others are held."""
+        """Acquire a slot for this attempt, which may already have one; return False if `most` others are occupied."""
         request = self._request(key.function_name)
         request["UpdateExpression"] = "SET #held.#slot = :now, #open = :function"
         request["ConditionExpression"] = "attribute_exists(#held.#slot) OR size(#held) < :most"
@@ -51,7 +51,7 @@ class Slots:
         return self._sent(request, key.function_name)
 
     def give_back(self, key: RunKey, attempt: int, *, taken: int | None = None) -> bool:
-        """Free the slot of this attempt, if it is held and, where `taken` is given, was taken just then."""
+        """Release the attempt's slot, if it was acquired at `taken` (None: at any time); return whether it was."""
         request = self._request(key.function_name)
         request["UpdateExpression"] = "REMOVE #held.#slot"
         request["ConditionExpression"] = "attribute_exists(#held.#slot)" if taken is None else "#held.#slot = :taken"
@@ -61,12 +61,12 @@ class Slots:
         return self._sent(request, key.function_name)
 
     def held(self, function_name: str) -> Mapping[tuple[RunKey, int], int]:
-        """List the slots of a function that can be read, and when each was taken, in milliseconds."""
+        """Return a function's readable slots, each with the time of its acquisition in milliseconds since the epoch."""
         read = (_read(function_name, name, taken) for name, taken in self._entries(function_name).items())
         return dict(slot for slot in read if slot is not None)
 
     def forget_unreadable(self, function_name: str) -> int:
-        """Free what stands among the slots and can be no task's; tells how much there was."""
+        """Remove entries that cannot be a task's slot, and return their number."""
         entries = self._entries(function_name).items()
         names = [name for name, taken in entries if _read(function_name, name, taken) is None]
         for name in names:
@@ -86,7 +86,7 @@ class Slots:
         return answer.get("Item", {}).get("held", {}).get("M", {})
 
     def close(self, function_name: str) -> None:
-        """Take the item out of the watcher's sight while it holds nothing; the next slot brings it back."""
+        """Remove the item from the index of open runs if no slot is occupied; the next acquisition adds it again."""
         request = self._request(function_name)
         request["UpdateExpression"] = "REMOVE #open"
         request["ConditionExpression"] = "size(#held) < :one"
@@ -95,7 +95,7 @@ class Slots:
         self._sent(request, function_name)
 
     def _make(self, function_name: str) -> None:
-        # A condition on a map that is not there reads as a full house; it is never taken away again, so once is enough.
+        # Without the map, the condition of `take` would fail. The map is never removed, so creating it once is enough.
         if function_name in self._made:
             return
         request = self._request(function_name)
@@ -121,8 +121,8 @@ class Slots:
 
     def _unavailable(self, function_name: str, error: Exception) -> LedgerUnavailableError:
         return LedgerUnavailableError(
-            f"the tasks of {function_name!r} could not be counted in the table {self._table!r}: {error}. Nothing is "
-            "started without; trying again is safe. If it lasts, check the table and the role's permissions."
+            f"the tasks of {function_name!r} could not be counted in the table {self._table!r}: {error}. No task "
+            "starts uncounted; retrying is safe. If this persists, check the table and the role's permissions."
         )
 
 

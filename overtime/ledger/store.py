@@ -1,4 +1,4 @@
-"""The run ledger over boto3: records runs, moves them, reads them. What each move needs is decided in `requests`."""
+"""The run ledger over boto3: records, changes and reads runs. `requests` and `wait_requests` define the conditions."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ P = ParamSpec("P")
 def _sent(
     request: Callable[Concatenate[str, float, RunKey, P], UpdateItemInputTypeDef],
 ) -> Callable[Concatenate[RunLedger, RunKey, P], Moved | Refused]:
-    """Make a method of a request: it takes what the request takes after the run, and says what the write came to."""
+    """Turn a request into a method that sends it; its parameters are those of the request from the run on."""
 
     @wraps(request)
     def send(self: RunLedger, key: RunKey, /, *args: P.args, **kwargs: P.kwargs) -> Moved | Refused:
@@ -53,7 +53,7 @@ def _sent(
 def _with_its_event(
     send: Callable[Concatenate[RunLedger, RunKey, P], Moved | Refused],
 ) -> Callable[Concatenate[RunLedger, RunKey, P], Moved | Refused]:
-    """Make a method that prolongs the life of a run also prolong that of its event, first: it must never be shorter."""
+    """Extend the event's life before the run's, so that the event never expires first."""
 
     @wraps(send)
     def prolong(self: RunLedger, key: RunKey, /, *args: P.args, **kwargs: P.kwargs) -> Moved | Refused:
@@ -64,9 +64,9 @@ def _with_its_event(
 
 
 class RunLedger:
-    """One item in DynamoDB and two objects in S3 for each run.
+    """The items and objects of all runs.
 
-    Every method raises LedgerUnavailableError where AWS refuses or does not answer, and can then be called again.
+    Every method may raise LedgerUnavailableError if a call to AWS fails; retrying is safe.
     """
 
     def __init__(
@@ -82,7 +82,7 @@ class RunLedger:
         self._dynamodb, self._s3 = dynamodb, s3
         self._clock = clock
 
-    def record(  # noqa: PLR0913 -- what is known of a run when it begins
+    def record(  # noqa: PLR0913 -- all that a new run's item contains
         self,
         key: RunKey,
         event: bytes,
@@ -92,10 +92,10 @@ class RunLedger:
         state: RunState = RunState.QUEUED,
         reason: str | None = None,
     ) -> Recorded | AlreadyRecorded:
-        """Write a run down with its event, once; `event` is stored byte for byte.
+        """Record a run with its event, once; `event` is stored byte for byte.
 
-        The event's object goes first, so that a run never exists without its event. An object without a run, left by
-        a crash between the two, is what the next delivery of the same record finds, and the bucket's lifecycle ends.
+        The event is stored first, so a run never exists without its event. If a crash in between leaves an event
+        without a run, the next delivery of the same record uses it; otherwise the bucket's lifecycle deletes it.
         """
         self._put_event(key, event)
         request = requests.record(
@@ -111,7 +111,7 @@ class RunLedger:
         return self._put(key, request)
 
     def get(self, key: RunKey) -> Run | None:
-        """Read one run, or None where there is none."""
+        """Return one run, or None if the ledger does not have it."""
         try:
             item = self._dynamodb.get_item(**reads.get(self._table, key)).get("Item")
         except (ClientError, BotoCoreError) as error:
@@ -119,9 +119,9 @@ class RunLedger:
         return None if item is None else Run.from_item(key, item)
 
     def open_keys(self, index: str | None = None) -> Iterator[str]:
-        """Read the keys of the runs that are not settled, and of functions whose tasks are counted.
+        """Read the keys of open runs, and of the slot items of functions with occupied slots.
 
-        `index` is the sparse index over `open`; without it this goes through the whole table.
+        `index` is the sparse index over `open`; without it, this scans the whole table.
         """
         after, more = None, True
         while more:
@@ -138,9 +138,9 @@ class RunLedger:
         return self._object(key, key.event_object)
 
     def keep_event(self, key: RunKey) -> None:
-        """Let the event's life in the bucket begin anew, which ends objects by their age; one that is gone stays so.
+        """Restart the event's age, by which the bucket's lifecycle deletes it; do nothing if it has already expired.
 
-        S3 takes a copy of an object onto itself only where something of it is given anew.
+        S3 allows copying an object onto itself only if something changes, hence the directive REPLACE.
         """
         name = key.event_object
         try:
@@ -160,12 +160,12 @@ class RunLedger:
     def result(self, run: Run) -> bytes:
         """Read what the latest task attempt left: the handler's result, or Lambda's error document.
 
-        The function's role may put another object there at any time, and one that has another size is not the run's.
+        The function's role may replace the object at any time. Raise ObjectGoneError if its size is not the ledger's.
         """
         return self._object(run.key, run.key.result_object(run.attempt), size=run.result_size)
 
     def revive(self, run: Run, event: bytes, reason: str, *, runs_days: int) -> Moved | Refused:
-        """See `requests.revive`; the event is stored anew first, for the run begins another life, and so must it."""
+        """Store the event again, because its age must restart with the run's, then send `requests.revive`."""
         self._put_event(run.key, event, anew=True)
         return self._update(run.key, requests.revive(self._table, self._clock(), run, reason, runs_days=runs_days))
 
@@ -194,7 +194,7 @@ class RunLedger:
         try:
             self._s3.put_object(**request)
         except ClientError as error:
-            # Every delivery of one record carries the same bytes: what is there is this event.
+            # Every delivery of a record carries the same bytes, so the existing object is this event.
             if error_code(error) != _OBJECT_IS_THERE:
                 raise self._unavailable("store the event of", key, error) from error
         except BotoCoreError as error:
@@ -225,7 +225,7 @@ class RunLedger:
         return Moved(Run.from_item(key, answer["Attributes"]))
 
     def _object(self, key: RunKey, name: str, *, size: int | None = None) -> bytes:
-        """Read an object; one that is to have a size is read no further, because it may be larger than the memory."""
+        """Read an object, at most one byte beyond its expected size, because it might be larger than the memory."""
         try:
             body = self._s3.get_object(Bucket=self._bucket, Key=name)["Body"]
             content = body.read() if size is None else body.read(size + 1)
@@ -233,21 +233,20 @@ class RunLedger:
             if isinstance(error, ClientError) and error_code(error) in _OBJECT_IS_GONE:
                 raise ObjectGoneError(
                     f"the ledger could not read {name!r} of {key}: the bucket {self._bucket!r} has no such object. "
-                    "It was never written, or has expired."
+                    "It has expired, or was never written."
                 ) from error
             raise self._unavailable(f"read {name!r} of", key, error) from error
         if size is not None and len(content) != size:
             raise ObjectGoneError(
-                f"the ledger has another size for {name!r} of {key}, {size} bytes, so it is not what the run left: "
-                "something has replaced it in the bucket."
+                f"the size of {name!r} of {key} is not the {size} bytes that the ledger recorded: something has "
+                "replaced the object in the bucket."
             )
         return content
 
     def _unavailable(self, what: str, which: RunKey | str, error: Exception) -> LedgerUnavailableError:
         return LedgerUnavailableError(
-            f"the ledger (table {self._table!r}, bucket {self._bucket!r}) could not {what} {which}: {error}. Whether "
-            "it was written is not known; trying again is safe. If it lasts, check that both exist and the role's "
-            "permissions."
+            f"the ledger (table {self._table!r}, bucket {self._bucket!r}) could not {what} {which}: {error}. A write "
+            "may have happened; retrying is safe. If this persists, check that both exist, and the role's permissions."
         )
 
 

@@ -1,6 +1,6 @@
-"""What dispatcher and watcher write about a run that waits for its task: no task yet, or none that was named.
+"""Changes that dispatcher and watcher make to a run that waits for its task.
 
-The conditions are those of `requests`; moreover, none of these touches a run that names a task.
+In addition to the conditions of `requests`, all require that the run has no task.
 """
 # ruff: noqa: PLR0913 -- a request names everything that it writes
 
@@ -27,7 +27,7 @@ SOURCES: Mapping[str, frozenset[RunState]] = MappingProxyType(
         "park": _WAITING,
     }
 )
-"""The states that each request starts from; its docstring says where it ends."""
+"""The states in which each request is allowed."""
 
 
 def release(
@@ -41,9 +41,9 @@ def release(
     parked: bool = False,
     unparked: bool = False,
 ) -> UpdateItemInputTypeDef:
-    """Go back to `queued` with the same attempt, because RunTask said that nothing started.
+    """Return the run to `queued` in the same attempt, because RunTask started no task.
 
-    `unparked` is as in `launching`.
+    For `remember` and `unparked` see `requests.launching`.
     """
     update = Update(table, key, attempt, SOURCES["release"])
     update.require_task(None)
@@ -57,7 +57,7 @@ def release(
 
 
 def fall_back(table: str, now: float, key: RunKey, attempt: int, reason: str) -> UpdateItemInputTypeDef:
-    """Say that Spot started nothing for this attempt, so that every later call asks for on-demand capacity."""
+    """Record that Spot had no capacity for this attempt, so every later call requests on-demand capacity."""
     update = Update(table, key, attempt, SOURCES["fall_back"])
     update.require_task(None)
     update.set("capacity", {"S": Capacity.ON_DEMAND.value})
@@ -77,13 +77,13 @@ def hold(
     reason: str,
     unparked: bool = False,
 ) -> UpdateItemInputTypeDef:
-    """Say that a pointer record with this turn is on the queue, due in `delay` seconds; lower turns no longer count.
+    """Record that the pointer record with this turn is on the queue, due in `delay` seconds; lower turns are now stale.
 
-    It is sent before this is written: a turn that the ledger does not know yet is good, one that it has passed is not.
-    `unparked` is as in `launching`.
+    The record is sent before this is written, so a record with a higher turn than the ledger's is valid, too. For
+    `unparked` see `requests.launching`.
     """
     if turn < 1:
-        raise ImpossibleStateError(f"a run cannot be held for turn {turn}: its own record is turn 0, use one of 1 up.")
+        raise ImpossibleStateError(f"a run cannot be deferred to turn {turn}: the turns of deferrals begin at 1.")
     update = Update(table, key, attempt, SOURCES["hold"])
     update.require_task(None)
     _require_turn(update, turn - 1)
@@ -97,7 +97,7 @@ def hold(
 
 
 def park(table: str, now: float, key: RunKey, attempt: int, reason: str, *, turn: int) -> UpdateItemInputTypeDef:
-    """Say that the record with this turn, the one that counts, is on the parking queue; once until it is moved back."""
+    """Record that the valid record, with this turn, is on the parking queue: once, until it is moved back."""
     update = Update(table, key, attempt, SOURCES["park"])
     update.require_task(None)
     update.require("attribute_not_exists(#parked_at)", "parked_at")

@@ -179,8 +179,8 @@ def test_a_stale_pointer_starts_nothing(world: World) -> None:
 @pytest.mark.parametrize(
     ("body", "text"),
     [
-        ("{}", "names no run"),
-        ("garbage", "names no run"),
+        ("{}", "does not name a run"),
+        ("garbage", "does not name a run"),
         ('{"overtime": {"run_key": "report/r-1", "attempt": "1"}}', "no counts"),
         ('{"overtime": {"run_key": "other/r-1", "attempt": 1}}', "would run the wrong code"),
         ('{"overtime": {"run_key": "report/r-1", "attempt": 1}}', "which the ledger does not know"),

@@ -72,10 +72,10 @@ def test_a_duplicate_finds_the_run_as_it_stands(ledger: RunLedger) -> None:
 
 
 def test_a_run_never_exists_without_its_event(dynamodb: DynamoDBClient, s3: S3Client, ledger: RunLedger) -> None:
-    """Where S3 refuses, nothing is recorded, and the error says that trying again is safe."""
+    """If S3 refuses, nothing is recorded, and the error says that retrying is safe."""
     nowhere = RunLedger(table="runs", bucket="nowhere", dynamodb=dynamodb, s3=s3)
     with pytest.raises(
-        LedgerUnavailableError, match=r"'nowhere'\) could not store the event of report/r-1.*again is safe"
+        LedgerUnavailableError, match=r"'nowhere'\) could not store the event of report/r-1.*retrying is safe"
     ):
         nowhere.record(KEY, EVENT, failure=FAILURE, runs_days=30)
     assert ledger.get(KEY) is None
@@ -182,7 +182,7 @@ def test_what_is_open_is_found_with_and_without_the_sparse_index(dynamodb: Dynam
 
 def test_an_object_whose_time_is_over_is_told_from_a_bucket_that_does_not_answer(ledger: RunLedger) -> None:
     """A record for a destination goes without it; everything else is tried again."""
-    with pytest.raises(ObjectGoneError, match="never written, or has expired"):
+    with pytest.raises(ObjectGoneError, match="has expired, or was never written"):
         ledger.result(recorded(ledger))
 
 
@@ -279,7 +279,7 @@ def test_a_run_is_relaunched_though_its_event_is_gone(ledger: RunLedger, s3: S3C
 
 
 def test_a_run_is_not_relaunched_while_its_event_cannot_be_kept(dynamodb: DynamoDBClient, s3: S3Client) -> None:
-    """A missing right, say: the run stays as it is, and trying again is safe."""
+    """A missing right, say: the run stays as it is, and retrying is safe."""
     run = recorded(RunLedger(table="runs", bucket="runs-objects", dynamodb=dynamodb, s3=s3))
     nowhere = RunLedger(table="runs", bucket="nowhere", dynamodb=dynamodb, s3=s3)
     with pytest.raises(LedgerUnavailableError, match="could not keep the event of report/r-1"):

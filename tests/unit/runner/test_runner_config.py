@@ -48,7 +48,7 @@ def test_what_is_not_set_has_its_default() -> None:
 @pytest.mark.parametrize(
     ("name", "value", "text"),
     [
-        ("OVERTIME_RUN_KEY", "report", "OVERTIME_RUN_KEY: 'report' names no run"),
+        ("OVERTIME_RUN_KEY", "report", "OVERTIME_RUN_KEY: 'report' is not a run key"),
         ("OVERTIME_RUN_KEY", "report/../x", "cannot be a request id"),
         ("OVERTIME_TASK_ATTEMPT", "0", "OVERTIME_TASK_ATTEMPT = '0' must be a whole number from 1"),
         ("OVERTIME_FUNCTION_ARN", "report", "OVERTIME_FUNCTION_ARN: 'report' is no function's ARN"),
@@ -65,7 +65,7 @@ def test_a_wrong_value_is_named(name: str, value: str, text: str) -> None:
 
 
 def test_every_fault_is_said_at_once() -> None:
-    with pytest.raises(BadEnvironmentError, match=r"ATTEMPT = 'x' must.*; OVERTIME_RUN_KEY: 'y' names no run"):
+    with pytest.raises(BadEnvironmentError, match=r"ATTEMPT = 'x' must.*; OVERTIME_RUN_KEY: 'y' is not a run key"):
         read({**TASK, "OVERTIME_TASK_ATTEMPT": "x", "OVERTIME_RUN_KEY": "y"})
 
 
