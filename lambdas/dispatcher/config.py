@@ -1,4 +1,4 @@
-"""What the dispatcher is told by its environment, read once for each execution environment."""
+"""The dispatcher's settings, read from its environment once per execution environment."""
 
 from __future__ import annotations
 
@@ -15,46 +15,46 @@ if TYPE_CHECKING:
 
 _MOST_ATTEMPTS = 3
 _MOST_RUNS = 1000
-"""Each task's name is in one item of the ledger, which every start and end writes."""
+"""Limit of `max_concurrent_runs`: one ledger item names all tasks, and each start and end writes it."""
 
 
 class ConfigError(OvertimeError):
-    """A variable of the dispatcher's environment is missing or cannot be used."""
+    """An environment variable of the dispatcher is missing or invalid."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    """Where the dispatcher's function, queue, ledger and cluster are, and what it is to rescue."""
+    """The dispatcher's function, queues, ledger and cluster, and the failures that it hands over."""
 
     function_name: str
     function_arn: str
     ledger_table: str
     ledger_bucket: str
     runs_days: int
-    """How long a finished run is remembered."""
+    """How long a finished run is kept."""
     cluster_arn: str
     task_family: str
-    """Without a revision: ECS then takes the newest, so a new task definition needs no new dispatcher."""
+    """Without a revision, so ECS uses the newest, and a new task definition does not change the dispatcher."""
     container_name: str
     subnet_ids: tuple[str, ...]
     security_group_ids: tuple[str, ...]
     assign_public_ip: Literal["ENABLED", "DISABLED"]
     rescue: frozenset[Rescue]
-    """Which failures it hands over; without any, none: the function is being drained."""
+    """The failures that it hands over; empty while the function is being drained."""
     lambda_attempts: int
-    """Lambda attempts before the failure record; 0 means that Lambda never tries and every event is rescued."""
+    """Lambda attempts before the failure record; 0 means that Lambda never tries, and every event is handed over."""
     queue_url: str
-    """The failure queue itself, for records that are to come back later without spending receives."""
+    """The failure queue, to which the dispatcher sends pointer records."""
     parking_queue_url: str
     max_receive_count: int
-    """After so many receives the failure queue parks a record."""
+    """Receives after which the failure queue parks a record."""
     max_concurrent_runs: int | None = None
-    """Tasks of this function that may be alive at once; without, nobody counts them."""
+    """Limit of this function's concurrent tasks; None if they are not limited."""
     capacity: Capacity = Capacity.ON_DEMAND
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> Config:
-        """Read the variables that the program sets; raises ConfigError, which names the first that cannot be used."""
+        """Read the variables that the program sets. Raise ConfigError, which names the first invalid one."""
         read = _Reader(environ)
         most = variables.MAX_CONCURRENT_RUNS
         return cls(
@@ -102,7 +102,7 @@ class _Reader:
     def words(self, name: str) -> tuple[str, ...]:
         words = tuple(word.strip() for word in self.text(name).split(","))
         if not all(words):
-            raise self.refusal(name, "it is a list with commas between, and none of its parts may be empty")
+            raise self.refusal(name, "it must be a comma-separated list without empty parts")
         return words
 
     def number(self, name: str, *, lowest: int, highest: int | None = None) -> int:
@@ -130,13 +130,13 @@ class _Reader:
             return frozenset()
         allowed = {rule.value for rule in Rescue}
         if not allowed.issuperset(words):
-            raise self.refusal(name, f"each part must be one of {', '.join(sorted(allowed))}, or all of it {NOTHING}")
+            raise self.refusal(name, f"each part must be one of {', '.join(sorted(allowed))}, or the value {NOTHING}")
         return frozenset(map(Rescue, words))
 
     def refusal(self, name: str, rule: str) -> ConfigError:
         value = self._environ.get(name)
         found = "is not set" if value is None else f"is {value!r}"
         return ConfigError(
-            f"the environment variable {name} {found}: {rule}. The dispatcher cannot start a task without it; "
-            "`pulumi up` sets it again, or correct the setting behind it."
+            f"the environment variable {name} {found}: {rule}. The dispatcher cannot start tasks until it is fixed: "
+            "run `pulumi up` to set it again, or correct the setting from which it comes."
         )

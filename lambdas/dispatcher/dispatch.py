@@ -1,20 +1,20 @@
-"""One failure record, from the queue to a task that was asked for.
+"""Handles one failure record, from the queue to RunTask.
 
-    read ─► event and run into the ledger ─► queued ─► a slot ─► launching ─► RunTask ─► its task written down ─► done
+    read ─► event and run recorded ─► queued ─► slot acquired ─► launching ─► RunTask ─► task recorded ─► done
 
-A crash at any point, and any duplicate, meets the run in the ledger and goes on from its state:
+A delivery after a crash, or of a duplicate, finds the run in the ledger and continues from its state:
 
 | the run is | the record |
 |---|---|
-| queued | launches it, where the function may have one more task; else it is held |
-| launching, no task named | calls RunTask again with the same token: same task (see `launch`) |
-| launching, task named; running; finished | is a duplicate and acknowledged |
-| skipped | where the rule rescues it by now, revives it; else goes to the parking queue (again) |
+| queued | launches it if a slot is free; otherwise defers it |
+| launching, without a task | calls RunTask again with the same token: same task (see `launch`) |
+| launching, with a task; running; finished | is a duplicate and acknowledged |
+| skipped | revives it if the rule now names its failure; otherwise goes to the parking queue (again) |
 | at a newer attempt or turn than the record | is stale and acknowledged; Lambda's own records are attempt 1, turn 0 |
 
-Held means: a pointer record goes to the same queue with a delay, and then this record is acknowledged. So waiting, for
-a slot or for ECS, spends no receives and parks nothing. A run that waits for ECS keeps its slot; only the watcher gives
-slots back, once the task has stopped or none can have started, because here another delivery may just have started it.
+To defer a run, the dispatcher sends a delayed pointer record to the same queue and then acknowledges this record, so
+waiting for a slot or for ECS spends no receives and parks nothing. A run that waits for ECS keeps its slot. Only the
+watcher releases slots, because another delivery may just have started the task.
 """
 
 from __future__ import annotations
@@ -53,22 +53,22 @@ if TYPE_CHECKING:
     from overtime.ledger.store import RunLedger
 
 _FIRST_DELAY, _LONGEST_DELAY = 5, 300
-"""Seconds that a record is held for: doubled each turn, and cut by up to a half, so that they do not come together."""
+"""Delays of deferrals in seconds: doubled each turn, and reduced at random by up to half to spread the records."""
 
-_REVIVED = "its record was delivered again, and by now the rescue rule takes it"
+_REVIVED = "its record was delivered again, and the rescue rule now names its failure"
 
 
 class NotDispatchedError(OvertimeError):
-    """A record could not be turned into a task now; the queue delivers it again, or parks it."""
+    """A delivery of a record started no task; the queue delivers the record again, or parks it."""
 
     def __init__(self, text: str, *, parked: bool | None = None) -> None:
         super().__init__(text)
         self.parked = parked
-        """Whether the ledger says since now that the queue will not deliver it again; None where nobody asked it."""
+        """Whether the run is now recorded as parked; None if this delivery wrote nothing about it."""
 
 
 class Result(StrEnum):
-    """What became of a record that needs no further delivery."""
+    """What happened to a record that needs no further delivery."""
 
     STARTED = "started"
     SKIPPED = "skipped"
@@ -84,25 +84,25 @@ class Done:
     result: Result
     task_arn: str | None = None
     reason: str | None = None
-    """Why it is held."""
+    """Why the run is deferred."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Dispatcher:
-    """Turns failure records into tasks, one at a time; safe to call again with the same record at any point."""
+    """Turns failure records into tasks, one at a time; a record may be dispatched any number of times."""
 
     config: Config
     ledger: RunLedger
     ecs: ECSClient
     sqs: SQSClient
     slots: Slots | None = None
-    """Who counts the function's tasks, where their number is limited."""
+    """The function's slots; None if its tasks are not limited."""
 
     def dispatch(self, record: SQSRecord) -> Done:
         """Handle one message.
 
-        Raises UnreadableRecordError, NotDispatchedError, PointerNotSentError or LedgerUnavailableError where the queue
-        is to deliver it again.
+        Raise UnreadableRecordError, NotDispatchedError, PointerNotSentError or LedgerUnavailableError if the queue must
+        deliver it again.
         """
         pointer = pointer_of(record, self.config.function_name)
         if pointer is not None:
@@ -115,7 +115,7 @@ class Dispatcher:
             return self._go_on(recorded.run, own, record)
         if isinstance(decision, HandOver):
             return self._go_on(self._revived(recorded.run, failed), own, record)
-        # Who parks it counts it, for whoever recorded it may have died before.
+        # Counted when it is parked: the delivery that recorded it may have crashed before it could count it.
         self._park(record)
         return Done(key=recorded.run.key, result=Result.SKIPPED)
 
@@ -123,20 +123,20 @@ class Dispatcher:
         run = self.ledger.get(pointer.key)
         if run is None:
             raise UnreadableRecordError(
-                f"the message {record.message_id!r} points at the run {pointer.key}, which the ledger does not know: "
-                "it has expired, or was never recorded. It stays on the queue and is parked."
+                f"the message {record.message_id!r} names the run {pointer.key}, which is not in the ledger: "
+                "it has expired, or was never recorded. The message will be parked."
             )
         return self._go_on(run, pointer, record)
 
     def _go_on(self, run: Run, pointer: Pointer, record: SQSRecord) -> Done:
         unanswered = run.state is RunState.LAUNCHING and run.task_arn is None
-        # One record of a run counts. Were a stale one tried as well, both could spend their receives and be parked.
+        # Only one record of a run is valid. If stale ones were tried, too, several could use up their receives.
         stale = (pointer.attempt, pointer.turn) < (run.attempt, run.turn)
         if stale or (run.state is not RunState.QUEUED and not unanswered):
             return Done(key=run.key, result=Result.DUPLICATE, task_arn=run.task_arn)
         most = self.config.max_concurrent_runs
         if self.slots is not None and most is not None and not self.slots.take(run.key, run.attempt, most=most):
-            return self._hold(run, f"all {most} slots of the function are taken")
+            return self._hold(run, f"all {most} slots of the function are occupied")
         return self._launch(run, record, began=False) if unanswered else self._begin(run, record)
 
     def _record(self, failed: FailureRecord, decision: HandOver | Skip) -> Recorded | AlreadyRecorded:
@@ -156,11 +156,11 @@ class Dispatcher:
         )
 
     def _revived(self, run: Run, failed: FailureRecord) -> Run:
-        """Take up a run that an earlier rule skipped, or go on with it where another delivery has just done so."""
+        """Revive a skipped run, and return it as this or another delivery has just changed it."""
         moved = self.ledger.revive(run, failed.event, _REVIVED, runs_days=self.config.runs_days)
         if moved.run is None or moved.run.state is RunState.SKIPPED:
             raise NotDispatchedError(
-                f"the run {run.key} changed while it was to be revived; the queue delivers the record again."
+                f"the run {run.key} was changed before it could be revived; the queue delivers the record again."
             )
         return moved.run
 
@@ -171,7 +171,7 @@ class Dispatcher:
         now = moved.run
         if now is None or now.state is RunState.QUEUED:
             raise NotDispatchedError(
-                f"the run {run.key} changed while it was to be launched; the queue delivers the record again."
+                f"the run {run.key} was changed before it could be launched; the queue delivers the record again."
             )
         if now.state is RunState.LAUNCHING and now.task_arn is None and now.attempt == run.attempt:
             return self._launch(now, record, began=False)
@@ -183,7 +183,7 @@ class Dispatcher:
                 written = self.ledger.launched(
                     run.key, run.attempt, task_arn, remember=run.remembers, unparked=run.is_parked
                 )
-                # Refused means that the task claimed the run first, or that another delivery wrote the same task down.
+                # Refused: the task has already claimed the run, or another delivery has recorded the same task.
                 started = began or isinstance(written, Moved)
                 return Done(key=run.key, result=Result.STARTED if started else Result.DUPLICATE, task_arn=task_arn)
             case NoCapacity(reason) | Throttled(reason):
@@ -196,7 +196,7 @@ class Dispatcher:
                 written = self._release(run, text, parked=parked)
                 raise NotDispatchedError(
                     f"no task started for the run {run.key} ({text}), so it is queued again. The queue delivers the "
-                    "record again; if it does not pass, fix what ECS names and move the parked records back.",
+                    "record again; if this persists, fix what ECS names and move the parked records back.",
                     parked=parked and isinstance(written, Moved),
                 )
             case Unclear(reason):
@@ -207,8 +207,8 @@ class Dispatcher:
         outcome = launch.launch(self.ecs, planned)
         if not (planned.spot and isinstance(outcome, NoCapacity)):
             return outcome
-        # Written before the call, so that whoever repeats it does not ask for a second task on Spot.
-        reason = f"Spot has no capacity ({outcome.reason}), so the task is asked for on demand"
+        # Recorded before the call, so that a repeated call does not request a second task on Spot.
+        reason = f"Spot has no capacity ({outcome.reason}), so the task is requested on demand"
         if not isinstance(self.ledger.fall_back(run.key, run.attempt, reason), Moved):
             return outcome
         return launch.launch(self.ecs, launch.plan(self.config, run.key, run.attempt, on_demand=True))
@@ -217,7 +217,7 @@ class Dispatcher:
         delay = min(_LONGEST_DELAY, _FIRST_DELAY * 2 ** min(run.turn, 10)) * random.uniform(0.5, 1)  # noqa: S311 -- no secret
         pointer = Pointer(key=run.key, attempt=run.attempt, turn=run.turn + 1)
         pointers.send(self.sqs, self.config.queue_url, pointer, delay=delay)
-        # Refused means that the run went on meanwhile, or that another delivery holds it: one of the pointers is stale.
+        # Refused: the run has continued, or another delivery has deferred it, so one of the pointer records is stale.
         self.ledger.hold(run.key, run.attempt, turn=pointer.turn, delay=delay, reason=reason, unparked=run.is_parked)
         return Done(key=run.key, result=Result.HELD, reason=reason)
 
@@ -241,7 +241,7 @@ class Dispatcher:
             )
         except (ClientError, BotoCoreError) as error:
             raise NotDispatchedError(
-                f"the message {record.message_id!r}, which is not rescued, could not be sent on to the parking queue "
-                f"{self.config.parking_queue_url!r} ({error}). The failure queue delivers it again; check the queue "
-                "and the role's permission to send to it."
+                f"the message {record.message_id!r} of a skipped run could not be sent to the parking queue "
+                f"{self.config.parking_queue_url!r} ({error}). The failure queue delivers it again; check the parking "
+                "queue and the role's permission to send to it."
             ) from error

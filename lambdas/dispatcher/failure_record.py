@@ -1,13 +1,12 @@
-"""What Lambda puts on the failure queue when it gives up on an asynchronous event, read into one value.
+"""Failure records: what Lambda sends to the failure queue when it gives up on an asynchronous event, as one value.
 
-Two forms come from Lambda. A dead-letter message is the event itself, untouched, and tells of the failure in the
-message attributes RequestID, ErrorCode and ErrorMessage
-(https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html). An on-failure destination's record
-wraps the event as `requestPayload`. An event may look like such a record, so the attributes decide: where one of them
-is there, the body is the event.
+Lambda sends two forms. A dead-letter message is the unchanged event, with the message attributes RequestID, ErrorCode
+and ErrorMessage (https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html). The record of an
+on-failure destination contains the event as `requestPayload`. An event may look like such a record, so the attributes
+decide: if any of them is present, the body is the event.
 
-A third form comes from overtime itself: a pointer record (see `overtime.ledger.pointers`), which an attribute of its
-own tells from events that look like it.
+Overtime itself sends a third form: a pointer record (see `overtime.ledger.pointers`), which has an attribute of its own
+because an event may look like it.
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ _FUNCTION_ARN = re.compile(r"arn:[^:]+:lambda:[^:]+:[^:]+:function:(?P<name>[^:]
 
 
 class UnreadableRecordError(OvertimeError):
-    """A message on the failure queue is not what Lambda sends there; it is left to the queue, which parks it."""
+    """A message on the failure queue is not a valid record; the queue delivers it again and finally parks it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,24 +43,24 @@ class FailureRecord:
 
     key: RunKey
     event: bytes
-    """The event that the function got, byte for byte where it came as a dead-letter message."""
+    """The event that the function received; byte for byte if it came as a dead-letter message."""
     form: str
     """`dead_letter` or `destination`."""
     error_type: str | None
-    """What Lambda calls the error; only a destination record says it."""
+    """Lambda's error type, which only destination records contain."""
     error_code: str | None
     """HTTP status of a dead-letter message; the condition, such as RetriesExhausted, of a destination record."""
     error_message: str | None
     invoke_count: int | None
-    """Lambda attempts, where the record counts them."""
+    """Lambda attempts, if the record counts them."""
     failed_at: datetime | None = None
     """When Lambda put the record on the queue."""
 
 
 def parse(record: SQSRecord, function_name: str) -> FailureRecord:
-    """Read one message of the failure queue of this function.
+    """Read a message of this function's failure queue.
 
-    Raises UnreadableRecordError, whose text never holds any of the body.
+    Raise UnreadableRecordError, whose text never quotes the body.
     """
     body = record.body
     if any(name in record.message_attributes for name in _ATTRIBUTES):
@@ -73,19 +72,19 @@ def parse(record: SQSRecord, function_name: str) -> FailureRecord:
 
 
 def pointer_of(record: SQSRecord, function_name: str) -> Pointer | None:
-    """Read the third form, or None where the message is one of Lambda's; raises UnreadableRecordError."""
+    """Read a pointer record; return None if the message is one of Lambda's. Raise UnreadableRecordError."""
     if pointers.ATTRIBUTE not in record.message_attributes:
         return None
     try:
         pointer = pointers.parse(record.body)
     except InvalidPointerError as error:
         raise UnreadableRecordError(
-            f"the message {record.message_id!r} cannot be used: {error} It stays on the queue and is parked."
+            f"the message {record.message_id!r} is not a valid record: {error} It will be parked."
         ) from error
     if pointer.key.function_name != function_name:
         raise UnreadableRecordError(
-            f"the message {record.message_id!r} points at the run {pointer.key}, but this queue is that of "
-            f"{function_name!r}, and running it would run the wrong code. It stays on the queue and is parked."
+            f"the message {record.message_id!r} names the run {pointer.key}, but this is the queue of "
+            f"{function_name!r}, whose code must not run it. It will be parked."
         )
     return pointer
 
@@ -93,9 +92,9 @@ def pointer_of(record: SQSRecord, function_name: str) -> Pointer | None:
 def _dead_letter(record: SQSRecord, body: str, function_name: str) -> FailureRecord:
     if not json_slice.is_json(body):
         raise UnreadableRecordError(
-            f"the message {record.message_id!r} on the failure queue of {function_name!r} is neither an event in JSON "
-            "nor a destination record, so there is nothing to run. It stays on the queue and is parked; look at who "
-            "sends to the queue besides Lambda."
+            f"the message {record.message_id!r} on the failure queue of {function_name!r} is neither a JSON event "
+            "nor a destination record, so there is nothing to run. It will be parked; find out who else sends to the "
+            "queue besides Lambda."
         )
     return FailureRecord(
         failed_at=_sent_at(record),
@@ -126,9 +125,9 @@ def _destination(record: SQSRecord, wrapped: dict[str, json_slice.Member], funct
     named = _FUNCTION_ARN.fullmatch(_field(context, "functionArn") or "")
     if named is not None and named["name"] != function_name:
         raise UnreadableRecordError(
-            f"the message {record.message_id!r} is about the function {named['name']!r}, but this queue is that of "
-            f"{function_name!r}, and running it would run the wrong code. It stays on the queue and is parked; send "
-            "each function's failures to its own queue."
+            f"the message {record.message_id!r} is a failure of the function {named['name']!r}, but this is the queue "
+            f"of {function_name!r}, whose code must not run it. It will be parked; send each function's failures to "
+            "its own queue."
         )
     count = _field(context, "approximateInvokeCount")
     return FailureRecord(
@@ -149,12 +148,12 @@ def _sent_at(record: SQSRecord) -> datetime | None:
 
 
 def _key(record: SQSRecord, function_name: str, request_id: str | None) -> RunKey:
-    # Emulators leave the request's id out; the message's own is as good a name, because a redelivery keeps it.
+    # Emulators omit the request id. The message id identifies the run just as well: it survives redelivery.
     try:
         return RunKey(function_name, request_id or record.message_id)
     except InvalidRunKeyError as error:
         raise UnreadableRecordError(
-            f"the message {record.message_id!r} names no invocation: {error} It stays on the queue and is parked."
+            f"the message {record.message_id!r} does not identify an invocation: {error} It will be parked."
         ) from error
 
 

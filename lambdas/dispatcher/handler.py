@@ -1,6 +1,6 @@
-"""What Lambda calls with a batch of the failure queue: each record is dispatched by itself, and fails by itself.
+"""Lambda's entry point: dispatches the records of a batch independently, so one may fail without the others.
 
-Logs and metrics name runs and tasks; never an event, a body or what the handler's error said.
+Logs and metrics name runs and tasks, but never quote an event, a message body or a handler's error message.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ logger = Logger()
 emf = Metrics()
 processor = BatchProcessor(EventType.SQS, raise_on_entire_batch_failure=False)
 
-# Few and short tries: what does not pass is better off on the queue than in a Lambda that is paid for waiting.
+# Few and short retries: Lambda time spent waiting costs money, and the queue delivers the record again anyway.
 _CONNECT_SECONDS, _READ_SECONDS, _TRIES, _PAUSE_SECONDS = 3, 5, 2, 1
 _CLIENTS = ClientConfig(
     connect_timeout=_CONNECT_SECONDS,
@@ -46,9 +46,9 @@ _CLIENTS = ClientConfig(
     tcp_keepalive=True,
 )
 LONGEST_CALL = 1000 * (_TRIES * (_CONNECT_SECONDS + _READ_SECONDS) + (_TRIES - 1) * _PAUSE_SECONDS)
-"""Milliseconds that one call to AWS takes at most, its second try included; none is begun with less left."""
+"""The longest duration of a call to AWS in milliseconds, including its retry; no call starts with less time left."""
 ENOUGH_FOR_A_RECORD = 2 * LONGEST_CALL
-"""Milliseconds without which no record is begun: a slow call is survived, and the batch still answers in time."""
+"""Milliseconds that must be left to start a record: enough for a slow call and then the answer for the batch."""
 
 _COUNTED = {
     Result.STARTED: metrics.RUNS_STARTED,
@@ -59,37 +59,37 @@ _COUNTED = {
 
 
 class OutOfTimeError(OvertimeError):
-    """A record was not begun, because Lambda would have ended the invocation before its end."""
+    """A record was not started, because the invocation might have timed out before the record was done."""
 
 
 class NoTimeForCallError(BotoCoreError):
-    """A call to AWS was not made, because Lambda would have ended the invocation before its answer."""
+    """A call to AWS was not made, because the invocation might have timed out before the answer."""
 
-    fmt = "it was not called, because the dispatcher's time is almost over"
+    fmt = "the call was not made, because the dispatcher's time is almost over"
 
 
 class TimeLeft:
-    """What Lambda leaves to the invocation that is under way.
+    """The time left in the current invocation.
 
-    An invocation that runs out of time loses its answer: every record of the batch comes again and spends a receive,
-    the dispatched ones too. So it ends by itself before.
+    If an invocation times out, its answer is lost: all records of the batch are delivered again and spend a receive,
+    even the dispatched ones. The dispatcher therefore stops before that.
     """
 
     def __init__(self) -> None:
         self.milliseconds: Callable[[], int] = lambda: ENOUGH_FOR_A_RECORD
 
     def check_record(self, message_id: str) -> None:
-        """Raise OutOfTimeError where the rest is too short for a record."""
+        """Raise OutOfTimeError if not enough time is left for a record."""
         left = self.milliseconds()
         if left < ENOUGH_FOR_A_RECORD:
             raise OutOfTimeError(
-                f"the message {message_id!r} was not begun: {left} ms of the dispatcher's time are left, and a record "
-                f"may need {ENOUGH_FOR_A_RECORD}. The queue delivers it again; if this lasts, AWS is slow to answer: "
-                "look at the lines before."
+                f"the message {message_id!r} was not started: {left} ms of the dispatcher's time are left, and a "
+                f"record may need {ENOUGH_FOR_A_RECORD}. The queue delivers it again; if this persists, AWS is slow to "
+                "respond: see the previous log lines."
             )
 
     def check_call(self, **_: object) -> None:
-        """Raise NoTimeForCallError where the rest is too short for a call; botocore asks before each."""
+        """Raise NoTimeForCallError if not enough time is left for a call; botocore invokes this before each one."""
         if self.milliseconds() < LONGEST_CALL:
             raise NoTimeForCallError
 
@@ -99,7 +99,7 @@ time_left = TimeLeft()
 
 @cache
 def dispatcher() -> Dispatcher:
-    """Read the environment and make the clients, once for each execution environment."""
+    """Read the environment and create the clients, once per execution environment."""
     config = Config.from_environ(os.environ)
     emf.set_default_dimensions(**{metrics.FUNCTION_DIMENSION: config.function_name})
     session = boto3.Session()
@@ -120,7 +120,7 @@ def dispatcher() -> Dispatcher:
 
 
 def dispatch(record: SQSRecord) -> Done:
-    """Dispatch one record and say so; what is raised makes the queue deliver this record again."""
+    """Dispatch a record, and log and count the result; any error makes the queue deliver the record again."""
     try:
         time_left.check_record(record.message_id)
         done = dispatcher().dispatch(record)
@@ -154,10 +154,11 @@ def _count(metric: Metric) -> None:
 
 
 def _count_parked(record: SQSRecord, error: Exception) -> None:
-    """Count a record that the queue parks now, since this was its last receive.
+    """Count a record that the queue now parks because this was its last receive.
 
-    Where the ledger was asked, it knows better: the run may have gone on under another delivery. Without its settings
-    the dispatcher knows neither its name nor the last receive; the watcher finds what is parked then.
+    If the dispatcher tried to record the run as parked, that result decides, because another delivery may have
+    continued the run. Without valid settings it knows neither its function's name nor the last receive; then the
+    watcher finds the parked record.
     """
     if isinstance(error, ConfigError):
         return
@@ -172,6 +173,6 @@ def _count_parked(record: SQSRecord, error: Exception) -> None:
 @logger.inject_lambda_context(log_event=False, clear_state=True)
 @emf.log_metrics
 def handler(event: dict[str, object], context: LambdaContext) -> PartialItemFailureResponse:
-    """Dispatch a batch; the answer names the records that the queue is to deliver again."""
+    """Dispatch a batch, and return the records that the queue must deliver again."""
     time_left.milliseconds = context.get_remaining_time_in_millis
     return process_partial_response(event=event, record_handler=dispatch, processor=processor, context=context)

@@ -1,6 +1,6 @@
-"""Cuts values out of a JSON text without reading them into Python and writing them out again.
+"""Cuts values out of a JSON text byte for byte.
 
-A round trip would change an event: numbers lose digits, duplicate keys disappear, escapes and spaces differ.
+Parsing and serializing would change an event: numbers lose digits, duplicate keys vanish, escapes and spaces differ.
 """
 
 from __future__ import annotations
@@ -14,22 +14,22 @@ if TYPE_CHECKING:
 
 _SPACES = " \t\n\r"
 
-# Numbers stay text: Python refuses integers of more than 4,300 digits, which JSON allows.
+# Numbers stay text, because JSON allows integers of more than 4,300 digits but Python rejects them.
 _DECODER = JSONDecoder(parse_int=str, parse_float=str)
 
 
 @dataclass(frozen=True)
 class Member:
-    """One name and value of a JSON object, with the value's text as it stood."""
+    """A name and value of a JSON object, with the value's original text."""
 
     name: str
     value: object
-    """Parsed for looking at, its numbers as text."""
+    """The parsed value, with numbers as text."""
     text: str
 
 
 def is_json(text: str) -> bool:
-    """Whether a text is one JSON value; one nested too deeply for Python counts as one."""
+    """Return whether a text is one JSON value; a value that is nested too deeply for Python counts as one."""
     try:
         _DECODER.decode(text)
     except RecursionError:
@@ -40,9 +40,9 @@ def is_json(text: str) -> bool:
 
 
 def members(text: str) -> Iterator[Member]:
-    """Go through the members of a JSON object in order, duplicates included.
+    """Yield the members of a JSON object in order, including duplicates.
 
-    Raises json.JSONDecodeError where the text is no object.
+    Raise json.JSONDecodeError if the text is not an object.
     """
     at = _expect(text, _skip(text, 0), "{")
     at = _skip(text, at)
@@ -63,7 +63,7 @@ def members(text: str) -> Iterator[Member]:
 
 
 def encode(text: str) -> bytes:
-    """Write a JSON text as UTF-8; a lone surrogate, which UTF-8 lacks, becomes the escape that means the same."""
+    """Encode a JSON text as UTF-8; lone surrogates, which UTF-8 cannot encode, become equivalent JSON escapes."""
     return text.encode("utf-8", "backslashreplace")
 
 

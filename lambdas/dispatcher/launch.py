@@ -1,13 +1,13 @@
-"""One RunTask call: planned as a value, sent once, and its answer read into a value.
+"""One RunTask call: its request as a value, sent once, and its answer as a value.
 
-The client token makes the call idempotent: a second call with the same token names the task of the first. ECS keeps a
-token for 24 hours, or less where its task has stopped (https://docs.aws.amazon.com/AmazonECS/latest/APIReference/ECS_Idempotency.html),
-while a failure record lives for 14 days. So the token alone does not keep a run from having two tasks; the ledger does.
-A run that already names its task is never launched again. One that does not, because the dispatcher died before it
-wrote the answer down, is launched once more with the same token, whatever its age: either ECS still knows the token,
-or a second task starts. By then the first has stopped, or loses the race for the claim: only one task can claim an
-attempt, and the other exits with 2 before it touches the handler. Waiting instead would lose runs whose first call
-never reached ECS, and searching for the task cannot tell them apart, because ECS forgets stopped tasks within the hour.
+The client token makes the call idempotent: a second call with the same token returns the task of the first. ECS keeps a
+token for 24 hours, or less if its task has stopped (https://docs.aws.amazon.com/AmazonECS/latest/APIReference/ECS_Idempotency.html),
+but a failure record lives for 14 days. So it is not the token but the ledger that guarantees that a run has one task. A
+run that has a task is never launched again. If it has none, because the dispatcher crashed before it recorded the
+answer, RunTask is called again with the same token, however old it is. Either ECS still knows the token, or a second
+task starts. By then the first one has stopped, or one of the two loses the claim: only one task can claim an attempt,
+and the other exits with 2 before the handler starts. Waiting instead would lose runs whose first call never reached
+ECS. Searching for the task would not help either, because ECS forgets stopped tasks within an hour.
 """
 
 from __future__ import annotations
@@ -34,20 +34,20 @@ STARTED_BY = "overtime"
 
 _FULL = r"Capacity is unavailable|reached the limit on the number of .+ concurrently"
 """Fargate has no capacity, or the account's quota is used up: "You've reached the limit on the number of vCPUs you can
-run concurrently" (older accounts: of tasks). Both pass when tasks end."""
+run concurrently" (older accounts: of tasks). Both are temporary, until other tasks end."""
 _NO_CAPACITY = re.compile(rf"^RESOURCE|capacity|{_FULL}", re.IGNORECASE)
-"""Of `failures`; other reasons, such as MISSING, wait for a person."""
+"""In `failures`; other reasons, such as MISSING, need an operator."""
 _NO_CAPACITY_ERROR = re.compile(_FULL, re.IGNORECASE)
-"""Of an error, whose text may also name a capacity provider that is not there."""
+"""In an error, whose text may also name a capacity provider that does not exist."""
 _THROTTLED = re.compile(r"RequestLimitExceeded|Rate exceeded|Error ?Code: InternalError", re.IGNORECASE)
-"""ECS asks EC2 about subnets and security groups, and tells what EC2 refuses as an InvalidParameterException: "Error
+"""ECS asks EC2 about subnets and security groups, and reports EC2's errors as an InvalidParameterException: "Error
 retrieving security group information for [sg-1]: Request limit exceeded. (ErrorCode: RequestLimitExceeded)"."""
 _SERVER_ERROR = 500
 
 
 @dataclass(frozen=True, kw_only=True)
 class LaunchPlan:
-    """Everything of one RunTask call. The same run and attempt always give the same request."""
+    """The content of a RunTask call; a run's attempt has the same request each time, unless settings have changed."""
 
     key: RunKey
     attempt: int
@@ -61,12 +61,12 @@ class LaunchPlan:
 
     @property
     def client_token(self) -> str:
-        """64 characters that only this run's attempt has, and another for Spot: its parameters differ."""
+        """64 characters, unique to the run and attempt; different for Spot, because its parameters differ."""
         capacity = "#spot" if self.spot else ""
         return hashlib.sha256(f"{self.key}#{self.attempt}{capacity}".encode()).hexdigest()
 
     def request(self) -> RunTaskRequestTypeDef:
-        """Write the request; its overrides name the run and nothing else, because ECS shows them in events and logs."""
+        """Build the request; its overrides contain only run key and attempt, because events and logs show them."""
         request: RunTaskRequestTypeDef = {
             "cluster": self.cluster_arn,
             "taskDefinition": self.task_family,
@@ -103,35 +103,35 @@ class LaunchPlan:
 
 @dataclass(frozen=True)
 class Launched:
-    """The attempt has this task, started now or by an earlier call with the same token."""
+    """The attempt's task, started by this call or by an earlier one with the same token."""
 
     task_arn: str
 
 
 @dataclass(frozen=True)
 class NoCapacity:
-    """Nothing started: Fargate has no capacity for the task, or the account's quota of it is used up."""
+    """No task started: Fargate has no capacity, or the account's quota is used up."""
 
     reason: str
 
 
 @dataclass(frozen=True)
 class Throttled:
-    """Nothing started: ECS, or EC2 behind it, took too many calls, also after the client's own few retries."""
+    """No task started: ECS, or EC2 behind it, throttled the call and the client's few retries."""
 
     reason: str
 
 
 @dataclass(frozen=True)
 class Rejected:
-    """Nothing started, and a person is needed: a missing permission, no such cluster, family or subnet."""
+    """No task started, for a reason that needs an operator: a missing permission, cluster, family or subnet."""
 
     reason: str
 
 
 @dataclass(frozen=True)
 class Unclear:
-    """No answer, or one that does not say: a task may have started."""
+    """No answer, or an unclear one: a task may have started."""
 
     reason: str
 
@@ -142,8 +142,8 @@ Outcome = Launched | NoCapacity | Throttled | Rejected | Unclear
 def plan(config: Config, key: RunKey, attempt: int, *, on_demand: bool = False) -> LaunchPlan:
     """Plan the launch of one attempt of a run.
 
-    Spot is for the first attempt only: a run whose task was taken away once goes on where none is. `on_demand` is for
-    an attempt that Spot had no capacity for; the ledger remembers it, so that a repeated call stays the same.
+    Only the first attempt uses Spot, because further attempts should not be interrupted. `on_demand` means that Spot
+    had no capacity for this attempt; it comes from the ledger, so a repeated call has the same parameters.
     """
     return LaunchPlan(
         key=key,
@@ -159,13 +159,13 @@ def plan(config: Config, key: RunKey, attempt: int, *, on_demand: bool = False) 
 
 
 def launch(ecs: ECSClient, planned: LaunchPlan) -> Outcome:
-    """Call RunTask once (the client retries the call itself, with the same token) and say what came of it."""
+    """Call RunTask once (the client itself retries with the same token) and return the outcome."""
     try:
         answer = ecs.run_task(**planned.request())
     except ClientError as error:
         return _refused(error)
     except BotoCoreError as error:
-        return Unclear(f"RunTask gave no answer: {error}")
+        return Unclear(f"RunTask did not answer: {error}")
     return _answered(answer)
 
 
@@ -175,7 +175,7 @@ def _answered(answer: RunTaskResponseTypeDef) -> Outcome:
         return Launched(tasks[0]["taskArn"])
     if failures:
         return _failed("; ".join(map(_as_text, failures)), [failure.get("reason", "") for failure in failures])
-    return Unclear("RunTask named neither a task nor a failure")
+    return Unclear("RunTask returned neither a task nor a failure")
 
 
 def _failed(text: str, reasons: list[str]) -> Outcome:
@@ -195,7 +195,7 @@ def _refused(error: ClientError) -> Outcome:
     details = error.response.get("Error", {})
     code, message = details.get("Code", "unknown"), details.get("Message", "")
     reason = f"{code}: {message}"
-    # The same token with other parameters, say after the network's settings changed: the task is there all the same.
+    # The same token with other parameters, for example after a change of network settings: the task exists anyway.
     existing: object = error.response.get("resourceIds")
     if code == "ConflictException":
         return Launched(str(existing[0])) if isinstance(existing, list) and existing else Unclear(reason)

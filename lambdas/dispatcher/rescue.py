@@ -1,13 +1,13 @@
-"""Which failures are handed over, decided from what Lambda says of the error.
+"""Decides which failures are handed over, from the error that Lambda reports.
 
-| Lambda says | kind |
+| error type or message | kind |
 |---|---|
 | `Sandbox.Timedout`; `Task timed out after 900.00 seconds`, alone or after a request id or a time | timeout |
-| `Runtime.OutOfMemory`; `signal: killed`; `exit status 137`; `Runtime.ExitError` with no other end | out of memory |
+| `Runtime.OutOfMemory`; `signal: killed`; `exit status 137`; `Runtime.ExitError` with no other cause | out of memory |
 | anything else, such as an error that the handler raised | other |
 
-A dead-letter message carries the text only, a destination record the type too. Where the type is the handler's own,
-the text is the handler's as well and decides nothing: a handler may say that some task timed out after 5 seconds.
+A dead-letter message has only the message, a destination record also the type. If the type is the handler's own, its
+message is ignored, because a handler's message may contain any text, such as "Task timed out after 5 seconds".
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _RUNTIME_EXIT = re.compile(r"(RequestId: \S+ )?(Error: )?Runtime exited with err
 
 
 class FailureKind(StrEnum):
-    """What made Lambda give up."""
+    """Why Lambda gave up."""
 
     TIMEOUT = Rescue.TIMEOUT.value
     OUT_OF_MEMORY = Rescue.OUT_OF_MEMORY.value
@@ -43,21 +43,21 @@ class FailureKind(StrEnum):
 
 @dataclass(frozen=True)
 class HandOver:
-    """The run goes to a task."""
+    """The run gets a task."""
 
     kind: FailureKind
 
 
 @dataclass(frozen=True)
 class Skip:
-    """The run is kept, and nothing more."""
+    """The run is recorded, but gets no task."""
 
     kind: FailureKind
     reason: str
 
 
 def classify(*, error_type: str | None, error_message: str | None) -> FailureKind:
-    """Tell the three kinds apart by Lambda's own words."""
+    """Return the kind of a failure from Lambda's error type and message."""
     text = (error_message or "").strip()
     match error_type:
         case error_types.TIMED_OUT:
@@ -74,16 +74,16 @@ def classify(*, error_type: str | None, error_message: str | None) -> FailureKin
 
 
 def decide(record: FailureRecord, *, rules: AbstractSet[Rescue], lambda_attempts: int) -> HandOver | Skip:
-    """Apply a function's rule.
+    """Apply a function's rescue rule.
 
-    With 0 Lambda attempts the function never ran, so everything is handed over. Without any rule nothing is.
+    With 0 Lambda attempts, the function never ran, so everything is handed over. If `rules` is empty, nothing is.
     """
     kind = classify(error_type=record.error_type, error_message=record.error_message)
     if not rules:
-        return Skip(kind, "not rescued: the function is being drained (its setting `enabled` is false)")
+        return Skip(kind, "not handed over: the function is being drained (its setting `enabled` is false)")
     if lambda_attempts == 0 or Rescue.ANY in rules or kind.value in {rule.value for rule in rules}:
         return HandOver(kind)
-    return Skip(kind, f"not rescued: the failure is {kind.value!r} and the rule is {', '.join(sorted(rules))}")
+    return Skip(kind, f"not handed over: the failure is {kind.value!r} and the rule is {', '.join(sorted(rules))}")
 
 
 def _by_text(text: str) -> FailureKind:

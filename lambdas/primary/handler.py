@@ -1,7 +1,7 @@
-"""The sample primary: turns a CSV object of sales into a report object, however large the CSV is.
+"""The sample primary: turns a CSV object of sales, however large, into a report object.
 
-Nothing here knows about overtime: an ordinary handler that reads its object in ranges, keeps exact totals per store,
-and writes one JSON report. Large objects take longer than Lambda allows; then the same code finishes on Fargate.
+It is an ordinary handler that does not depend on overtime: it reads its object in ranges, keeps exact totals per store,
+and writes one JSON report. If an object takes longer than Lambda allows, the same code finishes on Fargate.
 
 Event: `{"bucket": str, "key": str, "report_key": str, "chunk_bytes": int (optional)}`.
 """
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
     class Context(Protocol):
-        """What this handler reads of Lambda's context object."""
+        """The part of Lambda's context object that this handler uses."""
 
         aws_request_id: str
 
         def get_remaining_time_in_millis(self) -> int:
-            """Milliseconds until Lambda, or the run's deadline, ends this attempt."""
+            """Return the milliseconds until Lambda's timeout, or the run's deadline, ends this attempt."""
             ...
 
 
@@ -68,7 +68,7 @@ class Totals:
         self.per_day: defaultdict[tuple[str, str], Decimal] = defaultdict(Decimal)
 
     def add(self, row: Mapping[str, str]) -> None:
-        """Count one row. Raises `decimal.InvalidOperation` for an amount that is not a number."""
+        """Add one row. Raise `decimal.InvalidOperation` if the amount is not a number."""
         amount = Decimal(row["amount"])
         self.rows += 1
         self.per_store[row["store"]] += amount
@@ -76,7 +76,7 @@ class Totals:
 
 
 def report(totals: Totals) -> dict[str, object]:
-    """Give rows, revenue, and per store its revenue and best day; amounts as decimal text, stores in order."""
+    """Return rows, revenue, and revenue and best day per store; amounts as decimal text, stores in order."""
     best: dict[str, tuple[Decimal, str]] = {}
     for (store, day), amount in totals.per_day.items():
         best[store] = max(best.get(store, (amount, day)), (amount, day))
@@ -91,7 +91,7 @@ def report(totals: Totals) -> dict[str, object]:
 
 
 def lines(s3: S3Client, bucket: str, key: str, chunk_bytes: int) -> Iterator[str]:
-    """Give the object's lines while holding one range of it in memory at a time."""
+    """Yield the object's lines, with only one range of it in memory at a time."""
     size = s3.head_object(Bucket=bucket, Key=key)["ContentLength"]
     rest = b""
     for start in range(0, size, chunk_bytes):
@@ -105,11 +105,11 @@ def lines(s3: S3Client, bucket: str, key: str, chunk_bytes: int) -> Iterator[str
 
 
 def digest(event: Mapping[str, object]) -> str:
-    """Name the event without showing it, so that two attempts can be compared by their logs."""
+    """Return the event's hash, which identifies it in the logs of all attempts without revealing it."""
     return hashlib.sha256(json.dumps(event, sort_keys=True).encode()).hexdigest()
 
 
 def tell(what: str, context: Context, **more: object) -> None:
-    """Log one line of JSON that carries the request id and the time left."""
+    """Log one line of JSON with the request id and the time left."""
     left = context.get_remaining_time_in_millis()
     print(json.dumps({"sample": what, "request_id": context.aws_request_id, "remaining_ms": left, **more}), flush=True)

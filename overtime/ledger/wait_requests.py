@@ -83,7 +83,7 @@ def hold(
     `unparked` see `requests.launching`.
     """
     if turn < 1:
-        raise ImpossibleStateError(f"a run cannot be deferred to turn {turn}: the turns of deferrals begin at 1.")
+        raise ImpossibleStateError(f"a run cannot be deferred to turn {turn}: use one of the turns 1, 2, and so on.")
     update = Update(table, key, attempt, SOURCES["hold"])
     update.require_task(None)
     _require_turn(update, turn - 1)

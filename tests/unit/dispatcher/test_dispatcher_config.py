@@ -44,10 +44,10 @@ def test_a_missing_variable_is_named(name: str) -> None:
     ("name", "value", "rule"),
     [
         ("OVERTIME_FUNCTION_NAME", "  ", "must not be empty"),
-        ("OVERTIME_SUBNET_IDS", "subnet-1,,subnet-2", "none of its parts may be empty"),
+        ("OVERTIME_SUBNET_IDS", "subnet-1,,subnet-2", "without empty parts"),
         ("OVERTIME_ASSIGN_PUBLIC_IP", "true", "ENABLED or DISABLED"),
-        ("OVERTIME_RESCUE", "timeout,all", "one of any, out_of_memory, timeout, or all of it nothing"),
-        ("OVERTIME_RESCUE", "timeout,nothing", "one of any, out_of_memory, timeout, or all of it nothing"),
+        ("OVERTIME_RESCUE", "timeout,all", "one of any, out_of_memory, timeout, or the value nothing"),
+        ("OVERTIME_RESCUE", "timeout,nothing", "one of any, out_of_memory, timeout, or the value nothing"),
         ("OVERTIME_ATTEMPTS", "4", "from 0 to 3"),
         ("OVERTIME_ATTEMPTS", "-1", "whole number from 0 to 3"),
         ("OVERTIME_MAX_RECEIVE_COUNT", "0", "at least 1"),

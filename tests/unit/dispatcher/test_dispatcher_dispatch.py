@@ -237,7 +237,10 @@ def test_what_is_not_rescued_is_kept_as_it_came(world: World) -> None:
     assert {name: value["StringValue"] for name, value in parked["MessageAttributes"].items()} == {
         name: value["stringValue"] for name, value in record.message_attributes.items()
     }
-    assert world.state() == ("skipped", "not rescued: the failure is 'other' and the rule is out_of_memory, timeout")
+    assert world.state() == (
+        "skipped",
+        "not handed over: the failure is 'other' and the rule is out_of_memory, timeout",
+    )
     assert world.ledger.event(KEY) == record.body.encode()
 
 
@@ -397,5 +400,5 @@ def test_a_ledger_that_does_not_answer_leaves_the_record_to_the_queue(world: Wor
 def test_a_parking_queue_that_is_gone_keeps_the_record(world: World) -> None:
     """A record that is not rescued is not acknowledged before it is parked."""
     world.sqs.delete_queue(QueueUrl=world.parking)
-    with pytest.raises(NotDispatchedError, match="could not be sent on to the parking queue"):
+    with pytest.raises(NotDispatchedError, match="could not be sent to the parking queue"):
         world.dispatcher().dispatch(message("dead_letter_handler_error"))

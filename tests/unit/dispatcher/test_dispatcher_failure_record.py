@@ -76,20 +76,22 @@ def test_where_no_request_id_is_given_the_message_names_the_run(name: str) -> No
 
 def test_garbage_is_refused_without_being_shown() -> None:
     """The error names the message and what to look at, and holds nothing of the body."""
-    with pytest.raises(UnreadableRecordError, match="neither an event in JSON nor a destination record") as refused:
+    with pytest.raises(UnreadableRecordError, match="neither a JSON event nor a destination record") as refused:
         read("garbage_body")
     assert "hello" not in str(refused.value)
 
 
 def test_a_record_of_another_function_is_refused() -> None:
     """A queue that two functions were wired to does not run the wrong code."""
-    with pytest.raises(UnreadableRecordError, match="about the function 'report', but this queue is that of 'other'"):
+    with pytest.raises(
+        UnreadableRecordError, match="failure of the function 'report', but this is the queue of 'other'"
+    ):
         parse(SQSRecord(raw("destination_timeout")), "other")
 
 
 def test_a_request_id_that_lambda_never_gave_is_refused() -> None:
     """Nobody reaches another object of the bucket through a request id."""
-    with pytest.raises(UnreadableRecordError, match="names no invocation"):
+    with pytest.raises(UnreadableRecordError, match="does not identify an invocation"):
         made("{}", {"RequestID": {"stringValue": "../../x", "dataType": "String"}})
 
 

@@ -210,7 +210,7 @@ def test_records_for_which_the_time_is_too_short_are_not_begun(
     answer = handling.handler(batch(*scripted.answers), Context(left=[60_000, enough, enough - 1]))
     assert [each["itemIdentifier"] for each in answer["batchItemFailures"]] == ["c", "d"]
     assert scripted.seen == ["a", "b"]
-    assert f"the message 'c' was not begun: {enough - 1} ms of the dispatcher's time are left" in logged.getvalue()
+    assert f"the message 'c' was not started: {enough - 1} ms of the dispatcher's time are left" in logged.getvalue()
 
 
 @pytest.fixture

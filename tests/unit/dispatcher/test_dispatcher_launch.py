@@ -65,7 +65,7 @@ def test_the_token_belongs_to_one_attempt_of_one_run() -> None:
             {"tasks": [], "failures": [{"reason": "AGENT"}, {"reason": "MISSING", "detail": "x"}]},
             Rejected("AGENT; MISSING (x)"),
         ),
-        ({"tasks": [], "failures": []}, Unclear("RunTask named neither a task nor a failure")),
+        ({"tasks": [], "failures": []}, Unclear("RunTask returned neither a task nor a failure")),
     ],
 )
 def test_answers_become_outcomes(answer: dict[str, object], outcome: object) -> None:

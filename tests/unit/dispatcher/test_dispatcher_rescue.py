@@ -78,5 +78,5 @@ def test_a_skip_says_why() -> None:
         SQSRecord(json.loads((EVENTS / "dead_letter_handler_error.json").read_text())["Records"][0]), "report"
     )
     assert decide(record, rules=DEFAULT, lambda_attempts=3) == Skip(
-        OTHER, "not rescued: the failure is 'other' and the rule is out_of_memory, timeout"
+        OTHER, "not handed over: the failure is 'other' and the rule is out_of_memory, timeout"
     )

@@ -163,7 +163,7 @@ def test_a_run_that_expires_while_it_is_revived_is_left_to_the_queue(world: Worl
     """The next delivery records it anew; this one acknowledges nothing."""
     moved_back, run = skipped(world), world.run(KEY)
     world.forget(KEY)
-    with pytest.raises(NotDispatchedError, match="changed while it was to be revived"):
+    with pytest.raises(NotDispatchedError, match="was changed before it could be revived"):
         widened(world)._revived(run, parse(moved_back, "report"))
     assert widened(world).dispatch(moved_back).result is Result.STARTED
 

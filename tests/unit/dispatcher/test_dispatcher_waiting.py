@@ -70,7 +70,7 @@ def test_a_held_record_comes_back_later_each_time(world: World) -> None:
     assert 2 <= delays[0] <= 5
     assert 150 <= delays[-1] <= 300
     run = world.run(key)
-    assert (run.state, run.turn, run.reason) == (RunState.QUEUED, 9, "all 1 slots of the function are taken")
+    assert (run.state, run.turn, run.reason) == (RunState.QUEUED, 9, "all 1 slots of the function are occupied")
     assert len(run.history) == 1, "a run that waits for days does not outgrow its item"
 
 
@@ -181,9 +181,9 @@ def test_a_stale_pointer_starts_nothing(world: World) -> None:
     [
         ("{}", "does not name a run"),
         ("garbage", "does not name a run"),
-        ('{"overtime": {"run_key": "report/r-1", "attempt": "1"}}', "no counts"),
-        ('{"overtime": {"run_key": "other/r-1", "attempt": 1}}', "would run the wrong code"),
-        ('{"overtime": {"run_key": "report/r-1", "attempt": 1}}', "which the ledger does not know"),
+        ('{"overtime": {"run_key": "report/r-1", "attempt": "1"}}', "not a valid number"),
+        ('{"overtime": {"run_key": "other/r-1", "attempt": 1}}', "code must not run it"),
+        ('{"overtime": {"run_key": "report/r-1", "attempt": 1}}', "which is not in the ledger"),
     ],
 )
 def test_a_pointer_that_points_nowhere_is_left_to_the_queue(world: World, body: str, text: str) -> None:
