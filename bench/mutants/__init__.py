@@ -1,0 +1,1 @@
+"""Mutation testing: small changes to the product, each of which a test should notice."""
