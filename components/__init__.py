@@ -1,1 +1,1 @@
-"""What a stack is built of, one Pulumi component a file; pure calculations stand beside them."""
+"""The Pulumi components of a stack, one per file, and pure functions beside them."""

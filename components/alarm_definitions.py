@@ -1,7 +1,7 @@
-"""Which alarms there are, as plain values; `docs/operating.md` says what to do about each.
+"""All alarms as plain values; `docs/operating.md` explains how to respond to each.
 
-Each looks at something that passes: it is over when nothing more happens, so that the next incident is told again. Only
-`expiring`, `waiting`, `watcher-unreadable` and the two on long runs and waits last for as long as what they are about.
+Most are about incidents: they end when no more happen, so that the next incident raises them again. `expiring`,
+`waiting`, `watcher-unreadable`, `long-run` and `long-wait` last as long as their cause.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
 PERIOD_SECONDS = 300
 OLDEST_SECONDS = 600
-"""A record whose dispatch failed is delivered again after six minutes; at ten it has failed twice. SQS leaves messages
-out of the figure from their third delivery on, so a higher bound would never be met."""
+"""A record whose dispatch failed is delivered again after six minutes, so at ten minutes dispatch has failed twice.
+SQS excludes messages from this metric from their third delivery on, so it would never reach a higher threshold."""
 OLDEST_PARKED_DAYS = 11
-"""SQS deletes a message 14 days after it was first sent. The watcher measures that: SQS's own figure of a dead-letter
-queue begins when the message was moved there, and leaves out what has been received three times.
+"""SQS deletes a message 14 days after it was first sent. The watcher measures that age, because SQS's own metric for a
+dead-letter queue starts when the message was moved, and excludes messages that were received three times.
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/setting-up-dead-letter-queue-retention.html"""
 
 _NEWEST = "sort @timestamp desc | limit 200"
@@ -37,15 +37,15 @@ _TASKS = (
     "fields @timestamp, run_key, reason, @message "
     f'| filter ispresent(reason) or @logStream like "overtime/" | {_NEWEST}'
 )
-"""What the watcher says of tasks that stopped, and what they said themselves, but not the attempts on Lambda."""
+"""The watcher's lines about stopped tasks, and the tasks' own output, but not that of attempts on Lambda."""
 
 
 _OF_WATCHER = "watcher-"
-"""How the keys of the watcher's alarms begin."""
+"""Prefix of the keys of the watcher's alarms."""
 
 
 class Watched(NamedTuple):
-    """The metric that an alarm looks at."""
+    """The metric that an alarm evaluates."""
 
     namespace: str
     name: str
@@ -53,7 +53,7 @@ class Watched(NamedTuple):
 
 
 class Question(NamedTuple):
-    """What to ask CloudWatch Logs Insights first."""
+    """The most relevant CloudWatch Logs Insights query."""
 
     log_groups: tuple[str, ...]
     query: str
@@ -64,22 +64,22 @@ class Alarm:
     """One alarm."""
 
     key: str
-    """What it is called in the manual and in the program."""
+    """Its name in the manual and in the program."""
     about: str
-    """Name of the function that it is about."""
+    """Name of the function that it monitors."""
     meaning: str
     watched: Watched
     statistic: str = "Sum"
     comparison: Literal["GreaterThanThreshold", "LessThanThreshold"] = "GreaterThanThreshold"
     threshold: float = 0
     evaluation_periods: int = 1
-    """Periods that are looked at."""
+    """How many periods are evaluated."""
     datapoints_to_alarm: int = 1
-    """Periods that have to be beyond the threshold."""
+    """How many of them have to breach the threshold."""
     missing: Literal["notBreaching", "breaching"] = "notBreaching"
-    """What a period without data is; queues and functions that nobody uses have none."""
+    """How a period without data counts; unused queues and functions have no data."""
     can_wait: bool = False
-    """Whether it is enough to look at it the next morning."""
+    """Whether it can wait until the morning."""
     question: Question
 
     @property
@@ -98,7 +98,7 @@ def of_function(  # noqa: PLR0913 -- what differs from function to function
     has_destinations: bool,
     skipped: bool,
 ) -> list[Alarm]:
-    """List the alarms of one function; `longest_run` and `longest_wait` are seconds, None for no such alarm."""
+    """Return the alarms of one function; `longest_run` and `longest_wait` are seconds, None for no such alarm."""
     alarm = partial(Alarm, about=function_name)
     ours = partial(_ours, function_name)
     own, watcher = _log_of(function_name), _log_of(watcher_name)
@@ -113,24 +113,25 @@ def of_function(  # noqa: PLR0913 -- what differs from function to function
         ),
         alarm(
             key="platform-failed",
-            meaning="A run failed, and the handler was not at fault: code, capacity, permission, or AWS itself.",
+            meaning="A run failed for a reason outside its handler: code, capacity, permission, or AWS itself.",
             watched=ours(metrics.RUNS_FAILED_BY_PLATFORM),
             question=Question((own, watcher), _TASKS),
         ),
         alarm(
             key="parked",
             meaning=(
-                "No task can be started for a failed invocation, or its record cannot be read. It waits for a person."
+                "No task can be started for a failed invocation, or its record cannot be read. It waits for an"
+                " operator."
             ),
             watched=ours(metrics.RUNS_PARKED),
-            # A task that stops before it claims its run leaves no log: the watcher's says why.
+            # A task that stops before it claims its run has no log, but the watcher logs the reason.
             question=Question((dispatcher, watcher), _FAULTS),
         ),
         alarm(
             key="expiring",
             meaning=(
-                f"A message on the parking queue was sent {OLDEST_PARKED_DAYS} days ago. SQS deletes it within three"
-                " more."
+                f"A message on the parking queue was first sent {OLDEST_PARKED_DAYS} days ago. SQS will delete it"
+                " within three days."
             ),
             watched=ours(metrics.OLDEST_PARKED),
             statistic="Maximum",
@@ -140,7 +141,7 @@ def of_function(  # noqa: PLR0913 -- what differs from function to function
         ),
         alarm(
             key="waiting",
-            meaning=f"A failed invocation has waited for the dispatcher for more than {OLDEST_SECONDS // 60} minutes.",
+            meaning=f"A failed invocation has waited more than {OLDEST_SECONDS // 60} minutes for the dispatcher.",
             watched=Watched("AWS/SQS", "ApproximateAgeOfOldestMessage", {"QueueName": queue_name}),
             statistic="Maximum",
             threshold=OLDEST_SECONDS,
@@ -148,7 +149,7 @@ def of_function(  # noqa: PLR0913 -- what differs from function to function
         ),
         alarm(
             key="lost",
-            meaning="Lambda could not put a failed invocation on the failure queue. Its event is gone.",
+            meaning="Lambda could not write a failed invocation to the failure queue. Its event is lost.",
             watched=Watched("AWS/Lambda", "DeadLetterErrors", {"FunctionName": function_name}),
             question=output,
         ),
@@ -158,7 +159,7 @@ def of_function(  # noqa: PLR0913 -- what differs from function to function
             alarm(
                 key="skipped",
                 meaning=(
-                    "An invocation failed on Lambda in a way that `rescue` does not name. Its event is on the parking"
+                    "An invocation failed on Lambda in a way that `rescue` does not name. Its message is on the parking"
                     " queue."
                 ),
                 watched=ours(metrics.RUNS_SKIPPED),
@@ -170,7 +171,7 @@ def of_function(  # noqa: PLR0913 -- what differs from function to function
         found.append(
             alarm(
                 key="undelivered",
-                meaning="A destination did not take the record of how a run ended. The watcher retries for a day.",
+                meaning="A destination rejected the record of a run's outcome. The watcher retries for a day.",
                 watched=ours(metrics.DESTINATION_DELIVERY_FAILURES),
                 question=Question((watcher,), _FAULTS),
             )
@@ -179,7 +180,7 @@ def of_function(  # noqa: PLR0913 -- what differs from function to function
         found.append(
             alarm(
                 key="long-run",
-                meaning=f"A run has been at work for more than {_span(longest_run)}.",
+                meaning=f"A run has been running for more than {_span(longest_run)}.",
                 watched=ours(metrics.RUN_AGE),
                 statistic="Maximum",
                 threshold=longest_run,
@@ -191,7 +192,7 @@ def of_function(  # noqa: PLR0913 -- what differs from function to function
         found.append(
             alarm(
                 key="long-wait",
-                meaning=f"A run has waited for a slot or for capacity for more than {_span(longest_wait)}.",
+                meaning=f"A run has waited more than {_span(longest_wait)} for a slot or for capacity.",
                 watched=ours(metrics.LONGEST_WAIT),
                 statistic="Maximum",
                 threshold=longest_wait,
@@ -202,13 +203,13 @@ def of_function(  # noqa: PLR0913 -- what differs from function to function
 
 
 def of_watcher(function_name: str, *, dead_letters_name: pulumi.Input[str]) -> list[Alarm]:
-    """List the alarms of a stack's watcher."""
+    """Return the alarms of a stack's watcher."""
     alarm = partial(Alarm, about=function_name, question=Question((_log_of(function_name),), _FAULTS))
     ours = partial(_ours, function_name)
     return [
         alarm(
             key="watcher-silent",
-            meaning="The watcher has not gone through the open runs for some time, so nothing looks after them.",
+            meaning="The watcher has not checked the open runs for some time, so none is closed or relaunched.",
             watched=ours(metrics.RUNS_LEFT),
             statistic="SampleCount",
             comparison="LessThanThreshold",
@@ -219,15 +220,15 @@ def of_watcher(function_name: str, *, dead_letters_name: pulumi.Input[str]) -> l
         ),
         alarm(
             key="watcher-failing",
-            meaning="Calls of the watcher keep failing, so it notices late how runs ended.",
+            meaning="Invocations of the watcher keep failing, so it notices late that runs ended.",
             watched=Watched("AWS/Lambda", "Errors", {"FunctionName": function_name}),
-            # It is called every period, which makes up for a single failure.
+            # It is invoked in every period, so the next invocation makes up for a single failure.
             evaluation_periods=3,
             datapoints_to_alarm=2,
         ),
         alarm(
             key="watcher-behind",
-            meaning="The watcher does not get through all open runs: it lacks the time, or cannot handle some.",
+            meaning="The watcher does not get through all open runs: time is short, or some raise errors.",
             watched=ours(metrics.RUNS_LEFT),
             statistic="Minimum",
             evaluation_periods=3,
@@ -236,14 +237,14 @@ def of_watcher(function_name: str, *, dead_letters_name: pulumi.Input[str]) -> l
         ),
         alarm(
             key="watcher-dead-letters",
-            meaning="EventBridge could not tell the watcher of a task that stopped. The next round finds it.",
-            # Not how many there are: that would keep the alarm until somebody empties the queue.
+            meaning="EventBridge could not invoke the watcher for a stopped task. The next round finds it.",
+            # Not the number of messages in the queue, or the alarm would last until somebody empties it.
             watched=Watched("AWS/SQS", "NumberOfMessagesSent", {"QueueName": dead_letters_name}),
             can_wait=True,
         ),
         alarm(
             key="watcher-unreadable",
-            meaning="The ledger has an item that overtime would not have written: nobody looks after its run.",
+            meaning="The ledger contains an item that overtime would not have written. Its run stays as it is.",
             watched=ours(metrics.ITEMS_UNREADABLE),
             can_wait=True,
         ),
@@ -259,7 +260,7 @@ def _log_of(function_name: str) -> str:
 
 
 def _span(seconds: int) -> str:
-    """Write a span of time as the settings do."""
+    """Return a duration in the notation of the settings, such as `1d12h`."""
     units = (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
     left, parts = seconds, []
     for unit, size in units:

@@ -1,4 +1,4 @@
-"""What an alarm says to whoever is woken: whose it is, what it means, and where to look and to read on. Pure."""
+"""The description of an alarm: the function, the meaning, and links to the manual, dashboard and logs. Pure."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ LONGEST_DESCRIPTION = 1024
 
 @dataclass(frozen=True, kw_only=True)
 class Place:
-    """Where the links of a stack's alarms lead."""
+    """What the links in a stack's alarms depend on."""
 
     partition: str
     region: str
     dashboard_name: str | None
     """The stack's dashboard, if there is one."""
     manual_url: str | None
-    """Where people read the manual on the web, if that was said."""
+    """URL of the manual, if set."""
 
 
 def description(alarm: Alarm, place: Place) -> str:
-    """Write the description of an alarm, which is part of every notification.
+    """Return the description of an alarm, which is part of every notification.
 
-    With the longest names there is no room for all links, and the dashboard's is the one that can be done without.
+    If the names are too long for all links, the one to the dashboard is omitted.
     """
     whole = _text(alarm, place)
     return whole if len(whole) <= LONGEST_DESCRIPTION else _text(alarm, replace(place, dashboard_name=None))
@@ -59,5 +59,5 @@ def _console(alarm: Alarm, place: Place) -> list[str]:
 
 
 def _encoded(text: str) -> str:
-    """Write a text as the console does in its own links."""
+    """Return a text encoded as in the console's own links."""
     return re.sub(r"[^A-Za-z0-9_.-]", lambda found: f"*{ord(found[0]):02x}", text)

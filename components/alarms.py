@@ -1,4 +1,4 @@
-"""The alarms of a stack, and whom they tell."""
+"""The alarms of a stack, and what they notify."""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class AlarmsArgs:
-    """What the alarms need to know."""
+    """Arguments of `Alarms`."""
 
     functions: Mapping[str, FargateFallback]
-    """The functions they are about, by key."""
+    """The functions that they monitor, by key."""
     watcher: Watcher
-    """The stack's watcher, which they are about too."""
+    """The stack's watcher, which they monitor, too."""
     options: settings.Alarms
-    """Who is told, and of what."""
+    """Which alarms to create, and what they notify."""
     name_prefix: str
-    """How the names of all functions of the stack begin, and so their alarms'."""
+    """Prefix of the names of all functions of the stack, and thus of their alarms."""
     dashboard_name: str | None
     """The stack's dashboard, if it has one."""
     arn_prefix: pulumi.Input[str]
-    """`arn:<partition>:<any service>:<region>:<account>`, as the stack's ARNs begin."""
+    """`arn:<partition>:<any service>:<region>:<account>`, the prefix of the stack's ARNs."""
 
 
 class _Actions(NamedTuple):
-    """Who is told."""
+    """What an alarm notifies when it is raised, and when it is over."""
 
     raised: list[pulumi.Input[str]]
     over: list[pulumi.Input[str]]
@@ -50,16 +50,16 @@ class _Actions(NamedTuple):
 
     @classmethod
     def of(cls, arns: Sequence[str]) -> _Actions:
-        # The end of an alarm would open an OpsItem or an incident of its own.
+        # The end of an alarm would open another OpsItem or incident.
         return cls(list(arns), [arn for arn in arns if _service(arn) in {"sns", "lambda"}])
 
 
 class Alarms(pulumi.ComponentResource):
-    """Tells people what only they can fix."""
+    """Alarms about what needs an operator, their topic, and their permissions to invoke functions."""
 
     arns: list[pulumi.Output[str]]
     topic_arn: pulumi.Output[str] | None
-    """The topic that was made."""
+    """The topic that was created; `None` if the settings name other actions."""
 
     def __init__(self, name: str, args: AlarmsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("overtime:index:Alarms", name, {}, opts)
@@ -86,9 +86,10 @@ class Alarms(pulumi.ComponentResource):
         return topic.arn
 
     def _let_call(self, name: str, args: AlarmsArgs, arns: Sequence[str]) -> None:
-        """Let the stack's alarms call the functions among the actions; another account's is for its owner to allow.
+        """Permit the stack's alarms to invoke the functions among their actions; other accounts' owners have to do so.
 
-        All alarms in one statement: one for each would soon fill the 20 KB that Lambda has for a function's policy.
+        One statement covers all alarms, because one each would soon exceed Lambda's limit of 20 KB for a function's
+        policy.
         https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarms-and-actions-Lambda.html
         """
         functions = [arn for arn in arns if _service(arn) == "lambda"]
@@ -111,7 +112,7 @@ class Alarms(pulumi.ComponentResource):
     def _alarm(self, name: str, alarm: Alarm, args: AlarmsArgs, actions: _Actions) -> pulumi.Output[str]:
         return aws.cloudwatch.MetricAlarm(
             name,
-            name=alarm.name,  # forced: it is what people read first when they are woken
+            name=alarm.name,  # fixed, because it is the first thing that people read when an alarm wakes them
             alarm_description=pulumi.Output.from_input(args.arn_prefix).apply(
                 lambda prefix: description(alarm, _place(prefix, args))
             ),

@@ -1,4 +1,4 @@
-"""Folders of code as archives that change only when the code does."""
+"""Archives of code that change only when the code changes."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ __all__ = ["PACKAGE", "SOURCES", "code", "files", "of_files"]
 PACKAGE = Path(overtime.__file__).resolve().parent
 """The folder of the package `overtime`; in a clone, `components`, `lambdas` and `runner` in it are links."""
 SOURCES = Path(__file__).resolve().parents[1]
-"""The folder that holds `components/`, `lambdas/` and `runner/`: a clone's root, or the installed package itself."""
+"""The folder that contains `components/`, `lambdas/` and `runner/`: a clone's root, or the installed package itself."""
 
 
 def code(path: Path) -> pulumi.Archive:
-    """Give a function's code as Lambda takes it: a zip as it is, a folder without what tools leave in it.
+    """Return a function's code as an archive for Lambda: a zip as it is, a folder without caches and tools' files.
 
-    Pulumi stores no file modes for a folder; code that brings executables is given as a zip.
+    Pulumi stores no file modes for a folder, so code that contains executables needs a zip.
     """
     if path.is_file():
         return pulumi.FileArchive(str(path))
@@ -32,7 +32,7 @@ def code(path: Path) -> pulumi.Archive:
 
 
 def of_files(members: Mapping[str, Path], texts: Mapping[str, str] | None = None) -> pulumi.Archive:
-    """Give files as an archive, by the name each has in it; `texts` are files that only exist there."""
+    """Return an archive of files by their names in it; `texts` are additional files by name and content."""
     assets: dict[str, pulumi.Asset | pulumi.Archive] = {
         Path(name).as_posix(): pulumi.FileAsset(str(path)) for name, path in members.items()
     }

@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class DashboardArgs:
-    """What the dashboard needs to know."""
+    """Arguments of `Dashboard`."""
 
     dashboard_name: str
     """Its name in AWS."""
     region: pulumi.Input[str]
-    """Where the figures are."""
+    """The region of the metrics."""
     functions: Mapping[str, FargateFallback]
     """The functions that it shows, by key."""
     watcher: Watcher
@@ -36,7 +36,7 @@ class DashboardArgs:
 
 
 class Dashboard(pulumi.ComponentResource):
-    """Shows what became of runs, how long they waited and took, and whether they are looked after."""
+    """Shows the outcomes of runs, how long they waited and took, and whether the watcher monitors them."""
 
     name: pulumi.Output[str]
 

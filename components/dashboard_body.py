@@ -1,4 +1,4 @@
-"""What the dashboard shows, as a plain value: a row for each function, and one for the watcher.
+"""The dashboard's content as a plain value: a row per function, and one for the watcher.
 
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/CloudWatch-Dashboard-Body-Structure.html
 """
@@ -19,7 +19,7 @@ Line = list[object]
 
 
 class Widget(TypedDict):
-    """A field of the dashboard, which is not placed yet."""
+    """A widget of the dashboard without a position."""
 
     type: Literal["alarm", "text", "metric"]
     width: int
@@ -28,7 +28,7 @@ class Widget(TypedDict):
 
 
 class PlacedWidget(Widget):
-    """Likewise, at its place."""
+    """A widget with its position."""
 
     x: int
     y: int
@@ -36,9 +36,9 @@ class PlacedWidget(Widget):
 
 _PERIOD_SECONDS = 300
 _WIDTH, _COLUMN, _ROW, _TITLE, _ALARMS = 24, 6, 6, 1, 3
-"""CloudWatch's grid has 24 columns; the others are the sizes of our widgets in it."""
+"""CloudWatch's grid has 24 columns; the others are the sizes of our widgets in grid units."""
 _MOST_ALARMS = 100
-"""CloudWatch's limit for one widget."""
+"""CloudWatch's limit per widget."""
 
 RUNS = (
     (metrics.RUNS_STARTED, "started"),
@@ -46,20 +46,20 @@ RUNS = (
     (metrics.RUNS_FAILED, "failed or timed out"),
     (metrics.RUNS_TIMED_OUT, "timed out"),
     (metrics.RUNS_FAILED_BY_PLATFORM, "failed by the platform"),
-    (metrics.DESTINATION_DELIVERY_FAILURES, "not taken by a destination"),
+    (metrics.DESTINATION_DELIVERY_FAILURES, "rejected by a destination"),
     (metrics.RUNS_CANCELLED, "cancelled"),
     (metrics.RUNS_RELAUNCHED, "relaunched"),
-    (metrics.RUNS_HELD, "held"),
+    (metrics.RUNS_HELD, "deferred"),
     (metrics.RUNS_SKIPPED, "skipped"),
     (metrics.RUNS_PARKED, "parked"),
     (metrics.RUNS_WAITING, "waiting"),
 )
-"""Metric, and what it is called."""
+"""Metrics and their labels."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ShownFunction:
-    """What of a function is shown."""
+    """A function whose metrics are shown."""
 
     name: str
     queue_name: str
@@ -68,7 +68,7 @@ class ShownFunction:
 
 @dataclass(frozen=True, kw_only=True)
 class ShownWatcher:
-    """What of the watcher is shown."""
+    """The watcher whose metrics are shown."""
 
     name: str
     dead_letters_name: str
@@ -77,7 +77,7 @@ class ShownWatcher:
 def body(
     *, region: str, functions: Sequence[ShownFunction], watcher: ShownWatcher, alarm_arns: Sequence[str]
 ) -> dict[str, object]:
-    """Lay out the dashboard; without alarms there is no row for them."""
+    """Return the dashboard's body; without alarms there is no row for them."""
     rows = [_alarms(alarm_arns[i : i + _MOST_ALARMS]) for i in range(0, len(alarm_arns), _MOST_ALARMS)]
     rows += [row for each in functions for row in ([_title(each.name)], _function(each, region))]
     rows += [[_title(watcher.name)], _watcher(watcher, region)]
@@ -108,7 +108,7 @@ def _function(function: ShownFunction, region: str) -> list[Widget]:
             region,
             [
                 *_spread(metrics.FAILURE_TO_HANDLER_START, function.name),
-                _ours(metrics.LONGEST_WAIT, function.name, {"label": "longest that waits (s)"}),
+                _ours(metrics.LONGEST_WAIT, function.name, {"label": "longest current wait (s)"}),
             ],
         ),
         _graph("Run duration", region, _spread(metrics.RUN_DURATION, function.name)),
@@ -118,14 +118,14 @@ def _function(function: ShownFunction, region: str) -> list[Widget]:
 def _watcher(watcher: ShownWatcher, region: str) -> list[Widget]:
     calls: list[Line] = [
         ["AWS/Lambda", metric, "FunctionName", watcher.name, {"label": label}]
-        for metric, label in (("Invocations", "called"), ("Errors", "failed"), ("Throttles", "throttled"))
+        for metric, label in (("Invocations", "invoked"), ("Errors", "failed"), ("Throttles", "throttled"))
     ]
-    calls.append(_ours(metrics.RUNS_LEFT, watcher.name, {"label": "runs left over"}))
-    calls.append(_ours(metrics.ITEMS_UNREADABLE, watcher.name, {"label": "items that cannot be read"}))
+    calls.append(_ours(metrics.RUNS_LEFT, watcher.name, {"label": "runs not processed"}))
+    calls.append(_ours(metrics.ITEMS_UNREADABLE, watcher.name, {"label": "unreadable items"}))
     duration: list[Line] = [["AWS/Lambda", "Duration", "FunctionName", watcher.name, {"label": "longest (ms)"}]]
     letters: list[Line] = [_queue("ApproximateNumberOfMessagesVisible", watcher.dead_letters_name, "events")]
     return [
-        _graph("Calls", region, calls, stat="Sum"),
+        _graph("Invocations", region, calls, stat="Sum"),
         _graph("Duration", region, duration, stat="Maximum"),
         _graph("Dead letters", region, letters, stat="Maximum"),
     ]
@@ -155,7 +155,7 @@ def _graph(title: str, region: str, lines: list[Line], *, stat: str = "Maximum")
 
 def _spread(metric: Metric, function_name: str) -> list[Line]:
     return [
-        _ours(metric, function_name, {"stat": "p50", "label": "half of them (s)"}),
+        _ours(metric, function_name, {"stat": "p50", "label": "median (s)"}),
         _ours(metric, function_name, {"stat": "Maximum", "label": "longest (s)"}),
     ]
 

@@ -1,4 +1,4 @@
-"""The Lambda function that takes failure records from the queue and starts a task for each run."""
+"""The Lambda function that turns a function's failure records into runs and starts their tasks."""
 
 from __future__ import annotations
 
@@ -25,29 +25,29 @@ if TYPE_CHECKING:
 TIMEOUT_SECONDS = 60
 _BATCH_SIZE = 10
 _MOST_AT_ONCE = 5
-"""ECS starts 20 tasks a second; more dispatchers at once would only be throttled."""
+"""ECS starts 20 tasks per second, so more concurrent dispatchers would only be throttled."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class DispatcherArgs:
-    """What the dispatcher needs to know."""
+    """Arguments of `Dispatcher`."""
 
     function: PrimaryFunction
-    """The function whose failures it takes."""
+    """The function whose failure records it processes."""
     options: settings.Function
     """The function's settings."""
     failures: FailureQueue
-    """Where the failure records come from, and where those that are not rescued go."""
+    """The failure queue, from which it receives records, and the parking queue for those that are not handed over."""
     task: RunnerTask
-    """What it starts."""
+    """The task that it starts."""
     platform: Platform
-    """Where it starts it, and the ledger."""
+    """The cluster and network in which it starts tasks, and the ledger."""
     retention: settings.Retention
     """How long runs and its own log are kept."""
 
 
 class Dispatcher(pulumi.ComponentResource):
-    """Records each failed invocation as a run and starts its task; it may touch nothing of other functions."""
+    """Records failed invocations as runs and starts their tasks; its role cannot access other functions' resources."""
 
     name: pulumi.Output[str]
 
@@ -110,10 +110,9 @@ class Dispatcher(pulumi.ComponentResource):
         }
 
     def _recursion(self, name: str, function: aws.lambda_.Function) -> aws.lambda_.FunctionRecursionConfig:
-        # A record that waits is sent to the queue that it came from, and Lambda stops a function after about 16 such
-        # turns unless it is told that they are meant. They end: a run is given up after 14 days, and a record whose
-        # turn the ledger has passed goes no further, so each run has one chain of them.
-        # https://docs.aws.amazon.com/lambda/latest/dg/invocation-recursion.html
+        # A deferred record goes back to the queue it came from. Lambda would stop this loop after about 16 turns. It
+        # is bounded: a run fails after 14 days of waiting, and a stale record sends no other, so each run has only one
+        # chain of records. https://docs.aws.amazon.com/lambda/latest/dg/invocation-recursion.html
         return aws.lambda_.FunctionRecursionConfig(
             f"{name}-recursion",
             function_name=function.name,
@@ -130,8 +129,8 @@ class Dispatcher(pulumi.ComponentResource):
             function_name=function.name,
             batch_size=_BATCH_SIZE,
             function_response_types=["ReportBatchItemFailures"],
-            # Throttled by reserved concurrency instead, records would count as received and be parked unread.
+            # If reserved concurrency limited it instead, each throttled record would spend a receive, and be parked.
             scaling_config=aws.lambda_.EventSourceMappingScalingConfigArgs(maximum_concurrency=_MOST_AT_ONCE),
-            # No record is taken before a task can start and do its work; on the way down this goes first.
+            # Created last and deleted first, so that a record never meets an incomplete fallback.
             opts=pulumi.ResourceOptions(parent=self, depends_on=first),
         )

@@ -1,6 +1,6 @@
-"""JSON that AWS keeps as text, in the form that AWS itself writes: compact and sorted.
+"""JSON documents that AWS stores as text, in the form in which AWS itself writes them: compact and sorted.
 
-So what is read back equals what was written, whatever the service, or the provider, makes of it in between.
+So a document that is read back equals the one that was written, even if the service or the provider reformats it.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ _COMPACT = (",", ":")
 
 
 def written(document: object) -> str:
-    """Write a document whose values are known."""
+    """Return the JSON of a document whose values are known."""
     return json.dumps(document, sort_keys=True, separators=_COMPACT)
 
 
 def written_later(document: pulumi.Input[object]) -> pulumi.Output[str]:
-    """Write a document with names in it that AWS gives first."""
+    """Return the JSON of a document with values that are known only during deployment."""
     return pulumi.Output.json_dumps(document, sort_keys=True, separators=_COMPACT)

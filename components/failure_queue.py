@@ -1,4 +1,4 @@
-"""The queue of one function's failed events, and the queue where what cannot be handed over is kept."""
+"""The queue for a function's failure records, and the parking queue for those that are not handed over."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from overtime.components.documents import written
 
 LONGEST_RETENTION_SECONDS = 1_209_600
 LARGEST_MESSAGE_BYTES = 1_048_576
-"""SQS's limit; an event may have 1 MB, and Pulumi's own default is smaller."""
+"""SQS's limit, because an event may have 1 MiB; the provider's default is smaller."""
 _VISIBILITY_FACTOR = 6
 """https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html#events-sqs-queueconfig"""
 
 
 @dataclass(frozen=True, kw_only=True)
 class FailureQueueArgs:
-    """What the queue needs to know."""
+    """Arguments of `FailureQueue`."""
 
     consumer_timeout_seconds: int
-    """Timeout of the dispatcher; a record it took stays hidden six times as long, as AWS advises."""
+    """Timeout of the dispatcher; the visibility timeout is six times as long, as AWS advises."""
     max_receive_count: int
     """Deliveries before a record is parked."""
     protect: bool = True
-    """Whether Pulumi refuses to delete the queues; AWS deletes a queue with all its messages."""
+    """Whether Pulumi protects the queues from deletion, because SQS deletes a queue with its messages."""
 
 
 class FailureQueue(pulumi.ComponentResource):
-    """Holds the events of invocations that failed until the dispatcher takes them."""
+    """A function's failure queue, its parking queue, and their policies."""
 
     name: pulumi.Output[str]
     arn: pulumi.Output[str]

@@ -1,4 +1,4 @@
-"""A function's second life: what takes its failed events and finishes them on Fargate."""
+"""What continues a function's failed invocations on Fargate: its dispatcher and its task definition."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class FargateFallbackArgs:
-    """What the fallback needs to know."""
+    """Arguments of `FargateFallback`."""
 
     function: PrimaryFunction
-    """The function that gets it."""
+    """The function whose failed invocations are continued."""
     failures: FailureQueue
-    """The function's dead-letter queue; it is older than the function, because AWS checks it when that is made."""
+    """The function's failure queue, created before the function because AWS checks it at that time."""
     options: settings.Function
     """The function's settings."""
     platform: Platform
@@ -34,7 +34,7 @@ class FargateFallbackArgs:
 
 
 class FargateFallback(pulumi.ComponentResource):
-    """Dispatcher and task of one function; watcher, alarms and dashboard read its attributes."""
+    """Dispatcher and task definition of one function; watcher, alarms and dashboard read its attributes."""
 
     task_family: str
     dispatcher_name: pulumi.Output[str]

@@ -1,4 +1,4 @@
-"""The archives of our own Lambda functions: sources, and libraries at the very versions of `requirements.lock`."""
+"""The archives of dispatcher and watcher: sources, and libraries in exactly the versions of `requirements.lock`."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _KEPT_METADATA = ("METADATA", "LICENSE", "LICENCE", "NOTICE")
 
 
 class LambdaArchiveError(OvertimeError):
-    """An archive cannot be made from what is installed."""
+    """An archive cannot be built from the installed packages."""
 
 
 def members(part: str) -> dict[str, Path]:
-    """List the files of `dispatcher` or `watcher` by the name each has in the archive. Raises `LambdaArchiveError`."""
+    """Return the files of `dispatcher` or `watcher` by their names in the archive. Raise `LambdaArchiveError`."""
     found = {f"{PACKAGE.name}/{file.relative_to(PACKAGE).as_posix()}": file for file in _sources(part)}
     for name, version in _PINNED.findall(LOCK.read_text(encoding="utf-8")):
         found |= _library(name, version)
@@ -63,7 +63,7 @@ def _code_of(installed: Distribution) -> dict[str, Path]:
 
 def _mismatch(name: str, version: str, found: str) -> str:
     return (
-        f"Dispatcher and watcher ship {name!r} {version}, but {found} in the environment that runs this program, and "
-        f"another version would not be the tested one. Install the project's requirements there: "
+        f"Dispatcher and watcher are deployed with {name!r} {version}, the version they are tested with, but {found} "
+        f"in the environment that runs this program. Install the project's requirements there: "
         f"`uv pip sync requirements.lock`, or `pip install {name}=={version}`."
     )

@@ -1,4 +1,4 @@
-"""Where tasks run: a VPC of their own with public subnets and no NAT, or subnets that exist."""
+"""Where tasks run: in a new VPC with public subnets and no NAT, or in existing subnets."""
 
 from __future__ import annotations
 
@@ -18,30 +18,30 @@ if TYPE_CHECKING:
     from overtime import settings
 
 _ZONE_BITS = 3
-"""A zone has an eighth of the VPC however many there are: one more leaves the subnets of the others where they are."""
+"""Each subnet is an eighth of the VPC, however many zones there are, so that another zone does not move the others."""
 _FARGATE_ZONES = {
     "ap-northeast-1": ("apne1-az1", "apne1-az2", "apne1-az4"),
     "cn-north-1": ("cnn1-az1", "cnn1-az2"),
     "us-west-1": ("usw1-az1", "usw1-az3"),
 }
-"""The zones of the regions where Fargate does not run in all of them:
+"""The supported zones in regions where Fargate does not run in every zone:
 https://docs.aws.amazon.com/AmazonECS/latest/developerguide/AWS_Fargate-Regions.html"""
 
 
 class TooFewZonesError(OvertimeError):
-    """The region has fewer zones than the settings want."""
+    """The region has fewer zones with Fargate than the settings request."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkArgs:
-    """What the network needs to know."""
+    """Arguments of `Network`."""
 
     network: settings.Network
-    """A range and a number of zones, or the subnets and security groups to use."""
+    """A CIDR block and a number of zones, or existing subnets and security groups."""
 
 
 class Network(pulumi.ComponentResource):
-    """Subnets and security groups for tasks that call out and that nothing may call."""
+    """Subnets and security groups for tasks. The security group that it creates allows no inbound traffic."""
 
     subnet_ids: pulumi.Output[Sequence[str]]
     security_group_ids: pulumi.Output[Sequence[str]]
@@ -67,7 +67,7 @@ class Network(pulumi.ComponentResource):
             cidr_block=given.cidr,
             availability_zone_names=self._zones(given.availability_zones),
             availability_zone_cidr_mask=IPv4Network(given.cidr).prefixlen + _ZONE_BITS,
-            # A public address costs per running task, a NAT gateway per hour: nothing runs here until it is needed.
+            # A public address is billed only while a task runs, a NAT gateway always.
             nat_gateways=awsx.ec2.NatGatewayConfigurationArgs(strategy=awsx.ec2.NatGatewayStrategy.NONE),
             subnet_specs=[awsx.ec2.SubnetSpecArgs(type=awsx.ec2.SubnetType.PUBLIC)],
             subnet_strategy=awsx.ec2.SubnetAllocationStrategy.AUTO,
@@ -76,7 +76,7 @@ class Network(pulumi.ComponentResource):
         )
 
     def _zones(self, wanted: int) -> list[str]:
-        # awsx would take the first of all zones, among them the Local Zones that the account uses: no Fargate there.
+        # awsx would use the first of all zones, which may be a Local Zone of the account, without Fargate.
         found = aws.get_availability_zones(
             state="available",
             filters=[
@@ -84,7 +84,7 @@ class Network(pulumi.ComponentResource):
             ],
             opts=pulumi.InvokeOptions(parent=self),
         )
-        # Names are drawn anew for each account, ids are the same everywhere.
+        # AWS maps zone names to zones per account; zone ids are the same in all accounts.
         ids = _FARGATE_ZONES.get(found.region, found.zone_ids)
         names = [name for name, zone in zip(found.names, found.zone_ids, strict=True) if zone in ids]
         return first_zones(names, wanted, region=found.region)
@@ -100,16 +100,16 @@ class Network(pulumi.ComponentResource):
         rule = aws.vpc.SecurityGroupEgressRule(
             f"{name}-out", security_group_id=group.id, cidr_ipv4="0.0.0.0/0", ip_protocol="-1", opts=child
         )
-        # Through the rule: a task that starts before it exists could not reach AWS.
+        # The id comes from the rule, because a task that starts before the rule exists could not reach AWS.
         return rule.security_group_id
 
 
 def first_zones(names: Sequence[str], wanted: int, *, region: str) -> list[str]:
-    """Take so many zones, always the same ones. Raises `TooFewZonesError`."""
+    """Return the first `wanted` zones in alphabetical order. Raise `TooFewZonesError` if there are fewer."""
     if len(names) < wanted:
         raise TooFewZonesError(
-            f"overtime:network.availability_zones is {wanted}, but {region} has {len(names)} availability zones where "
-            f"Fargate runs ({', '.join(sorted(names))}), and each subnet is in one of its own. Ask for fewer "
-            "(pulumi config set --path 'overtime:network.availability_zones' 2), or take another region."
+            f"overtime:network.availability_zones is {wanted}, but Fargate runs in {len(names)} availability zones of "
+            f"{region} ({', '.join(sorted(names))}), and each subnet needs a zone of its own. Request fewer zones "
+            "(pulumi config set --path 'overtime:network.availability_zones' 2) or use another region."
         )
     return sorted(names)[:wanted]

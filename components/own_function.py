@@ -1,4 +1,4 @@
-"""A Lambda function of this project's own: its log group, its role with what it may do, and its code with libraries."""
+"""Dispatcher and watcher as Lambda functions: log group, role with its policies, and code with libraries."""
 
 from __future__ import annotations
 
@@ -17,35 +17,35 @@ if TYPE_CHECKING:
 
     from overtime.contract import metrics
 
-_MEMORY_MIB = 512  # of it depends the cpu, and with it how long the libraries take to load
+_MEMORY_MIB = 512  # determines the CPU share, and thus how fast the libraries load
 
 
 @dataclass(frozen=True, kw_only=True)
 class OwnFunctionArgs:
-    """What such a function needs to know."""
+    """Arguments of `own_function`."""
 
     part: metrics.Service
-    """Which it is; its value is the folder of its code in `lambdas/`."""
+    """Dispatcher or watcher; the value is the folder of its code in `lambdas/`."""
     function_name: str
-    """Its name in AWS: forced, because the log group has to be there, with its retention, before Lambda makes one."""
+    """Its name in AWS; fixed, because its log group must exist, with a retention, before Lambda creates one."""
     role_description: str
-    """Whose role it is, for people who look at IAM."""
+    """Description of its role in IAM."""
     logs_days: int
-    """Days its log is kept."""
+    """Retention of its log group."""
     permissions: Callable[[pulumi.Output[str]], pulumi.Output[str]]
-    """Gives the policy of its role, to which the ARN of its log group belongs."""
+    """Returns the policy of its role, given the ARN of its log group."""
     more_permissions: Sequence[pulumi.Output[str]] = ()
-    """Further policies, for what the first one has no room for."""
+    """Further policies, for what does not fit into the first one."""
     timeout_seconds: int
-    """How long Lambda lets it work."""
+    """Its timeout on Lambda."""
     variables: Mapping[str, pulumi.Input[str]]
-    """Its environment, apart from namespace and service of its metrics."""
+    """Its environment variables, except those for its metrics."""
     file: tuple[str, pulumi.Output[str]] | None = None
-    """Name and text of a file beside its code."""
+    """Name and content of a file beside its code."""
 
 
 class OwnFunction(NamedTuple):
-    """What was made."""
+    """The resources that `own_function` created."""
 
     function: aws.lambda_.Function
     role: aws.iam.Role
@@ -53,7 +53,7 @@ class OwnFunction(NamedTuple):
 
 
 def own_function(name: str, args: OwnFunctionArgs, parent: pulumi.Resource) -> OwnFunction:
-    """Make a function and what belongs to it, as children of `parent`."""
+    """Create a function, its role and its log group as children of `parent`."""
     logs = aws.cloudwatch.LogGroup(
         f"{name}-logs",
         name=f"/aws/lambda/{args.function_name}",

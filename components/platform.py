@@ -27,7 +27,7 @@ _MOST_IMAGES = 50
 
 @dataclass(frozen=True, kw_only=True)
 class PlatformArgs:
-    """What the platform needs to know."""
+    """Arguments of `Platform`."""
 
     network: settings.Network
     """Where tasks run."""
@@ -40,12 +40,12 @@ class PlatformArgs:
     base_images: Mapping[ImageKey, str]
     """The base image of each runner image that the functions need."""
     sources: str = str(SOURCES)
-    """`archives.SOURCES` as the engine finds it from its working folder, which need not be the program's. So the
-    default is the absolute path; `.` where the engine works in that very folder."""
+    """`archives.SOURCES` relative to the engine's working folder, which may differ from the program's; therefore the
+    default is an absolute path. Use `.` if the engine works in that folder."""
 
 
 class Platform(pulumi.ComponentResource):
-    """The shared part of a stack; nothing in it costs by the hour."""
+    """The shared part of a stack; none of it is billed by the hour."""
 
     network: Network
     ledger: RunLedger
@@ -54,7 +54,7 @@ class Platform(pulumi.ComponentResource):
     image_uris: Mapping[ImageKey, pulumi.Output[str]]
     region: pulumi.Output[str]
     ecs_arn_prefix: pulumi.Output[str]
-    """`arn:<partition>:ecs:<region>:<account>`, the beginning of a task's and a task definition's ARN."""
+    """`arn:<partition>:ecs:<region>:<account>`, the prefix of the ARNs of tasks and task definitions."""
 
     def __init__(self, name: str, args: PlatformArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("overtime:index:Platform", name, {}, opts)
@@ -94,11 +94,11 @@ class Platform(pulumi.ComponentResource):
             capacity_providers=["FARGATE", "FARGATE_SPOT"] if spot else ["FARGATE"],
             opts=child,
         )
-        # Through the providers: a task on Spot cannot start before they are there.
+        # The ARN depends on the providers, because no task can start on Spot before they are attached.
         return pulumi.Output.all(cluster.arn, providers.cluster_name).apply(lambda known: str(known[0]))
 
     def _repository(self, name: str, kinds: Iterable[ImageKey]) -> awsx.ecr.Repository:
-        # Each kind by itself: however often another one changes, the image of this one that is in use stays.
+        # One rule per kind: however often the images of another kind change, the one in use does not expire.
         tagged = [
             awsx.ecr.LifecyclePolicyRuleArgs(
                 description=f"keep the latest {_MOST_IMAGES} images for {' and '.join(kind)}",
@@ -109,18 +109,18 @@ class Platform(pulumi.ComponentResource):
             for kind in kinds
         ]
         untagged = awsx.ecr.LifecyclePolicyRuleArgs(
-            description=f"keep the latest {_MOST_IMAGES} images whose tag went to another",
+            description=f"keep the latest {_MOST_IMAGES} images whose tag moved to another image",
             tag_status=awsx.ecr.LifecycleTagStatus.UNTAGGED,
             maximum_number_of_images=_MOST_IMAGES,
         )
         return awsx.ecr.Repository(
             f"{name}-images",
-            # Task definitions name digests, so a tag protects nothing that runs. Tags that cannot move would stop an
-            # `up` that builds the same sources again, with other file modes or after its image went.
+            # Task definitions name digests, so immutable tags would protect nothing. They would break an `up` that
+            # rebuilds the same sources, with other file modes or because their image was deleted.
             image_tag_mutability="MUTABLE",
             image_scanning_configuration=aws.ecr.RepositoryImageScanningConfigurationArgs(scan_on_push=True),
             lifecycle_policy=awsx.ecr.LifecyclePolicyArgs(rules=[*tagged, untagged]),
-            force_delete=True,  # images are made from the sources again whenever they are missing
+            force_delete=True,  # a missing image is rebuilt from the sources
             opts=pulumi.ResourceOptions(parent=self),
         )
 

@@ -1,4 +1,4 @@
-"""Every IAM document of a stack as a pure function of names: exact resources, and a Sid that says what for."""
+"""Every IAM document of a stack as a pure function: exact resources, and a Sid that states the purpose."""
 
 from __future__ import annotations
 
@@ -27,33 +27,33 @@ class _StatementParts(TypedDict, total=False):
 
 
 class Statement(_StatementParts):
-    """A statement as IAM reads it."""
+    """A statement of an IAM policy."""
 
     Effect: Literal["Allow", "Deny"]
     Action: str | list[str]
 
 
 def rendered(document: Callable[..., Document], **names: pulumi.Input[object]) -> pulumi.Output[str]:
-    """Write a document as JSON once AWS has given the names in it."""
+    """Return the JSON of a document whose arguments are known only during deployment."""
     return pulumi.Output.all(**names).apply(lambda known: written(document(**known)))
 
 
 def function_trust() -> Document:
-    """Let Lambda take the role."""
+    """Return a trust policy for Lambda."""
     return _document([_trust("TrustLambda", "lambda")])
 
 
 def execution_trust() -> Document:
-    """Let ECS take the role to prepare containers.
+    """Return the trust policy of an execution role, which ECS assumes to prepare containers.
 
-    Without a condition: AWS documents `aws:SourceArn` and `aws:SourceAccount` for task roles only, and an execution
-    role that ECS cannot take starts no task at all.
+    It has no condition: AWS documents `aws:SourceArn` and `aws:SourceAccount` only for task roles, and no task starts
+    if ECS cannot assume its execution role.
     """
     return _document([_trust("TrustTasks", "ecs-tasks")])
 
 
 def function_and_task_trust(*, ecs_arn_prefix: str) -> Document:
-    """Let both take the role, ECS for tasks of this account and region (`arn:<partition>:ecs:<region>:<account>`)."""
+    """Return a trust policy for Lambda, and for ECS tasks in the region and account of `ecs_arn_prefix`."""
     return _document([_trust("TrustLambda", "lambda"), _trust_tasks(ecs_arn_prefix)])
 
 
@@ -71,7 +71,7 @@ def _trust(sid: str, service: str) -> Statement:
 
 
 def primary(*, log_group_arn: str, queue_arn: str, permissions: Sequence[Permission]) -> Document:
-    """Let the function write its log, leave failed events on its queue, and do what its settings say."""
+    """Return a function's policy: write its log, queue failed events, and what its settings allow."""
     own = [_allow(f"Own{i}", each.actions, each.resources) for i, each in enumerate(permissions)]
     return _document([_logs(log_group_arn), _allow("LeaveFailedEvents", ["sqs:SendMessage"], [queue_arn]), *own])
 
@@ -79,7 +79,7 @@ def primary(*, log_group_arn: str, queue_arn: str, permissions: Sequence[Permiss
 def runner(
     *, function_name: str, function_arn: str, layer_arns: Sequence[str], table_arn: str, bucket_arn: str
 ) -> Document:
-    """Let the runner, which works as the function, fetch the code and keep this function's runs."""
+    """Return the runner's policy, part of the function's role: fetch the code; read events, record runs and results."""
     layers = [_allow("FetchLayers", ["lambda:GetLayerVersion"], layer_arns)] if layer_arns else []
     return _document(
         [
@@ -104,12 +104,12 @@ def dispatcher(  # noqa: PLR0913 - each is one resource that the dispatcher touc
     family_arn: str,
     role_arns: Sequence[str],
 ) -> Document:
-    """Let the dispatcher take failure records of one function, record its runs, and start its task."""
+    """Return a dispatcher's policy: consume failure records of one function, record its runs, and start its task."""
     runs = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"]
     take = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"]
     in_cluster = {"ArnEquals": {"ecs:cluster": cluster_arn}}
     to_tasks = {"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}}
-    # AWS asks for it as soon as a launch copies tags, and `tags` or `aws:defaultTags` may put some on the definition.
+    # AWS requires ecs:TagResource if RunTask copies tags, including those of `tags` and `aws:defaultTags`.
     at_launch = {"StringEquals": {"ecs:CreateAction": "RunTask"}}
     return _document(
         [
@@ -136,12 +136,12 @@ def watcher(  # noqa: PLR0913 - each is one resource that the watcher touches
     reads_payloads: bool,
     grants: Sequence[Grant],
 ) -> Document:
-    """Let the watcher look after the stack's runs, also of functions that are gone: table and bucket are the stack's.
+    """Return the watcher's policy for all runs of the stack, including those of functions that were removed.
 
-    A run that is launched again needs its event for longer, so the watcher copies the event onto itself, and can write
-    no other object. Only where there are destinations, results go into a record. Objects are named for the stack as a
-    whole, because a policy has little room and the bucket holds nothing else. `grants` is a share of what it may send
-    to.
+    A relaunched run needs its event for longer, so the watcher copies the object onto itself; it can write no other.
+    It reads results only if there are destinations, because records include them. The policy covers objects of all
+    functions, because its size is limited and the bucket contains nothing else. `grants` is one share of the watcher's
+    permissions to send.
     """
     in_cluster = {"ArnEquals": {"ecs:cluster": cluster_arn}}
     return _document(
@@ -150,7 +150,7 @@ def watcher(  # noqa: PLR0913 - each is one resource that the watcher touches
             _allow("FindOpenRuns", ["dynamodb:Scan"], [open_index_arn]),
             _allow("SettleRuns", ["dynamodb:GetItem", "dynamodb:UpdateItem"], [table_arn]),
             _allow("LookAtTasks", ["ecs:DescribeTasks", "ecs:StopTask"], [_tasks(cluster_arn)], in_cluster),
-            # The action has no resource: settings are the account's.
+            # The action has no resource, because these settings belong to the account.
             _allow("ReadTaskRetirement", ["ecs:ListAccountSettings"], ["*"]),
             *_payloads(bucket_arn, results=reads_payloads),
             *_grant_statements(grants),
@@ -159,7 +159,7 @@ def watcher(  # noqa: PLR0913 - each is one resource that the watcher touches
 
 
 def sending(*, grants: Sequence[Grant]) -> Document:
-    """Let the watcher send to what its first policy has no room for."""
+    """Return a further policy of the watcher, for permissions to send that do not fit into its first one."""
     return _document(_grant_statements(grants))
 
 
@@ -170,28 +170,28 @@ def _grant_statements(grants: Sequence[Grant]) -> list[Statement]:
 
 def _payloads(bucket_arn: str, *, results: bool) -> list[Statement]:
     events, bucket = f"{bucket_arn}/events/*", bucket_arn.rpartition(":")[2]
-    # S3's documentation writes the source with and without the first slash.
+    # S3's documentation shows the copy source with and without a leading slash.
     copies = {"StringLike": {"s3:x-amz-copy-source": [f"/{bucket}/events/*", f"{bucket}/events/*"]}}
     return [
         _allow("ReadPayloads", ["s3:GetObject"], [events, f"{bucket_arn}/results/*"] if results else [events]),
         _allow("KeepEvents", ["s3:PutObject"], [events], copies),
-        # Without it S3 calls an object that has expired forbidden, and its run could never be settled.
+        # Without ListBucket, S3 answers 403 instead of 404 for an expired object, and its run could never be settled.
         _allow("TellGoneFromForbidden", ["s3:ListBucket"], [bucket_arn]),
     ]
 
 
 def execution(*, repository_arn: str, log_group_arn: str) -> Document:
-    """Let ECS pull the runner image and write the container's output.
+    """Return an execution role's policy: pull the runner image and write the container's output.
 
-    Where the account has GuardDuty's Runtime Monitoring on, ECS adds its agent to every task and pulls it with this
-    role, from a repository of AWS's own, whose account depends on the region:
+    If GuardDuty Runtime Monitoring is enabled in the account, ECS adds its agent to every task and pulls it with this
+    role from AWS's own repository, whose account depends on the region:
     https://docs.aws.amazon.com/guardduty/latest/ug/ecs-runtime-agent-ecr-image-uri.html
     """
     pull = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
     guard_duty = ":".join([*repository_arn.split(":")[:4], "*", "repository/aws-guardduty-agent-fargate"])
     return _document(
         [
-            # The action has no resource: a token is for the whole registry.
+            # The action has no resource, because a token is valid for the whole registry.
             _allow("LogIntoRegistry", ["ecr:GetAuthorizationToken"], ["*"]),
             _allow("PullRunnerImage", pull, [repository_arn]),
             _allow("PullGuardDutyAgent", pull, [guard_duty]),
@@ -201,27 +201,27 @@ def execution(*, repository_arn: str, log_group_arn: str) -> Document:
 
 
 def encrypted_transport_only(*, arn: str, service: str) -> Document:
-    """Refuse everybody who does not come over TLS, to a bucket (`s3`) or a queue (`sqs`)."""
+    """Return the policy of a bucket (`s3`) or queue (`sqs`) that denies requests without TLS."""
     resources = [arn, f"{arn}/*"] if service == "s3" else [arn]
     return _document([_refuse_plain_text(f"{service}:*", resources)])
 
 
 def dead_letters(*, arn: str, rule_arns: Sequence[str]) -> Document:
-    """Let these rules leave on a queue what they could not deliver, and nobody come without TLS."""
+    """Return the policy of a dead-letter queue: only these rules may send to it, and only with TLS."""
     from_rules = {"ArnEquals": {"aws:SourceArn": sorted(rule_arns)}}
     leave = _allow("RulesLeaveWhatFailed", ["sqs:SendMessage"], [arn], from_rules)
     return _document([{**leave, "Principal": _service("events")}, _refuse_plain_text("sqs:*", [arn])])
 
 
 def alarm_topic(*, arn: str) -> Document:
-    """Let the alarms of the topic's own account and region publish, and nobody come without TLS."""
+    """Return the policy of the alarm topic: alarms in its account and region may publish, and only with TLS."""
     _, partition, _, region, account, _ = arn.split(":", 5)
     alarms = {
         "ArnLike": {"aws:SourceArn": f"arn:{partition}:cloudwatch:{region}:{account}:alarm:*"},
         "StringEquals": {"aws:SourceAccount": account},
     }
     tell = _allow("AlarmsTell", ["sns:Publish"], [arn], alarms)
-    # SNS knows no sns:* in a topic's policy; publishing is what carries content.
+    # A topic's policy does not accept sns:*; only publishing carries content.
     return _document([{**tell, "Principal": _service("cloudwatch")}, _refuse_plain_text("sns:Publish", [arn])])
 
 
@@ -251,11 +251,11 @@ def _logs(log_group_arn: str) -> Statement:
 def _runs(
     sid: str, actions: Sequence[str], table_arn: str, function_name: str, *, attributes: Collection[str] = ()
 ) -> Statement:
-    # Runs of other functions are in the same table; their keys start with those functions' names.
+    # Runs of other functions are in the same table; their keys begin with those functions' names.
     condition = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": [f"{function_name}/*"]}}
     if attributes:
-        # Those that a request names, its key and conditions included. What it answers with is the same function's, so
-        # dynamodb:ReturnValues is left alone.
+        # All attributes that a request names, including its key and conditions. There is no condition on
+        # dynamodb:ReturnValues, because a response contains only items of the same function.
         # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/specifying-conditions.html
         condition["ForAllValues:StringEquals"] = {"dynamodb:Attributes": sorted(attributes)}
     return _allow(sid, actions, [table_arn], condition)

@@ -1,4 +1,4 @@
-"""A function that people bring: its code, role, log group, retries, and the queue for events that fail."""
+"""The user's function: code, role, log group, retry settings, and the queue for its failed events."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class PrimaryFunctionArgs:
-    """What the function needs to know."""
+    """Arguments of `PrimaryFunction`."""
 
     function_name: str
     """Its name in AWS."""
     options: settings.Function
     """Its settings."""
     root: Path
-    """The folder that a relative `code` starts from."""
+    """The folder to which `code` is relative."""
     logs_days: int
-    """Days its log is kept."""
+    """Retention of its log group."""
     failure_queue_arn: pulumi.Input[str]
-    """Where Lambda leaves the events that failed for good."""
+    """The queue to which Lambda sends events when it gives up on them."""
     ecs_arn_prefix: pulumi.Input[str]
-    """`arn:<partition>:ecs:<region>:<account>`, as the ARNs begin of the tasks that take its role."""
+    """`arn:<partition>:ecs:<region>:<account>`, the prefix of the ARNs of tasks that assume its role."""
 
 
 class PrimaryFunction(pulumi.ComponentResource):
-    """The primary: an ordinary Lambda function, whose role also serves its Fargate task."""
+    """The primary: an ordinary Lambda function whose role is also its tasks' role."""
 
     name: str
     arn: pulumi.Output[str]
@@ -110,9 +110,9 @@ class PrimaryFunction(pulumi.ComponentResource):
             layers=list(options.layers),
             environment=aws.lambda_.FunctionEnvironmentArgs(variables=variables) if variables else None,
             dead_letter_config=aws.lambda_.FunctionDeadLetterConfigArgs(target_arn=args.failure_queue_arn),
-            # With no concurrency at all, Lambda hands every asynchronous event to the queue without an attempt.
+            # With a concurrency of 0, Lambda sends every asynchronous event to the queue without an attempt.
             reserved_concurrent_executions=None if options.attempts else 0,
-            # Lambda refuses a dead-letter queue that the role may not write to, at once.
+            # Lambda rejects a dead-letter queue unless the role may already send to it.
             opts=pulumi.ResourceOptions(parent=self, depends_on=first),
         )
 

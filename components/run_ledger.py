@@ -1,4 +1,4 @@
-"""Where runs are written down: their states in DynamoDB, their events and results in S3."""
+"""The record of every run: state in DynamoDB, event and result in S3."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from overtime.contract import runs
 
 @dataclass(frozen=True, kw_only=True)
 class RunLedgerArgs:
-    """What the ledger needs to know."""
+    """Arguments of `RunLedger`."""
 
     runs_days: int
-    """Days that events and results are kept; the states' own expiry is written with each run."""
+    """Retention of events and results; the expiry of states is written with each run."""
     force_destroy: bool
-    """Whether the table, and the bucket with objects in it, may be deleted."""
+    """Whether the table, and the bucket with its objects, may be deleted."""
 
 
 class RunLedger(pulumi.ComponentResource):
-    """The table and the bucket that dispatcher, runner and operators share."""
+    """The table and the bucket that dispatchers, runners, watcher and operators share."""
 
     table_name: pulumi.Output[str]
     table_arn: pulumi.Output[str]
@@ -69,11 +69,11 @@ class RunLedger(pulumi.ComponentResource):
             ],
             ttl=aws.dynamodb.TableTtlArgs(attribute_name=runs.EXPIRES_AT, enabled=True),
             point_in_time_recovery=aws.dynamodb.TablePointInTimeRecoveryArgs(enabled=True),
-            # Not enabled means a key that AWS owns: the table is encrypted all the same, and no request to KMS is paid.
+            # False selects an AWS owned key: the table is still encrypted, and requests to KMS are not billed.
             server_side_encryption=aws.dynamodb.TableServerSideEncryptionArgs(enabled=False),
-            # What stops at a bucket with objects must not have lost the states before.
+            # A destroy that fails at a bucket with objects must not have deleted their states before.
             deletion_protection_enabled=not force_destroy,
-            # AWS would refuse to delete it, but only when Pulumi has deleted much else.
+            # AWS would reject the deletion only after Pulumi has deleted other resources.
             opts=pulumi.ResourceOptions(parent=self, protect=not force_destroy),
         )
 
@@ -106,7 +106,7 @@ class RunLedger(pulumi.ComponentResource):
             f"{name}-tls-only",
             bucket=bucket.bucket,
             policy=policies.rendered(policies.encrypted_transport_only, arn=bucket.arn, service="s3"),
-            # S3 refuses two of these changes at the same time (OperationAborted).
+            # S3 rejects two of these changes at the same time (OperationAborted).
             opts=pulumi.ResourceOptions(parent=self, depends_on=[block]),
         )
 
@@ -120,7 +120,7 @@ class RunLedger(pulumi.ComponentResource):
                     status="Enabled",
                     filter=aws.s3.BucketLifecycleConfigurationRuleFilterArgs(prefix=""),
                     expiration=aws.s3.BucketLifecycleConfigurationRuleExpirationArgs(
-                        # As with the states: what a late task may still ask for is not deleted.
+                        # As for states: a late task may still need its event.
                         days=max(days, runs.LONGEST_LIFE_DAYS)
                     ),
                 )

@@ -1,4 +1,4 @@
-"""The runner as a container image, built and pushed when its parts change, and named by its digest."""
+"""The runner's container image, rebuilt and pushed when its sources change, and referenced by digest."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ _PLATFORMS = {"x86_64": "linux/amd64", "arm64": "linux/arm64"}
 
 @dataclass(frozen=True, kw_only=True)
 class RunnerImageArgs:
-    """What one image is made from."""
+    """Arguments of `RunnerImage`."""
 
     repository_url: pulumi.Input[str]
-    """ECR repository that takes the image."""
+    """ECR repository to which the image is pushed."""
     base_image: str
     """Image with Lambda's runtime client for the functions' language and version."""
     runtime: str
     """The functions' language and version, such as `python3.13`."""
     architecture: str
-    """`x86_64` or `arm64`, that of the functions and tasks that use the image."""
+    """`x86_64` or `arm64`, as for the functions and tasks that use the image."""
     sources: str = str(SOURCES)
     """As in `PlatformArgs`."""
 
@@ -48,15 +48,15 @@ class RunnerImage(pulumi.ComponentResource):
             repository_url=args.repository_url,
             context=args.sources,
             dockerfile=f"{args.sources}/{DOCKERFILE}",
-            # The tag is also in the image: other content must not have the same digest, because the image that is
-            # replaced is deleted by its digest, after the new one was pushed.
+            # The tag is also a label of the image, so that two tags never share a digest: Pulumi deletes a replaced
+            # image by its digest, after the new one was pushed.
             args={
                 "BASE_IMAGE": args.base_image,
                 "CONTENT_TAG": tag,
                 "PACKAGE": _PACKAGE_IN_SOURCES,
             },
             platform=_PLATFORMS[args.architecture],
-            # Other content has another tag, so that people see which sources an image is made of.
+            # The tag depends on the content, so that people see from which sources an image was built.
             image_tag=tag,
             opts=pulumi.ResourceOptions(parent=self),
         )
@@ -65,12 +65,12 @@ class RunnerImage(pulumi.ComponentResource):
 
 
 def tag_prefix(runtime: str, architecture: str) -> str:
-    """Begin the tag of every image of a kind; no kind's begins as another's."""
+    """Return the prefix of the tags of all images of a kind; no prefix begins with that of another kind."""
     return f"{runtime}-{architecture}-"
 
 
 def content_tag(base_image: str, architecture: str) -> str:
-    """Name what an image is made of: every file that the Dockerfile copies, its base and its platform."""
+    """Return a hash of an image's content: every file that the Dockerfile copies, base image and platform."""
     digest = hashlib.sha256(f"{base_image}\n{architecture}\n".encode())
     for name, file in sorted(image_files().items()):
         content = file.read_bytes()
@@ -79,7 +79,7 @@ def content_tag(base_image: str, architecture: str) -> str:
 
 
 def image_files() -> dict[str, Path]:
-    """List what the image and its recipe are made of, by a name that is the same in a clone and once installed."""
+    """Return the files of the image and its Dockerfile, by a name that is the same in a clone and once installed."""
     runner = {f"runner/{file.name}": file for file in files(SOURCES / "runner", "*")}
     shared = [PACKAGE / "__init__.py", PACKAGE / "errors.py", *files(PACKAGE / "contract", "*.py")]
     return runner | {f"{PACKAGE.name}/{file.relative_to(PACKAGE).as_posix()}": file for file in shared}

@@ -1,4 +1,4 @@
-"""The Fargate task that finishes a run: its definition, its execution role, and what the runner may do."""
+"""The Fargate task of a run: task definition, execution role, and the runner's permissions."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ if TYPE_CHECKING:
 
 CONTAINER_NAME = "runner"
 FUNCTION_TAG = "overtime:function"
-"""Every task has it from its definition, so that the account's bill can tell the functions apart."""
+"""Tag of every task, copied from its definition, so that the account's bill distinguishes functions."""
 RUNNER_USER = "993:990"
-"""The user that the Dockerfile makes, and that owns the volumes."""
+"""The user that the Dockerfile creates, and that owns the volumes."""
 WRITABLE = {"tmp": "/tmp", "task": "/var/task", "opt": "/opt"}  # noqa: S108 - Lambda's own folders
 _CPU_ARCHITECTURES = {"x86_64": "X86_64", "arm64": "ARM64"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunnerTaskArgs:
-    """What the task needs to know."""
+    """Arguments of `RunnerTask`."""
 
     function: PrimaryFunction
-    """The function whose runs it finishes."""
+    """The function whose runs the task executes."""
     options: settings.Function
     """The function's settings."""
     platform: Platform
@@ -39,7 +39,7 @@ class RunnerTaskArgs:
 
 
 class RunnerTask(pulumi.ComponentResource):
-    """The definition of one function's task; a change of its size is a new revision and nothing else."""
+    """The task definition of one function; a new task size replaces the definition and changes nothing else."""
 
     family: str
     execution_role_arn: pulumi.Output[str]
@@ -49,7 +49,7 @@ class RunnerTask(pulumi.ComponentResource):
 
         execution = self._execution_role(name, args)
         self._permit_runner(name, args)
-        # The function's own name: the dispatcher starts the family's newest revision, so it must be known beforehand.
+        # The dispatcher starts the newest revision of the family, so the name must be known before any revision exists.
         self.family = args.function.name
         self._definition(name, args, execution)
 
@@ -60,7 +60,7 @@ class RunnerTask(pulumi.ComponentResource):
         child = pulumi.ResourceOptions(parent=self)
         role = aws.iam.Role(
             f"{name}-execution-role",
-            description=f"ECS itself, for tasks of {args.function.name}: image and log",
+            description=f"Lets ECS pull the image and write the log for tasks of {args.function.name}",
             assume_role_policy=written(policies.execution_trust()),
             opts=child,
         )
@@ -114,7 +114,7 @@ class RunnerTask(pulumi.ComponentResource):
             variables.LEDGER_BUCKET: platform.ledger.bucket_name,
             variables.LEDGER_TABLE: platform.ledger.table_name,
             variables.MAX_RUNTIME_SECONDS: str(options.max_runtime),
-            # The rest of the stop timeout is the runner's, to write down how the run ended.
+            # The runner needs the rest of the stop timeout to record the outcome.
             variables.STOP_SECONDS: str(options.task.stop_timeout_seconds * 5 // 6),
         }
         container = {
@@ -135,8 +135,8 @@ class RunnerTask(pulumi.ComponentResource):
                     "awslogs-group": args.function.log_group_name,
                     "awslogs-region": platform.region,
                     "awslogs-stream-prefix": "overtime",
-                    # Said, because the default depends on the account: a handler does not wait for CloudWatch, and
-                    # what it prints at once has room until CloudWatch has taken it.
+                    # Explicit, because the default depends on the account: a handler must not block on CloudWatch, and
+                    # a burst of output fits into the buffer until CloudWatch has accepted it.
                     "mode": "non-blocking",
                     "max-buffer-size": "25m",
                 },

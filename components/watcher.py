@@ -1,4 +1,4 @@
-"""The Lambda function that looks after all runs of a stack, and what calls it."""
+"""The Lambda function that monitors all runs of a stack, its dead-letter queue, and its triggers."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ TIMEOUT_SECONDS = 300
 
 @dataclass(frozen=True, kw_only=True)
 class WatcherArgs:
-    """What the watcher needs to know."""
+    """Arguments of `Watcher`."""
 
     function_name: str
     """Its own name in AWS."""
     functions: Mapping[str, FargateFallback]
-    """The functions whose runs it looks after, by key."""
+    """The functions whose runs it monitors, by key."""
     platform: Platform
     """The cluster and the ledger."""
     retention: settings.Retention
@@ -44,7 +44,7 @@ class WatcherArgs:
 
 
 class Watcher(pulumi.ComponentResource):
-    """Closes runs whose task died, launches them again where AWS was at fault, and tells their owners."""
+    """Records the outcome of runs whose task died, relaunches those that AWS interrupted, and notifies destinations."""
 
     name: str
     dead_letters_name: pulumi.Output[str]
@@ -81,8 +81,8 @@ class Watcher(pulumi.ComponentResource):
         self.register_outputs({"dead_letters_url": self.dead_letters_url, "log_group_name": self.log_group_name})
 
     def _one_try(self, name: str, function: aws.lambda_.Function) -> None:
-        # Whatever fails, the clock's next call makes up for it. Tried again, or kept on a queue, a call that fails
-        # would only raise the alarm for longer than it fails.
+        # The next scheduled call catches up, whatever failed. A retry, or a queue of failed calls, would only make the
+        # alarm last longer than the failure.
         aws.lambda_.FunctionEventInvokeConfig(
             f"{name}-one-try",
             function_name=function.name,
@@ -101,12 +101,12 @@ class Watcher(pulumi.ComponentResource):
         )
 
     def _grants(self, args: WatcherArgs) -> list[list[WiredGrant]]:
-        told = [each.options.destinations for each in args.functions.values()]
+        destinations = [each.options.destinations for each in args.functions.values()]
         return shared_out(
             [each.failures.arn for each in args.functions.values()],
             parking_arns=[each.failures.parking_arn for each in args.functions.values()],
-            destination_arns=sorted({arn for each in told for arn in each.arns}),
-            key_arns=sorted({arn for each in told for arn in each.kms_key_arns}),
+            destination_arns=sorted({arn for each in destinations for arn in each.arns}),
+            key_arns=sorted({arn for each in destinations for arn in each.kms_key_arns}),
         )
 
     def _permissions(

@@ -1,4 +1,4 @@
-"""What the watcher may send to, shared out among policies: each has little room, a stack may have many functions."""
+"""The watcher's permissions to send, divided among policies, because the size of a policy is limited."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ if TYPE_CHECKING:
     WiredGrant = tuple[str, pulumi.Input[str]]
 
 _ROOM = 5_200
-"""Characters of ARNs in one policy; the statements around them take 800 at most."""
+"""Largest total length of the ARNs in one policy, in characters; its statements need at most 800 more."""
 _LONGEST_QUEUE_ARN = len("arn:aws-us-gov:sqs:us-gov-west-1:123456789012:") + 80
 GRANTED = {
     "LaunchAgain": ["sqs:GetQueueAttributes", "sqs:SendMessage"],
     "ParkRuns": ["sqs:GetQueueAttributes", "sqs:ReceiveMessage", "sqs:SendMessage"],
     **{kind.sid: list(kind.actions) for kind in destinations.KINDS},
-    # Who sends to a queue or topic that is encrypted with such a key uses the key with its own rights.
+    # The sender to an encrypted queue or topic needs its own permission for the key.
     # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html
     "UseDestinationKeys": ["kms:Decrypt", "kms:GenerateDataKey"],
 }
-"""What the watcher may do with what it sends to, by the Sid of the statement."""
+"""The actions that the watcher needs on queues, destinations and keys, by the Sid of the statement."""
 _SIDS = {kind.service: kind.sid for kind in destinations.KINDS}
 
 
@@ -36,9 +36,9 @@ def shared_out(
     destination_arns: Sequence[str],
     key_arns: Sequence[str],
 ) -> list[list[WiredGrant]]:
-    """Give Sid and ARN of each grant, in the shares that fit into a policy; there is one at least.
+    """Return Sid and ARN of each grant, in shares that fit into one policy each; there is at least one share.
 
-    The inline policies of a role have 10,240 characters in all, a managed policy has 6,144, without white space.
+    The inline policies of a role may have 10,240 characters in total, a managed policy 6,144, without white space.
     https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
     """
     grants: list[tuple[str, pulumi.Input[str], int]] = [

@@ -1,4 +1,4 @@
-"""What calls the watcher: every task of the cluster that stops, and the clock."""
+"""The rules that invoke the watcher: for every stopped task of the cluster, and on a schedule."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ CLOCK_SECONDS = 300
 
 @dataclass(frozen=True, kw_only=True)
 class WatcherRulesArgs:
-    """What the rules need to know."""
+    """Arguments of `WatcherRules`."""
 
     function: aws.lambda_.Function
     """The watcher."""
     dead_letters: aws.sqs.Queue
-    """Where the event of a stopped task stays that cannot be delivered to it."""
+    """The queue for events about stopped tasks that cannot be delivered to the watcher."""
     cluster_arn: pulumi.Input[str]
-    """Whose tasks it looks after."""
+    """The cluster whose tasks it monitors."""
 
 
 class WatcherRules(pulumi.ComponentResource):
-    """The rules, their targets, and the right of these rules and no others to call and to leave dead letters."""
+    """The rules and their targets; only these rules may invoke the watcher or send to its dead-letter queue."""
 
     def __init__(self, name: str, args: WatcherRulesArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("overtime:index:WatcherRules", name, {}, opts)
@@ -34,11 +34,11 @@ class WatcherRules(pulumi.ComponentResource):
 
         pattern = pulumi.Output.from_input(args.cluster_arn).apply(lambda arn: written(stopped_task(arn)))
         stopped = aws.cloudwatch.EventRule(
-            f"{name}-stopped", description="A task of the cluster has stopped", event_pattern=pattern, opts=child
+            f"{name}-stopped", description="A task of the cluster stopped", event_pattern=pattern, opts=child
         )
         clock = aws.cloudwatch.EventRule(
             f"{name}-clock",
-            description="Time to reconcile the ledger",
+            description="Schedule of the ledger's reconciliation",
             schedule_expression=f"rate({CLOCK_SECONDS // 60} minutes)",
             opts=child,
         )
@@ -60,7 +60,10 @@ class WatcherRules(pulumi.ComponentResource):
         *,
         kept_after: aws.sqs.QueuePolicy | None = None,
     ) -> None:
-        """Let a rule call the watcher; what cannot be delivered is kept once the queue allows it, or not at all."""
+        """Make the watcher the target of a rule.
+
+        With `kept_after`, the policy of the dead-letter queue, undeliverable events are sent to that queue.
+        """
         permission = aws.lambda_.Permission(
             f"{name}-permission",
             function=args.function.name,
@@ -73,7 +76,7 @@ class WatcherRules(pulumi.ComponentResource):
             f"{name}-target",
             rule=rule.name,
             arn=args.function.arn,
-            # A call of the clock that fails is made good by the next, so it is neither repeated nor kept.
+            # The next scheduled call makes up for one that fails, so it is neither retried nor kept.
             dead_letter_config=aws.cloudwatch.EventTargetDeadLetterConfigArgs(arn=args.dead_letters.arn)
             if kept_after
             else None,
@@ -82,13 +85,13 @@ class WatcherRules(pulumi.ComponentResource):
             else aws.cloudwatch.EventTargetRetryPolicyArgs(
                 maximum_retry_attempts=0, maximum_event_age_in_seconds=CLOCK_SECONDS
             ),
-            # No event before the rule may call, and leave what it could not deliver.
+            # Before the first event, the rule needs permission to invoke the watcher and to send dead letters.
             opts=pulumi.ResourceOptions(parent=self, depends_on=[permission, *([kept_after] if kept_after else [])]),
         )
 
 
 def stopped_task(cluster_arn: str) -> dict[str, object]:
-    """Give the pattern of the events that tell of a stopped task of this cluster."""
+    """Return the pattern of events about stopped tasks of this cluster."""
     return {
         "source": ["aws.ecs"],
         "detail-type": ["ECS Task State Change"],

@@ -115,7 +115,7 @@ def test_what_an_alarm_says() -> None:
     url = "https://wiki.example.com/operating"
     console = "https://eu-west-1.console.aws.amazon.com/cloudwatch/home?region=eu-west-1"
     assert description(alarm, replace(HERE, manual_url=url)).splitlines() == [
-        "report: A run has been at work for more than 1h.",
+        "report: A run has been running for more than 1h.",
         f"What to do: {url}#long-run",
         f"Dashboard: {console}#dashboards/dashboard/overtime-test",
         (
@@ -182,7 +182,7 @@ def test_alarm(deploy: Deploy, recorder: Recorder) -> None:
 
     told = recorder.inputs("MetricAlarm", "overtime-alarms-report-long-run").pop("alarmDescription")
     assert told.startswith(
-        "overtime-test-report: A run has been at work for more than 6h.\n"
+        "overtime-test-report: A run has been running for more than 6h.\n"
         "What to do: https://wiki.example.com/o#long-run\n"
         "Dashboard: https://eu-west-1.console.aws.amazon.com/cloudwatch/home?region=eu-west-1#dashboards/dashboard/overtime-test\n"
     )

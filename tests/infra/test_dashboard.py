@@ -61,7 +61,7 @@ def test_rows() -> None:
     assert [each["properties"]["title"] for each in found if each["type"] == "metric"] == [
         *graphs,
         *graphs,
-        "Calls",
+        "Invocations",
         "Duration",
         "Dead letters",
     ]
@@ -100,10 +100,10 @@ def test_graphs_of_a_function() -> None:
         figure("RunsFailed", "watcher", {"label": "failed or timed out"}),
         figure("RunsTimedOut", "watcher", {"label": "timed out"}),
         figure("RunsFailedByPlatform", "watcher", {"label": "failed by the platform"}),
-        figure("DestinationDeliveryFailures", "watcher", {"label": "not taken by a destination"}),
+        figure("DestinationDeliveryFailures", "watcher", {"label": "rejected by a destination"}),
         figure("RunsCancelled", "watcher", {"label": "cancelled"}),
         figure("RunsRelaunched", "watcher", {"label": "relaunched"}),
-        figure("RunsHeld", "dispatcher", {"label": "held"}),
+        figure("RunsHeld", "dispatcher", {"label": "deferred"}),
         figure("RunsSkipped", "dispatcher", {"label": "skipped"}),
         figure("RunsParked", "dispatcher", {"label": "parked"}),
         figure("RunsWaiting", "watcher", {"label": "waiting"}),
@@ -124,9 +124,9 @@ def test_graphs_of_a_function() -> None:
         ]
     assert waits[1] == "LongestWait"
     own = ["function_name", "watcher", "service", "watcher"]
-    assert lines(widgets())["Calls"][-2:] == [
-        ["overtime", "RunsLeft", *own, {"label": "runs left over"}],
-        ["overtime", "ItemsUnreadable", *own, {"label": "items that cannot be read"}],
+    assert lines(widgets())["Invocations"][-2:] == [
+        ["overtime", "RunsLeft", *own, {"label": "runs not processed"}],
+        ["overtime", "ItemsUnreadable", *own, {"label": "unreadable items"}],
     ]
 
 

@@ -134,8 +134,8 @@ def test_it_is_what_is_deployed(deploy: Deploy, recorder: Recorder) -> None:
 @pytest.mark.parametrize(
     ("line", "found"),
     [
-        ("jmespath==0.9.0 \\", "'jmespath' 0.9.0, but version '1.1.0' is installed"),
-        ("no-such-library==1.0", "'no-such-library' 1.0, but it is not installed"),
+        ("jmespath==0.9.0 \\", "'jmespath' 0.9.0, the version they are tested with, but version '1.1.0' is installed"),
+        ("no-such-library==1.0", "'no-such-library' 1.0, the version they are tested with, but it is not installed"),
     ],
 )
 def test_other_versions_are_refused(line: str, found: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -64,7 +64,8 @@ def test_too_few_zones(deploy: Deploy) -> None:
     """A region with fewer zones is told with its zones and what would do; Local Zones do not count."""
     with pytest.raises(
         network.TooFewZonesError,
-        match=r"availability_zones is 4, but eu-west-1 has 3 .* \(eu-west-1a, eu-west-1b, eu-west-1c\)",
+        match=r"availability_zones is 4, but Fargate runs in 3 availability zones of eu-west-1"
+        r" \(eu-west-1a, eu-west-1b, eu-west-1c\)",
     ):
         deploy(network={"availability_zones": 4})
 
