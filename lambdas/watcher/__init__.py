@@ -1,1 +1,1 @@
-"""The watcher: closes runs whose task died, starts them anew where the fault was not theirs, and tells their owners."""
+"""The watcher: closes or relaunches runs whose task stopped without an outcome, and notifies destinations."""

@@ -1,7 +1,7 @@
-"""What a stack still has to do, counted for somebody who is about to change or remove it.
+"""Counts the work that a stack has left, before somebody changes or removes it.
 
-The program asks the deployed watcher for it at each preview (`contract.backlog`), because the watcher knows the
-functions of the last deployment, has the rights, and needs no other credentials than the provider's.
+At each preview, the program asks the deployed watcher (`contract.backlog`), because the watcher knows the functions of
+the last deployment and has the permissions, so the program needs only the provider's credentials.
 """
 
 from __future__ import annotations
@@ -40,9 +40,9 @@ def backlog(
     ecs: ECSClient,
     failed: Callable[[str, Exception], None],
 ) -> dict[str, object]:
-    """Count the work of every function that was deployed last, and of every other that has open runs.
+    """Count the work of each function of the last deployment, and of any other function that has open runs.
 
-    `open_keys` are the ledger's. `failed` hears of each look-up that AWS refused.
+    `open_keys` are the ledger's. `failed` is called for each look-up that fails.
     """
     runs = Counter(_function_names(open_keys))
 
@@ -78,19 +78,19 @@ def _function_names(keys: Iterable[str]) -> Iterable[str]:
         try:
             yield RunKey.parse(key).function_name
         except OvertimeError:
-            continue  # no run has such a key; reconciling reports it
+            continue  # not a run's key; reconciling reports it
 
 
 def messages_on(sqs: SQSClient, url: str) -> int:
-    """Count the messages of a queue, those in flight and delayed included; approximately, as SQS does."""
+    """Return the number of messages on a queue, including those in flight and delayed; SQS's counts are approximate."""
     attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=_COUNTED)["Attributes"]
     return sum(int(attributes[name]) for name in _COUNTED)
 
 
 def _retirement_days(ecs: ECSClient) -> int | None:
-    """Read how long Fargate waits before it stops tasks of a platform revision that it retires, in days.
+    """Return how long Fargate waits before it stops tasks on a platform revision that it retires, in days.
 
-    API: ListAccountSettings, `fargateTaskRetirementWaitPeriod`: 0, 7 (unless set) or 14.
+    API: ListAccountSettings, `fargateTaskRetirementWaitPeriod`: 0, 7 (the default) or 14.
     """
     found = ecs.list_account_settings(name=RETIREMENT_SETTING, effectiveSettings=True).get("settings", [])
     values = [each["value"] for each in found if each.get("name") == RETIREMENT_SETTING and "value" in each]

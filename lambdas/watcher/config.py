@@ -1,4 +1,4 @@
-"""What the watcher is told: by its environment, and by the table of all functions of the stack."""
+"""The watcher's settings: its environment, and the table of the stack's functions."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ if TYPE_CHECKING:
 
 
 class ConfigError(OvertimeError):
-    """The watcher's environment, or its table of functions, cannot be used."""
+    """The watcher's environment or its table of functions is invalid."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    """Where the ledger and the cluster are, and the functions."""
+    """The ledger, the cluster and the functions."""
 
     ledger_table: str
     ledger_bucket: str
     cluster_arn: str
     functions: Mapping[str, FunctionSettings]
     open_index: str | None = None
-    """The table's sparse index over `open`; without, reconciling reads the whole table."""
+    """The table's sparse index over `open`; without it, reconciling scans the whole table."""
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> Config:
-        """Read the variables that the program sets; raises ConfigError, which names the first that cannot be used."""
+        """Read the variables that the program sets. Raise ConfigError, which names the first invalid one."""
         return cls(
             ledger_table=_text(environ, variables.LEDGER_TABLE),
             ledger_bucket=_text(environ, variables.LEDGER_BUCKET),
@@ -46,8 +46,8 @@ def _text(environ: Mapping[str, str], name: str) -> str:
     value = environ.get(name, "").strip()
     if not value:
         raise ConfigError(
-            f"the environment variable {name} is not set: the watcher cannot look after runs without it. "
-            "`pulumi up` sets it again."
+            f"the environment variable {name} is not set, and the watcher cannot work without it. "
+            "Run `pulumi up` to set it again."
         )
     return value
 
@@ -59,6 +59,6 @@ def _functions(environ: Mapping[str, str]) -> Mapping[str, FunctionSettings]:
         return {str(name): FunctionSettings.read(values) for name, values in table.items()}
     except (OSError, ValueError, TypeError, AttributeError) as error:
         raise ConfigError(
-            f"the table of functions in the file {file!r} cannot be used ({error}): it is an object of objects, by "
-            "function name, as `overtime/contract/functions_table.py` says. `pulumi up` writes it again."
+            f"the table of functions in the file {file!r} is invalid ({error}): it must be an object of objects, by "
+            "function name, as in `overtime/contract/functions_table.py`. Run `pulumi up` to write it again."
         ) from error

@@ -1,10 +1,11 @@
 """The record that Lambda would have sent to a destination, for a run that ended on Fargate. Pure.
 
 Fields and order are those of https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html.
-Event and result are put in as `payload` says: as they are, character by character, where every parser takes that.
+Event and result are included unchanged if every parser accepts them, otherwise as strings (see `payload`).
 
-Over the target's size Lambda drops the payloads (https://docs.aws.amazon.com/lambda/latest/api/API_OnFailure.html); so
-does this: the record then has neither `requestPayload` nor `responsePayload`, and names the run all the same.
+If a record is too large for its target, Lambda drops the payloads
+(https://docs.aws.amazon.com/lambda/latest/api/API_OnFailure.html). This record then omits `requestPayload` and
+`responsePayload`, too, but still names the run.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from overtime.ledger.run import Run
 
 
-def record(  # noqa: PLR0913 -- a record says all of this
+def record(  # noqa: PLR0913 -- all that a record contains
     run: Run,
     *,
     function_arn: str,
@@ -29,7 +30,7 @@ def record(  # noqa: PLR0913 -- a record says all of this
     result: bytes | None,
     payloads: bool = True,
 ) -> str:
-    """Write the record; an `event` or `result` that is not there any more is left out, as are both if not wanted."""
+    """Return the record; `event` or `result` is omitted if it is None (expired), and both if not `payloads`."""
     succeeded = run.state is RunState.SUCCEEDED
     response: dict[str, object] = {"statusCode": 200, "executedVersion": "$LATEST"}
     if not succeeded:
@@ -57,7 +58,7 @@ def record(  # noqa: PLR0913 -- a record says all of this
 
 
 def error_document(run: Run) -> str:
-    """Say why a run ended that left no result, in the form of Lambda's errors."""
+    """Return why a run ended without a result, as an error document of Lambda's form."""
     if run.state is RunState.SUCCEEDED:
         return "null"
     if run.state is RunState.SKIPPED:

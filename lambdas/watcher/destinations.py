@@ -1,6 +1,7 @@
 """Sends a record to a queue, topic, event bus or function, as Lambda does, at least once.
 
-Who gets one twice knows it by `requestContext.requestId`, and on queues and topics by the attribute OvertimeRunKey.
+Receivers recognize a repeated record by `requestContext.requestId`, or on queues and topics by the attribute
+OvertimeRunKey.
 """
 
 from __future__ import annotations
@@ -29,20 +30,20 @@ ATTRIBUTE = "OvertimeRunKey"
 
 
 class DeliveryError(OvertimeError):
-    """A destination did not take a record; sending it again is safe."""
+    """A destination did not accept a record; sending it again is safe."""
 
 
 class _EntryRefusedError(Exception):
-    """PutEvents answered, and did not take the entry."""
+    """PutEvents succeeded, but rejected the entry."""
 
     def __init__(self, code: str, message: str) -> None:
-        super().__init__(f"PutEvents did not take the entry: {code}: {message}")
+        super().__init__(f"PutEvents rejected the entry: {code}: {message}")
         self.code, self.message = code, message
 
 
 @dataclass(frozen=True, kw_only=True)
 class Delivery:
-    """A record, and what an envelope says of it."""
+    """A record with and without payloads, and what its envelope needs."""
 
     key: RunKey
     function_arn: str
@@ -64,16 +65,16 @@ class Destinations:
         }
 
     def send(self, arn: str, delivery: Delivery) -> None:
-        """Send a record, without its payloads if it is too large for the destination with them.
+        """Send a record, without its payloads if the full record is too large for the destination.
 
         Raises:
-            DeliveryError: the ARN names no destination, or the destination did not take the record.
+            DeliveryError: the ARN is not a destination's, or the destination did not accept the record.
 
         """
         kind = destinations.kind_of(arn)
         if kind is None:
             raise DeliveryError(
-                f"the record of the run {delivery.key} cannot be sent to {arn!r}: a destination is the ARN of "
+                f"the record of the run {delivery.key} cannot be sent to {arn!r}: a destination must be the ARN of "
                 f"{destinations.titles()}. Correct the setting."
             )
         send = self._senders[kind]
@@ -87,12 +88,12 @@ class Destinations:
             return send(arn, delivery, delivery.without_payloads)
         except (ClientError, BotoCoreError, _EntryRefusedError) as error:
             raise DeliveryError(
-                f"the record of the run {delivery.key} could not be sent to {arn!r} ({error}). It is tried again "
-                "for a day; check that the destination exists and the watcher's permission to use it."
+                f"the record of the run {delivery.key} could not be sent to {arn!r} ({error}). The watcher retries "
+                "for a day; check that the destination exists, and the watcher's permission to use it."
             ) from error
 
     def _to_queue(self, arn: str, delivery: Delivery, record: str) -> None:
-        # SQS is called by URL; the ARN holds what GetQueueUrl needs, another account's queue included.
+        # SQS needs the URL. GetQueueUrl finds it from name and account, even for another account's queue.
         *_, account, name = arn.split(":")
         found = self._sqs.get_queue_url(QueueName=name, QueueOwnerAWSAccountId=account)
         self._sqs.send_message(

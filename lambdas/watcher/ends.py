@@ -1,4 +1,4 @@
-"""What a run's end counts as: the metrics that alarms and the dashboard look at."""
+"""The metrics of a run's end."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ ENDED: Mapping[RunState, tuple[Metric, ...]] = MappingProxyType(
     {
         RunState.SUCCEEDED: (metrics.RUNS_SUCCEEDED,),
         RunState.FAILED: (metrics.RUNS_FAILED,),
-        # An alarm looks at one metric, so this is a kind of failure to it.
+        # An alarm uses one metric, so `RunsFailed` includes timeouts.
         RunState.TIMED_OUT: (metrics.RUNS_FAILED, metrics.RUNS_TIMED_OUT),
         RunState.CANCELLED: (metrics.RUNS_CANCELLED,),
     }
 )
-"""What each end is counted as. Without `skipped`: the dispatcher counts that."""
+"""The metrics that count each final state, except `skipped`, which the dispatcher counts."""
 
 
 def measure(run: Run, meter: Meter) -> None:
-    """Count how a run ended, and measure how long it waited and took."""
+    """Count the run's end, and measure its duration and the time until its handler started."""
     name = run.key.function_name
     platforms = run.state is RunState.FAILED and (run.error_type or "").startswith(error_types.OVERTIMES_OWN)
     for ended in (metrics.RUNS_FAILED_BY_PLATFORM,) if platforms else ENDED[run.state]:

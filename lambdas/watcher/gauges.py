@@ -1,6 +1,6 @@
-"""What open runs are measured by at each look: how long they work and how long they wait, by function.
+"""Metrics of open runs in each round, per function: how long they have been running or waiting.
 
-Nothing is written where nothing works or waits: CloudWatch charges a metric for each hour in which it has a value.
+They are only written if there is such a run, because CloudWatch charges for each hour in which a metric has a value.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
 @dataclass
 class Gauges:
-    """The runs of one look."""
+    """The open runs of one round."""
 
     _working: dict[str, list[float]] = field(default_factory=dict)
     _waiting: dict[str, list[float]] = field(default_factory=dict)
 
     def add(self, run: Run, now: float) -> None:
-        """Measure a run; one that is parked does not wait for AWS but for a person, whom another alarm tells."""
+        """Measure a run, unless it is parked: then it waits for an operator, and another alarm reports it."""
         name = run.key.function_name
         if run.state is RunState.RUNNING and run.started_at is not None:
             self._working.setdefault(name, []).append(now - run.started_at.timestamp())
@@ -32,7 +32,7 @@ class Gauges:
             self._waiting.setdefault(name, []).append(now - run.queued_at.timestamp())
 
     def write(self, meter: Meter) -> None:
-        """Write the longest of each function, and how many wait."""
+        """Write each function's longest times, and its number of waiting runs."""
         for name, ages in self._working.items():
             meter.measure(name, metrics.RUN_AGE, max(ages))
         for name, waits in self._waiting.items():

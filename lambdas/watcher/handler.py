@@ -1,9 +1,9 @@
-"""What EventBridge calls: with each ECS Task State Change of the cluster, and on a schedule to reconcile.
+"""Lambda's entry point: EventBridge invokes it for each task of the cluster that stops, and every five minutes.
 
-The program calls it too, at a preview: see `backlog`.
+The program also invokes it, at each preview: see `backlog`.
 
-What is raised counts as an error of the function and is not tried again, because the clock comes every five minutes and
-finds what is left. Logs and metrics name runs and tasks; never an event or a result.
+An exception is an error of the function. It is not retried, because the next scheduled round finds what is left. Logs
+and metrics name runs and tasks, but never quote an event or a result.
 """
 
 from __future__ import annotations
@@ -48,13 +48,13 @@ _CLIENTS = ClientConfig(
 class Emf:
     """Writes each value to the log at once, in CloudWatch's embedded metric format.
 
-    The ledger says that an end was counted, and nobody counts it again. So a metric must not wait for the end of an
-    invocation, which Lambda may cut off while owners are being told.
+    Once the ledger shows that an end was counted, it is never counted again. So a metric must not wait for the end of
+    the invocation, which may time out while the watcher notifies destinations.
     """
 
     def __init__(self) -> None:
         self.watcher_name = metrics.Service.WATCHER.value
-        """The function name in metrics of the stack."""
+        """The value of `function_name` in metrics of the stack."""
 
     def measure(self, function_name: str, metric: Metric, value: float = 1) -> None:
         """Write one value of a function's metric."""
@@ -69,13 +69,13 @@ meter = Emf()
 
 @cache
 def config() -> Config:
-    """Read the environment, once for each execution environment."""
+    """Read the environment, once per execution environment."""
     return Config.from_environ(os.environ)
 
 
 @cache
 def watcher() -> Watcher:
-    """Make the clients, once for each execution environment."""
+    """Create the clients, once per execution environment."""
     dynamodb, sqs = boto3.client("dynamodb", config=_CLIENTS), boto3.client("sqs", config=_CLIENTS)
     table = config().ledger_table
     return Watcher(
@@ -104,7 +104,7 @@ def watcher() -> Watcher:
 
 @logger.inject_lambda_context(log_event=False, clear_state=True)
 def handler(event: dict[str, object], context: LambdaContext) -> dict[str, object] | None:
-    """Handle one event; what is neither a task's state change nor the program's means that it is time to reconcile."""
+    """Handle one event: the program's question, a task's state change, or else the schedule, which reconciles."""
     meter.watcher_name = context.function_name
     try:
         if event == EVENT:
@@ -112,17 +112,17 @@ def handler(event: dict[str, object], context: LambdaContext) -> dict[str, objec
         if event.get("detail-type") == "ECS Task State Change":
             detail = event.get("detail")
             key = watcher().on_event(detail if isinstance(detail, dict) else {})
-            logger.info("task stopped" if key else "not a run's stopped task", run_key=str(key))
+            logger.info("task stopped" if key else "not a stopped task of a run", run_key=str(key))
         else:
             done = reconcile(watcher(), config().open_index, _failed, remaining=lambda: _seconds_left(context))
-            # Under the watcher's own name, also where it is 0: an alarm tells people when this is not written any more.
+            # Written even if it is 0, because an alarm notices when it is missing.
             meter.measure(context.function_name, metrics.RUNS_LEFT, done.left + done.faults)
             log = logger.warning if done.left + done.faults else logger.info
             log("reconciled", open_runs=done.looked_at, left_for_next_time=done.left, faults=done.faults)
     except UnreadableItemError as error:
-        logger.error(str(error))  # noqa: TRY400 -- trying again would not make it readable: counted, and passed over
+        logger.error(str(error))  # noqa: TRY400 -- counted and skipped, because no retry makes the item readable
     except OvertimeError as error:
-        logger.error(str(error))  # noqa: TRY400 -- the text says it; a trace would say no more
+        logger.error(str(error))  # noqa: TRY400 -- the text is enough; a trace would add nothing
         raise
     return None
 
@@ -146,7 +146,7 @@ def _failed(key: str, error: Exception) -> None:
 
 
 def _noted(what: str, run: Run, error_type: str | None) -> None:
-    """Say why a run goes on otherwise; the alarms' queries look for what is above INFO, or has a reason."""
+    """Log a change of a run with its reason; the alarms' queries find lines above INFO or with a reason."""
     log = logger.info if run.state is RunState.CANCELLED else logger.warning
     log(
         what,

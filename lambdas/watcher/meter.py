@@ -1,4 +1,4 @@
-"""Where the watcher's metrics go."""
+"""The interface through which the watcher writes metrics."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 class Meter(Protocol):
-    """Takes the metrics of functions."""
+    """Writes metrics of functions."""
 
     def measure(self, function_name: str, metric: Metric, value: float = 1) -> None:
         """Add a value to a function's metric, in the metric's unit."""

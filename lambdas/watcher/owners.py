@@ -1,4 +1,4 @@
-"""How the owner of a run that has ended is told: with a record of Lambda's form, to the destination of the function."""
+"""Notifies the destination of a run that has ended, with a record of Lambda's form."""
 
 from __future__ import annotations
 
@@ -23,24 +23,24 @@ if TYPE_CHECKING:
     from overtime.ledger.store import RunLedger
 
 _GIVE_UP_SECONDS = 86_400
-"""After so long a destination that takes nothing is given up on, as Lambda gives up."""
+"""After this time, the watcher stops retrying a destination that rejects a record, as Lambda does."""
 NO_DESTINATION, UNDELIVERABLE = "no destination", "undeliverable"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Owners:
-    """Those who are told how the runs of a stack's functions ended."""
+    """Notifies the destinations of a stack's functions."""
 
     functions: Mapping[str, FunctionSettings]
     ledger: RunLedger
     destinations: Destinations
     meter: Meter
     failed: Callable[[str, Exception], None]
-    """Hears of each run whose owner could not be told."""
+    """Called for each run whose destination could not be notified."""
     clock: Callable[[], float]
 
     def tell(self, run: Run) -> str | None:
-        """Say how the owner was told, as the ledger notes it; None where the record is to be sent again."""
+        """Notify the run's destination; return the ledger's `notified`, or None if the record must be sent again."""
         function = self.functions.get(run.key.function_name, FunctionSettings())
         arn = function.on_success if run.state is RunState.SUCCEEDED else function.on_failure
         if arn is None:
@@ -60,7 +60,7 @@ class Owners:
             destination_record.record, run, function_arn=function_arn, lambda_attempts=function.lambda_attempts
         )
         whole = without_payloads = write(event=None, result=None, payloads=False)
-        if run.event_size + (run.result_size or 0) <= LARGEST_RECORD:  # else no destination takes them: not even read
+        if run.event_size + (run.result_size or 0) <= LARGEST_RECORD:  # else too large for all destinations: not read
             event = _unless_gone(lambda: self.ledger.event(run.key))
             result = None if run.result_size is None else _unless_gone(lambda: self.ledger.result(run))
             whole = write(event=event, result=result)

@@ -1,12 +1,12 @@
-"""The parking queues: how the watcher puts a run's record there, and what it finds there that the queue itself parked.
+"""The parking queues: the watcher parks runs there, and finds the records that SQS itself has parked.
 
-SQS parks a record when its last receive is spent, also where no dispatcher ever saw it: Lambda was throttled, or the
-dispatcher ran out of time or died. Nobody tells the ledger of that, so the watcher looks. A record that counts for its
-run (see `overtime.ledger.pointers`) makes the run parked; one whose run was never recorded is counted as parked; any
-other is what a run that went on has left behind.
+SQS parks a record after its last receive, even if no dispatcher could record that: Lambda was throttled, or the
+dispatcher ran out of time or crashed. So the watcher scans the queue. If it finds the valid record of a run (see
+`overtime.ledger.pointers`), it marks the run as parked; if a record's run is not in the ledger, it counts the record as
+parked. Any other record is stale: its run has continued with another one.
 
-It looks when the number of messages has changed, and each hour. SQS's own figure of the oldest message's age leaves out
-what was received three times, by the watcher too, so the watcher measures the age itself.
+It scans a queue when its number of messages has changed, and every hour. It also measures the age of the oldest
+message, because SQS's own metric excludes messages that were received three times, including by the watcher.
 """
 
 from __future__ import annotations
@@ -42,21 +42,21 @@ if TYPE_CHECKING:
 
 _MOST_LOOKS, _AT_ONCE = 50, 10
 _HIDDEN_SECONDS = 30
-"""While the watcher looks through a queue, what it has seen stays away; a person who looks then may see less."""
+"""Visibility timeout, so that a scan reads each message once; meanwhile, operators do not see these messages."""
 _REQUEST_ID = "RequestID"
 _SENT: Final = "SentTimestamp"
 _LOOK_SECONDS = 3_600
 _YOUNG_SECONDS = 86_400
-"""The age of a message is written from here on; nobody asks for it before."""
+"""The age from which `OldestParked` is written; younger messages are of no interest."""
 
 
 class ParkingUnavailableError(OvertimeError):
-    """SQS did not say what is on a parking queue."""
+    """A parking queue could not be scanned."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Parking:
-    """The parking queues of a stack's functions, each looked through at most once."""
+    """The parking queues of a stack's functions, each scanned at most once."""
 
     functions: Mapping[str, FunctionSettings]
     ledger: RunLedger
@@ -64,14 +64,14 @@ class Parking:
     sqs: SQSClient
     meter: Meter
     noted: Callable[[str, Run, str | None], None]
-    """See the watcher's."""
+    """See `Watcher.noted`."""
     _found: dict[str, Mapping[RunKey, Pointer]] = field(default_factory=dict)
 
     def park(self, run: Run) -> None:
-        """Put the record of a run on the parking queue that no further task would help; of several who try, one does.
+        """Send the pointer record of a run that no further task would help to the parking queue.
 
-        The turn is written first. So a record that is sent twice, because its sender died before it could say so,
-        counts once: the older one has a turn that the ledger has passed.
+        The turn is written first, so only one of several concurrent callers sends a record. If the watcher crashes
+        after that and parks the run again later, the older record is stale.
         """
         function = self.functions.get(run.key.function_name)
         if function is None or function.parking_queue_url is None:
@@ -85,9 +85,9 @@ class Parking:
         self._write(taken.run, f"parked after {MOST_REFUSALS} tasks that could not start: {said}")
 
     def look(self, function_name: str, now: float) -> None:
-        """Look through a function's parking queue where something may be new, and measure its oldest message.
+        """Scan a function's parking queue if something may be new, and measure the age of its oldest message.
 
-        Raises ParkingUnavailableError, or LedgerUnavailableError.
+        Raise ParkingUnavailableError or LedgerUnavailableError.
         """
         function = self.functions.get(function_name)
         url = function.parking_queue_url if function else None
@@ -102,12 +102,12 @@ class Parking:
             self.meter.measure(function_name, metrics.OLDEST_PARKED, age)
 
     def find(self, run: Run) -> bool:
-        """Tell whether the record that counts for this run was seen on the queue; then the ledger knows it, too."""
+        """Return whether the scan found the valid record of this run, and if so, record the run as parked."""
         parked = self._found.get(run.key.function_name, {}).get(run.key)
         if parked is None or not _counts(parked, run):
             return False
         before = f"; before, it waited because: {run.reason}" if run.reason else ""
-        self._write(run, f"parked by the queue, because its last receive was spent without a dispatch{before}")
+        self._write(run, f"parked by the queue, because its last delivery was not dispatched{before}")
         return True
 
     def _write(self, run: Run, reason: str) -> None:
@@ -117,9 +117,9 @@ class Parking:
             self.meter.measure(run.key.function_name, metrics.RUNS_PARKED)
 
     def _look_through(self, function_name: str, url: str, last: Look, messages: int, now: float) -> Look:
-        """Note what is there, and count what no run accounts for: once, known by when it was sent.
+        """Scan a queue, and count the records whose runs are not in the ledger: once each, by their time of sending.
 
-        While a run is not yet parked whose record is here, the next round looks again.
+        If it finds the record of a run that is not marked as parked yet, the next round scans again.
         """
         found: dict[RunKey, Pointer] = {}
         sent, unrecorded, settled = [], [], True
@@ -167,7 +167,7 @@ class Parking:
                     MessageAttributeNames=[pointers.ATTRIBUTE, _REQUEST_ID],
                     MessageSystemAttributeNames=[_SENT],
                     VisibilityTimeout=_HIDDEN_SECONDS,
-                    WaitTimeSeconds=1,  # without, only some of SQS's servers are asked, and "empty" means nothing
+                    WaitTimeSeconds=1,  # long polling; short polling asks only some of SQS's servers
                 )
             except (ClientError, BotoCoreError) as error:
                 raise _unavailable(url, error) from error
@@ -178,24 +178,23 @@ class Parking:
 
 def _unavailable(url: str, error: Exception) -> ParkingUnavailableError:
     return ParkingUnavailableError(
-        f"the parking queue {url!r} could not be looked through ({error}), so whether runs that nobody launches are "
-        "parked is not known. The watcher looks again the next time it reconciles; check the role's permissions if it "
-        "lasts."
+        f"the parking queue {url!r} could not be scanned ({error}), so runs whose records SQS has parked may be "
+        "unknown. The watcher retries in the next round; if this persists, check the role's permissions."
     )
 
 
 def _counts(pointer: Pointer, run: Run) -> bool:
-    """Tell whether a record is the one that counts for its run, or one that the ledger has yet to hear of."""
+    """Return whether a record is valid: not older than the ledger, which may not have recorded the newest yet."""
     return (pointer.attempt, pointer.turn) >= (run.attempt, run.turn)
 
 
 def _sent(message: MessageTypeDef) -> int:
-    """Read when a message was first sent, in milliseconds since the epoch; from there SQS counts its 14 days."""
+    """Return when a message was first sent, in milliseconds since the epoch; SQS deletes it 14 days later."""
     return int(message["Attributes"][_SENT])
 
 
 def _pointer(message: MessageTypeDef, function_name: str) -> Pointer | None:
-    """Tell which run a message is for: a failure record counts as the pointer of attempt 1, turn 0."""
+    """Return the pointer to a message's run, or None; Lambda's own record is attempt 1, turn 0."""
     attributes, text = message.get("MessageAttributes", {}), message.get("Body", "")
     try:
         if pointers.ATTRIBUTE in attributes:
@@ -206,4 +205,4 @@ def _pointer(message: MessageTypeDef, function_name: str) -> Pointer | None:
             request_id = str(json.loads(text)["requestContext"]["requestId"])
         return Pointer(key=RunKey(function_name, request_id), attempt=1)
     except (InvalidPointerError, InvalidRunKeyError, ValueError, TypeError, KeyError, RecursionError):
-        return None  # nothing that the dispatcher could have recorded either
+        return None  # the dispatcher could not have recorded it either

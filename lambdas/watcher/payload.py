@@ -1,9 +1,9 @@
-"""An event or a result as it goes into a destination's record: as the JSON that it is, or else as a text. Pure.
+"""Includes an event or a result in a destination's record: unchanged if it is safe JSON, otherwise as a string. Pure.
 
-The record is read by parsers of every kind. One piece that some of them refuse would make the whole record unreadable
-to them, and one that is not checked could close the record's own brackets and forge the rest. So what is put in as it
-is has been read here to its end, and is JSON that others can be expected to take. Keys that come twice stay: where
-parsers disagree, they do so within the payload.
+Receivers use all kinds of parsers. A payload that some of them reject would make the whole record unreadable, and an
+unchecked one could close the record's own brackets and forge other parts of it. So a payload is only included unchanged
+if it has been parsed completely and is JSON that other parsers can be expected to accept. Duplicate keys stay, because
+parsers that disagree about them do so only within the payload.
 """
 
 from __future__ import annotations
@@ -13,18 +13,18 @@ import math
 from typing import NoReturn
 
 _LONGEST_NUMBER = 1_000
-"""Digits; above it some parsers refuse (Jackson's default), and Python does above 4,300."""
+"""In digits: Jackson's default limit; Python's is 4,300."""
 _DEEPEST = 500
-"""Brackets within each other; parsers have limits of their own, such as 512 and 1,000, and the record adds one."""
+"""Levels of nesting: parsers have limits such as 512 and 1,000, and the record adds one level."""
 _REFUSED_BY_QUEUES = {0xFFFE: "\\ufffe", 0xFFFF: "\\uffff"}
-"""JSON may hold them as they are, a message of SQS may not. They stand in strings only, where an escape means the same.
+"""JSON allows these characters, but SQS rejects them. They can only be in strings, where an escape is equivalent.
 
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
 """
 
 
 def member(content: bytes) -> str:
-    """Write a payload as a member of a record."""
+    """Return a payload as JSON text for a record."""
     try:
         text = content.decode("utf-8")
         _check(text)
@@ -34,9 +34,9 @@ def member(content: bytes) -> str:
 
 
 def _check(text: str) -> None:
-    """Raise ValueError, or RecursionError, where a parser may refuse the text."""
+    """Raise ValueError or RecursionError if a parser might reject the text."""
     value = json.loads(text, parse_int=_number, parse_float=_number, parse_constant=_no_constant)
-    # A half of a surrogate pair, which Python takes, has no UTF-8.
+    # Python accepts half a surrogate pair, which UTF-8 cannot encode.
     json.dumps(value, ensure_ascii=False).encode("utf-8")
     level: list[object] = [value]
     for _ in range(_DEEPEST):
@@ -59,5 +59,5 @@ def _number(digits: str) -> str:
 
 
 def _no_constant(name: str) -> NoReturn:
-    # Python writes and reads NaN and Infinity; JSON has neither, and a bus or a function refuses a record with one.
+    # Python writes and reads NaN and Infinity; JSON has neither, so a bus or a function would reject the record.
     raise ValueError(name)

@@ -1,30 +1,30 @@
-"""Holds the open runs of the ledger against the cluster, for events that never came and writers that died.
+"""Compares all open runs with the cluster, because events may be lost and programs may crash between two writes.
 
-| the run is | and | it is |
+| the run is | and | the watcher |
 |---|---|---|
-| queued, or launching with no task named | waiting, or parked, since 14 days | closed as `failed` |
-| likewise, not parked | due since 15 min; its tasks could not start for a reason that lasts | parked |
-| likewise | due since 15 min; its record was seen on the parking queue | parked in the ledger, too |
-| likewise | due since 15 min; no record of this attempt was surely sent | pointed at |
-| likewise | due since 6 hours | pointed at once more |
-| launching or running | its task has stopped | handled as the event would have been |
-| likewise | ECS does not know its task, for 5 min | handled as a task that was lost |
-| likewise | ECS cannot be asked about its task, for 14 days | likewise |
-| launching | its task is alive and has not claimed it for an hour | left, its task is stopped |
-| finished | its task has stopped, is not known, or was never named | settled |
-| finished | its task is alive after 10 min | left, its task is stopped |
+| queued, or launching without a task | has waited, or been parked, for 14 days | closes it as `failed` |
+| likewise, not parked | overdue by 15 min; its tasks could not start for a permanent reason | parks it |
+| likewise | overdue by 15 min; its record was found on the parking queue | records it as parked |
+| likewise | overdue by 15 min; a record of this attempt may never have been sent | sends a pointer record |
+| likewise | overdue by 6 hours | sends another pointer record |
+| launching or running | its task has stopped | does what the event would have caused |
+| likewise | ECS does not know its task, for 5 min | treats the task as lost |
+| likewise | its task's ARN is malformed, for 14 days | likewise |
+| launching | its task is alive, but has not claimed it for an hour | stops the task |
+| finished | its task has stopped or is unknown, or it has none | settles it |
+| finished | its task is alive after 10 min | stops the task |
 
-A record that is on its way is not sent again for hours. The dispatchers may only be behind, and a second record would
-be parked beside the first where they stay so.
+A record that was sent is not sent again for hours: the dispatchers may only be behind, and if they do not catch up, a
+second record would be parked beside the first.
 
-Slots whose run is settled, at a newer attempt, gone or parked are given back after 15 min. An item that the ledger
-would not have written is passed over: it costs itself and a metric, and never the others.
+The watcher releases a slot after 15 min if its run is settled, deleted, parked or at a newer attempt. It skips an item
+that the ledger would not have written, and counts it as a metric; other items are not affected.
 
-What cannot be a task's ARN, such as a host's name, ECS cannot be asked about. Whether such a task goes on is not known,
-so no second one is started before the first must have ended; once its run is finished there is nothing to wait for.
+ECS cannot describe a task by something that is not a task's ARN, such as a host's name. Such a task may be running, so
+no other one is started until it must have ended. If its run is finished, there is no need to wait.
 
-Runs that have not finished come first, for telling owners may take long: a destination that takes nothing costs each of
-its runs a try. The order is drawn anew each time, so where time runs out the same runs are not left every time.
+Unfinished runs come first, because notifying destinations may take long: each run of a destination that rejects records
+costs a call. The order is random in each round, so if time runs out, it is not always the same runs that are left.
 """
 
 from __future__ import annotations
@@ -56,26 +56,26 @@ _CHUNK = 100
 _MINUTE = 60
 _DUE, _UNKNOWN, _NEVER_CLAIMED, _ENDED = 15 * _MINUTE, 5 * _MINUTE, 60 * _MINUTE, 10 * _MINUTE
 _GONE = 6 * 60 * _MINUTE
-"""A record that was sent is somewhere, unless a person took it away or SQS lost it."""
+"""Until then, a record that was sent is assumed to be on a queue; later, it was deleted or lost."""
 _LONGEST_TASK = (14 * 24 + 1) * 60 * _MINUTE
-"""A task lives for `max_runtime`, 14 days at most, and then some minutes until it is stopped."""
+"""A task lives for `max_runtime`, at most 14 days, and a few minutes until it has stopped."""
 _RESERVE_SECONDS = _MINUTE
-"""No run is begun with less time left: its calls are repeated, and each may wait."""
+"""No run is started with less time left, because its calls are retried and each may be slow."""
 _WAITED = (
-    "waited 14 days for a task: its record stayed on the parking queue, or there was no slot in the function's own "
-    "limit, or no capacity in ECS, or its tasks could not start"
+    "waited 14 days for a task: its record stayed on the parking queue, or all slots of the function were occupied, "
+    "or ECS had no capacity, or its tasks could not start"
 )
 
 
 @dataclass(frozen=True)
 class Reconciled:
-    """How far the watcher came."""
+    """The result of a round."""
 
     looked_at: int
     left: int
-    """What there was no time for."""
+    """Open runs and slot items for which there was no time."""
     faults: int = 0
-    """What was looked at and could not be looked after."""
+    """Those that were processed, but raised an error."""
 
 
 def reconcile(
@@ -85,10 +85,10 @@ def reconcile(
     *,
     remaining: Callable[[], float] = lambda: math.inf,
 ) -> Reconciled:
-    """Go through all that is open, as far as the time goes; `failed` hears of each that could not be handled.
+    """Process all open runs and slots as far as time allows; `failed` is called for each that raises an error.
 
-    `remaining` tells how many seconds are left. One that could not be handled is no error of the round, which is made
-    again in five minutes whatever happens.
+    `remaining` returns the seconds left. An error of one run is not an error of the round, because the next round comes
+    in five minutes anyway.
     """
     keys = list(watcher.ledger.open_keys(index))
     random.shuffle(keys)
@@ -96,7 +96,7 @@ def reconcile(
     turn.look()
     try:
         turn.go_through(keys)
-    finally:  # also where ECS cannot be asked about tasks: how long runs wait and work is known without it
+    finally:  # even if ECS does not describe the tasks, because these metrics do not depend on it
         turn.gauges.write(watcher.meter)
     turn.go_through(turn.finished, settle=True)
     return Reconciled(len(keys) - len(turn.left), len(turn.left), turn.faults)
@@ -104,35 +104,35 @@ def reconcile(
 
 @dataclass
 class _Turn:
-    """One time through all that is open."""
+    """One round."""
 
     watcher: Watcher
     failed: Callable[[str, Exception], None]
     remaining: Callable[[], float]
     left: set[str]
-    """The keys that have not been looked at."""
+    """The keys that have not been processed."""
     finished: list[str] = field(default_factory=list)
-    """The keys of the runs that are only to be settled, for later."""
+    """The keys of finished runs, which are settled last."""
     faults: int = 0
     gauges: Gauges = field(default_factory=Gauges)
 
     def __post_init__(self) -> None:
-        """Look through each parking queue at most once."""
+        """Create the parking queues' scans, one for the whole round."""
         self.parking = self.watcher.parking()
 
     def look(self) -> None:
-        """See what SQS has parked, first: the runs are then held against it."""
+        """Scan the parking queues, before the runs whose records may be there."""
         for name in self.watcher.functions:
             if self._is_over():
                 return
             try:
                 self.parking.look(name, self.watcher.clock())
-            except Exception as error:  # noqa: BLE001 -- whatever one queue causes, the runs are looked after
+            except Exception as error:  # noqa: BLE001 -- no error of a queue may keep the runs from being processed
                 self.faults += 1
                 self.failed(name, error)
 
     def go_through(self, keys: Sequence[str], *, settle: bool = False) -> None:
-        """Look after these, a hundred at a time; runs that have finished only if they are to be settled now."""
+        """Process these, a hundred at a time; finished runs only if `settle`, otherwise count and collect them."""
         for start in range(0, len(keys), _CHUNK):
             self._chunk(keys[start : start + _CHUNK], settle=settle)
 
@@ -146,7 +146,7 @@ class _Turn:
             except (UnreadableItemError, InvalidRunKeyError) as error:
                 self._unreadable(key, error)
                 continue
-            except Exception as error:  # noqa: BLE001 -- whatever one item causes, the others are looked after
+            except Exception as error:  # noqa: BLE001 -- no error of one item may keep others from being processed
                 self._fault(key, error)
                 continue
             if run is not None and run.finished and not settle:
@@ -168,7 +168,7 @@ class _Turn:
             self.left.discard(str(run.key))
 
     def _read(self, key: str) -> Run | None:
-        """Read a run that is open; a function's slots are looked after at once."""
+        """Return an open run, or None; a slot item is processed at once."""
         function_name = slots_of(key)
         if function_name is not None:
             _slots(self.watcher, function_name)
@@ -177,16 +177,16 @@ class _Turn:
         return run if run is not None and run.settled_at is None else None
 
     def _count(self, run: Run) -> None:
-        """Count an end that stays, long before the owner's turn comes; `cancelled` may still be taken back."""
+        """Count the end of a run, long before it is settled; not `cancelled`, which may still be reopened."""
         if run.state is RunState.CANCELLED:
             return
         try:
             self.watcher.count(run)
         except Exception as error:  # noqa: BLE001 -- likewise
-            self.failed(str(run.key), error)  # settling tries again
+            self.failed(str(run.key), error)  # `settle` retries it
 
     def _unreadable(self, key: str, error: Exception) -> None:
-        """Pass over what the ledger would not have written: it costs itself and a metric, and is no fault of ours."""
+        """Skip an item that the ledger would not have written, and count it; it is not a fault of the round."""
         self.watcher.meter.measure(key.partition("/")[0] or "unknown", metrics.ITEMS_UNREADABLE)
         self.left.discard(key)
         self.failed(key, error)
@@ -236,7 +236,7 @@ def _overdue(watcher: Watcher, run: Run) -> float:
 
 
 def _may_be_lost(watcher: Watcher, run: Run) -> bool:
-    """Tell whether the record may not be on its way: the watcher died after a relaunch, or it is hours too late."""
+    """Return whether the record may be lost: a relaunch may have crashed before sending it, or it is hours overdue."""
     return (run.attempt > 1 and run.turn == 0) or _overdue(watcher, run) > _GONE
 
 
@@ -248,8 +248,8 @@ def _slots(watcher: Watcher, function_name: str) -> None:
         watcher.failed(
             slots_key(function_name),
             UnreadableItemError(
-                f"{unreadable} of the slots that the function {function_name!r} holds were not written by a dispatcher "
-                "and are no task's, so they were freed. The function's own role, or a person, must have written them."
+                f"{unreadable} of the slots of the function {function_name!r} could not be read and were removed, "
+                "because no dispatcher has written them. The function's own role, or a person, must have done so."
             ),
         )
     for (key, attempt), taken in held.items():
@@ -264,7 +264,7 @@ def _is_free(watcher: Watcher, key: RunKey, attempt: int, *, age: float) -> bool
     try:
         run = watcher.ledger.get(key)
     except UnreadableItemError:
-        return age > _LONGEST_TASK  # whatever became of the run, its task has ended by then
+        return age > _LONGEST_TASK  # by then its task has ended, whatever the state of the run
     if run is None or run.settled_at is not None or run.attempt > attempt:
         return True
     return run.task_arn is None and run.parked_at is not None

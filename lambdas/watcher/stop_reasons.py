@@ -1,19 +1,19 @@
-"""Whether what kept a task from its work may pass by itself, told from ECS's words. Pure.
+"""Decides from ECS's reasons whether the cause that kept a task from starting is permanent or temporary. Pure.
 
-| ECS says, in any of its reasons | it |
+| ECS's reasons mention | the cause is |
 |---|---|
-| connection issue, time-out, throttling, a rate limit, a status of 500 and up | passes |
-| a role that cannot be assumed; access denied, not authorized, forbidden | lasts: a person has to mend it |
-| image, repository, log group, secret, parameter, subnet or security group not found | lasts |
-| an image for another platform, a program that is not in it, a key that is disabled | lasts |
-| anything else: no free address, network interface, capacity, internal errors of AWS | passes |
+| a connection issue, timeout, throttling, a rate limit, a status of 500 and up | temporary |
+| a role that cannot be assumed; access denied, not authorized, forbidden | permanent: needs an operator |
+| image, repository, log group, secret, parameter, subnet or security group not found | permanent |
+| an image for another platform, a program that is not in it, a key that is disabled | permanent |
+| anything else: no free address, network interface, capacity, internal errors of AWS | temporary |
 
-The first row is asked first, because ECS writes of a log group or an image that "cannot be found" where it has only
-failed to reach the service ("There is a connection issue between the task and …"). To take what lasts for what passes
-costs a task every five minutes; the other way round a person is called for nothing.
+The first row takes precedence, because ECS also reports a log group or an image that "cannot be found" if it only
+failed to reach the service ("There is a connection issue between the task and …"). Mistaking a permanent cause for a
+temporary one costs a task every five minutes; the opposite mistake alarms an operator for nothing.
 
 The words are those of https://docs.aws.amazon.com/AmazonECS/latest/developerguide/stopped-task-error-codes.html, of
-the pages that it links to, and of what registries, container runtimes and other services of AWS answer to ECS.
+the pages that it links to, and of the answers that ECS gets from registries, container runtimes and other AWS services.
 """
 
 from __future__ import annotations
@@ -36,5 +36,5 @@ _LASTS = re.compile(
 
 
 def lasts(said: str) -> bool:
-    """Tell whether trying again is certain not to help before a person has mended something."""
+    """Return whether the cause is permanent, so that no retry can help before an operator has fixed something."""
     return _PASSES.search(said) is None and _LASTS.search(said) is not None

@@ -1,10 +1,10 @@
-"""A task that has stopped, as ECS tells of it, and what that was. Pure.
+"""A stopped task as ECS reports it, and why it stopped. Pure.
 
-| ECS says | cause | the fault of |
+| ECS reports | cause | fault of |
 |---|---|---|
-| `SpotInterruption`; "Your Spot Task was interrupted." | Spot took the host | infrastructure |
-| `UserInitiated`, NEVER_CLAIMED | the watcher stopped it, because it never claimed its run | infrastructure, lasting |
-| `UserInitiated`, RUN_ENDED | the watcher stopped it, because its run had ended | nobody |
+| `SpotInterruption`; "Your Spot Task was interrupted." | Spot reclaimed the host | infrastructure |
+| `UserInitiated`, NEVER_CLAIMED | the watcher stopped it: it never claimed its run | infrastructure, permanent |
+| `UserInitiated`, RUN_ENDED | the watcher stopped it: its run had ended | nobody |
 | `UserInitiated`, exit code 137 | cancelled, and killed at the end of the stop timeout | a person |
 | `UserInitiated` | cancelled | a person |
 | `OutOfMemoryError` of the container | out of memory | the handler |
@@ -14,17 +14,17 @@
 | host terminated, maintenance, a retired revision | host failure | infrastructure |
 | `TaskFailedToStart` or `ResourceInitializationError` otherwise | did not start | infrastructure |
 | a stop code that is not in StopCode | AWS stopped it | infrastructure |
-| no exit code | the container did not end by itself: a process that does has one | infrastructure |
-| exit code 67 | the runner did not reach AWS | infrastructure |
-| exit code 2 | had nothing to do | nobody |
-| exit code 64, 65, 66, 70 | the runner could not work, and never will | the set-up |
+| no exit code | the container did not exit by itself, because it would have one | infrastructure |
+| exit code 67 | the runner could not reach AWS | infrastructure |
+| exit code 2 | the run was claimed by another task, or had ended | nobody |
+| exit code 64, 65, 66, 70 | the runner could not work, for a permanent reason | the setup |
 | exit code 137 | killed | the handler |
-| any other exit code | ended without a word | the handler |
+| any other exit code | exited without an outcome | the handler |
 
-Before the claim the handler has not run, whatever the table says; `lasting` then tells what a person has to mend. It is
-what a container says that began and ended by itself, and of the others what `stop_reasons` says.
+Before the claim, the handler has not run, whatever the table says; `lasting` then marks a permanent cause, which needs
+an operator. That is any container that exits by itself, and otherwise what `stop_reasons` decides.
 
-`https://docs.aws.amazon.com/AmazonECS/latest/developerguide/stopped-task-error-codes.html` has the words.
+ECS's words: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/stopped-task-error-codes.html
 """
 
 from __future__ import annotations
@@ -41,22 +41,22 @@ from overtime.lambdas.watcher.stop_reasons import lasts
 
 NEVER_CLAIMED = "overtime: it did not claim its run within an hour"
 RUN_ENDED = "overtime: its run has ended"
-"""The reasons that the watcher itself gives to StopTask."""
+"""The watcher's own reasons for StopTask."""
 _LOST = "Lost"
 _SIGKILL = 137
 _SET_UP: dict[int, str] = {
     ExitCode.BAD_ENVIRONMENT: "the task's environment is incomplete",
     ExitCode.CODE: "the function's code could not be fetched, verified or unpacked",
     ExitCode.PERMISSION_MISSING: "the task's role lacks a permission",
-    ExitCode.INTERNAL: "a defect in the runner",
+    ExitCode.INTERNAL: "a bug in the runner",
 }
 _HOST_WORDS = ("host ec2", "underlying infrastructure", "host terminated", "retire", "maintenance", "fargate platform")
 _NO_CAPACITY = re.compile(r"[Cc]apacity is unavailable|reached the limit on the number of|\bRESOURCE:[A-Z]")
-"""RESOURCE:MEMORY, say; a refusal of IAM's is "not authorized to perform: ecr:BatchGetImage on resource: arn:…"."""
+"""Case matters: RESOURCE:MEMORY is one, but not IAM's "not authorized to perform: … on resource: arn:…"."""
 
 
 class StopCode(StrEnum):
-    """Every code of ECS; a new one makes a test fail until the table above has it."""
+    """All of ECS's stop codes; a test fails if botocore has another, which the table above must then include."""
 
     TASK_FAILED_TO_START = "TaskFailedToStart"
     ESSENTIAL_CONTAINER_EXITED = "EssentialContainerExited"
@@ -67,12 +67,12 @@ class StopCode(StrEnum):
     INFRASTRUCTURE_HEALTH = "InfrastructureHealth"
 
 
-_TAKEN = frozenset({StopCode.TERMINATION_NOTICE, StopCode.SERVICE_SCHEDULER_INITIATED, StopCode.INFRASTRUCTURE_HEALTH})
+_BY_AWS = frozenset({StopCode.TERMINATION_NOTICE, StopCode.SERVICE_SCHEDULER_INITIATED, StopCode.INFRASTRUCTURE_HEALTH})
 _ENDS_WITH_CODE = frozenset({None, StopCode.ESSENTIAL_CONTAINER_EXITED, StopCode.USER_INITIATED})
 
 
 class Fault(StrEnum):
-    """Who is to blame, which decides what becomes of the run."""
+    """What caused a task to stop, which decides what happens to its run."""
 
     INFRASTRUCTURE = "infrastructure"
     CAPACITY = "capacity"
@@ -88,15 +88,15 @@ class Cause:
 
     fault: Fault
     error_type: str
-    """In the style of Lambda's own, for records and the ledger."""
+    """Like Lambda's error types, for records and the ledger."""
     text: str
     lasting: bool = False
-    """Whether another task is certain to stop likewise, should the run not have been claimed."""
+    """Whether the cause is permanent, so that another task would stop in the same way. Only used before the claim."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class StoppedTask:
-    """What an event or DescribeTasks tells of a task that has stopped."""
+    """A stopped task, from an event or DescribeTasks."""
 
     arn: str
     key: RunKey
@@ -108,17 +108,17 @@ class StoppedTask:
 
     @property
     def is_lost(self) -> bool:
-        """Whether ECS forgot it, so that who stopped it cannot be told."""
+        """Whether ECS has forgotten it, so it is unknown who stopped it."""
         return self.stop_code == _LOST
 
     @property
     def lacks_exit_code(self) -> bool:
-        """Whether a second look may tell more."""
+        """Whether DescribeTasks may return an exit code that the event lacks."""
         return self.exit_code is None and self.stop_code in _ENDS_WITH_CODE
 
 
 def read(task: Mapping[str, object]) -> StoppedTask | None:
-    """Read an event's `detail` or a task of DescribeTasks; None where it has not stopped or is no run's."""
+    """Read an event's `detail` or a task of DescribeTasks; return None if it has not stopped or is not a run's."""
     arn = _text(task, "taskArn")
     if _text(task, "lastStatus") != "STOPPED" or not arn:
         return None
@@ -140,7 +140,7 @@ def read(task: Mapping[str, object]) -> StoppedTask | None:
 
 
 def started_for(task: Mapping[str, object]) -> tuple[RunKey, int] | None:
-    """Read for which run and attempt RunTask started a task, which nobody can change; None where it is no run's."""
+    """Return the run and attempt in a task's overrides, which cannot be changed; None if it is not a run's task."""
     _, environment = _override(task)
     try:
         return RunKey.parse(environment[variables.RUN_KEY]), int(environment[variables.TASK_ATTEMPT])
@@ -149,22 +149,22 @@ def started_for(task: Mapping[str, object]) -> tuple[RunKey, int] | None:
 
 
 def lost(arn: str, key: RunKey, attempt: int) -> StoppedTask:
-    """Stand in for a task that ECS no longer knows, about an hour after it stopped."""
-    reason = "ECS no longer knows the task, so why it stopped cannot be told"
+    """Return a substitute for a task that ECS has forgotten, which happens about an hour after it stopped."""
+    reason = "ECS no longer knows the task, so the reason for its stop is unknown"
     return StoppedTask(
         arn=arn, key=key, attempt=attempt, stop_code=_LOST, reason=reason, container_reason="", exit_code=None
     )
 
 
 def classify(task: StoppedTask) -> Cause:
-    """Tell why it stopped; see the table."""
+    """Return why a task stopped; see the table."""
     said = f"{task.reason} {task.container_reason}".strip()
     words = said.lower()
     if task.stop_code == StopCode.SPOT_INTERRUPTION or "spot task was interrupted" in words:
-        return Cause(Fault.INFRASTRUCTURE, "Overtime.SpotInterruption", f"Spot took the host: {said}")
+        return Cause(Fault.INFRASTRUCTURE, "Overtime.SpotInterruption", f"Spot reclaimed the host: {said}")
     if task.is_lost:
         return Cause(Fault.INFRASTRUCTURE, "Overtime.TaskLost", said)
-    if task.stop_code == StopCode.USER_INITIATED:  # before all that go by words: the reason is what a person wrote
+    if task.stop_code == StopCode.USER_INITIATED:  # before all that match words, because a person may write any reason
         return _by_request(task, said)
     if "outofmemory" in words:
         return Cause(Fault.HANDLER, error_types.OUT_OF_MEMORY, f"the task ran out of memory: {said}", lasting=True)
@@ -174,19 +174,19 @@ def classify(task: StoppedTask) -> Cause:
 
 
 def _by_aws(task: StoppedTask, said: str) -> Cause | None:
-    """Tell why AWS stopped it, or None where its container ended by itself."""
+    """Return why AWS stopped the task, or None if its container exited by itself."""
     words = said.lower()
     if "cannotpull" in words:
         return _infrastructure("Overtime.ImagePull", "the runner image could not be pulled", said)
-    if task.stop_code in _TAKEN or any(each in words for each in _HOST_WORDS):
-        return Cause(Fault.INFRASTRUCTURE, "Overtime.HostFailure", f"AWS took the host away: {said}")
+    if task.stop_code in _BY_AWS or any(each in words for each in _HOST_WORDS):
+        return Cause(Fault.INFRASTRUCTURE, "Overtime.HostFailure", f"AWS removed the task's host: {said}")
     if task.stop_code == StopCode.TASK_FAILED_TO_START or "resourceinitializationerror" in words:
         return _infrastructure("Overtime.TaskFailedToStart", "the task did not start", said)
     if task.stop_code is not None and task.stop_code not in set(StopCode):
         return _infrastructure("Overtime.HostFailure", f"AWS stopped the task ({task.stop_code})", said)
     if task.exit_code is None:
         return _infrastructure(
-            "Overtime.NoExitCode", "the container has no exit code, so it did not end by itself", said
+            "Overtime.NoExitCode", "the container has no exit code, so it did not exit by itself", said
         )
     return None
 
@@ -200,23 +200,23 @@ def _by_request(task: StoppedTask, said: str) -> Cause:
         return Cause(Fault.INFRASTRUCTURE, "Overtime.NeverClaimed", said, lasting=True)
     if task.reason.startswith(RUN_ENDED):
         return Cause(Fault.NOBODY, "Overtime.RunEnded", said)
-    late = " and killed, because it had not ended within the stop timeout" if task.exit_code == _SIGKILL else ""
+    late = " and killed, because it did not exit within the stop timeout" if task.exit_code == _SIGKILL else ""
     return Cause(Fault.PERSON, "Overtime.Cancelled", f"the task was stopped{late}: {said}")
 
 
 def _by_exit_code(code: int | None, said: str) -> Cause:
     told = f" ({said})" if said else ""
     if code == ExitCode.NOT_OURS:
-        return Cause(Fault.NOBODY, ERROR_TYPES[code], f"the task found its run taken or ended{told}", lasting=True)
+        return Cause(Fault.NOBODY, ERROR_TYPES[code], f"the run was already claimed or had ended{told}", lasting=True)
     if code in _SET_UP:
-        text = f"exit code {code}, {_SET_UP[code]}; the task's log says which"
+        text = f"exit code {code}, {_SET_UP[code]}; see the task's log"
         return Cause(Fault.SETUP, ERROR_TYPES[code], text + told, lasting=True)
     if code == ExitCode.UNAVAILABLE:
-        text = f"exit code {code}, the runner did not reach AWS for as long as it tried; the task's log says which call"
+        text = f"exit code {code}, the runner could not reach AWS despite retries; the task's log names the call"
         return Cause(Fault.INFRASTRUCTURE, ERROR_TYPES[code], text + told)
     how = "Runtime exited with error: signal: killed"
     if code != _SIGKILL:
-        how = f"the container ended without closing its run, with exit status {code}"
+        how = f"the container ended with exit status {code} without recording an outcome"
     return Cause(Fault.HANDLER, error_types.EXIT_ERROR, how + told, lasting=True)
 
 

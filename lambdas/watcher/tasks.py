@@ -1,7 +1,7 @@
-"""The cluster's tasks, as far as the watcher looks at them or ends them.
+"""The cluster's tasks: describes and stops them.
 
-A run's item may name any task, because its function's role writes that attribute. So only tasks of the own cluster are
-asked about, and one is a run's own only where RunTask started it for this run and attempt.
+A run's item may name any task, because the function's role writes that attribute. So the watcher only asks about tasks
+of its own cluster, and regards a task as a run's only if RunTask started it for this run and attempt.
 """
 
 from __future__ import annotations
@@ -24,37 +24,37 @@ if TYPE_CHECKING:
 
 _AT_ONCE = 100
 _TASK_ARN = re.compile(r"arn:[\w-]+:ecs:[\w-]+:\d+:task/(?:[\w-]+/)?(?:[\w-]{32}|[\w-]{36})")
-"""DescribeTasks says of anything else: "taskId length should be one of [32,36]"."""
+"""DescribeTasks rejects anything else: "taskId length should be one of [32,36]"."""
 _MALFORMED = "InvalidParameterException"
 
 
 class ClusterUnavailableError(OvertimeError):
-    """ECS refused or did not answer; asking again is safe."""
+    """A call to ECS failed; retrying is safe."""
 
 
 @dataclass(frozen=True)
 class Described:
-    """What ECS told of tasks."""
+    """ECS's descriptions of tasks."""
 
     known: dict[str, Mapping[str, object]] = field(default_factory=dict)
-    """By ARN; those that ECS no longer knows are not here."""
+    """By ARN, without those that ECS no longer knows."""
     untold: dict[str, ClusterUnavailableError] = field(default_factory=dict)
-    """Those of which it told nothing, by ARN, and why."""
+    """The errors by ARN, for tasks that ECS did not describe."""
 
     def task(self, arn: str) -> Mapping[str, object] | None:
-        """Give a task, or None where ECS does not know it; raises ClusterUnavailableError where it told nothing."""
+        """Return a task, or None if ECS does not know it. Raise ClusterUnavailableError if ECS did not describe it."""
         if arn in self.untold:
             raise self.untold[arn]
         return self.known.get(arn)
 
     def task_of(self, key: RunKey, attempt: int, arn: str) -> Mapping[str, object] | None:
-        """Give a run's own task as `task` does; one that was started for anything else is not known as its."""
+        """Return a task like `task`, but only if it was started for this run and attempt."""
         task = self.task(arn)
         return task if task is not None and started_for(task) == (key, attempt) else None
 
 
 def is_task_arn(text: str) -> bool:
-    """Tell whether ECS can be asked about a task by this name at all."""
+    """Return whether a text has the form of a task's ARN, which ECS can describe."""
     return _TASK_ARN.fullmatch(text) is not None
 
 
@@ -67,16 +67,16 @@ class Tasks:
         self._tasks = f"{before}:task/", f"{before}:task/{name}/"
 
     def describe(self, arns: Sequence[str]) -> Described:
-        """Ask about tasks. What is not the ARN of a task of this cluster is not asked about, and so not known."""
+        """Describe tasks. ARNs that are not of this cluster's tasks are not sent to ECS, so they are unknown."""
         found, wanted = Described(), [arn for arn in arns if self._is_ours(arn)]
         for start in range(0, len(wanted), _AT_ONCE):
             self._describe(wanted[start : start + _AT_ONCE], found)
         return found
 
     def stop(self, task: Mapping[str, object], key: RunKey, attempt: int, reason: str) -> None:
-        """Ask a task to end, as DescribeTasks told of it, if this run's attempt is what it was started for.
+        """Stop a task from DescribeTasks, if it was started for this run and attempt.
 
-        Raises ClusterUnavailableError.
+        Raise ClusterUnavailableError.
         """
         arn = str(task.get("taskArn"))
         if not self._is_ours(arn) or started_for(task) != (key, attempt):
@@ -87,7 +87,7 @@ class Tasks:
             raise self._unavailable(f"stop {arn}", error) from error
 
     def _is_ours(self, arn: str) -> bool:
-        # Old ARNs do not name the cluster, and ECS knows those of this cluster only, for it is asked with its name.
+        # Old ARNs do not name the cluster; the call does, so ECS only knows those of this cluster.
         return is_task_arn(arn) and arn.rpartition("/")[0] + "/" in self._tasks
 
     def _describe(self, arns: Sequence[str], found: Described) -> None:
@@ -95,7 +95,7 @@ class Tasks:
             answer = self._ecs.describe_tasks(cluster=self._cluster_arn, tasks=list(arns))
         except (ClientError, BotoCoreError) as error:
             if len(arns) > 1 and _is_malformed(error):
-                # ECS refuses them all for one that it cannot read, and does not say which.
+                # ECS rejects the whole call because of one malformed ARN, and does not name it.
                 self._describe(arns[: len(arns) // 2], found)
                 self._describe(arns[len(arns) // 2 :], found)
             else:
@@ -109,8 +109,8 @@ class Tasks:
 
     def _unavailable(self, what: str, why: object) -> ClusterUnavailableError:
         return ClusterUnavailableError(
-            f"the cluster {self._cluster_arn!r} could not {what}: {why}. The watcher asks again with the next event "
-            "or the next time it reconciles; check the role's permissions if it lasts."
+            f"the cluster {self._cluster_arn!r} could not {what}: {why}. The watcher retries at the next event or in "
+            "the next round; if this persists, check the role's permissions."
         )
 
 

@@ -1,17 +1,17 @@
-"""What becomes of a run whose task has stopped without closing it. Pure.
+"""Decides what happens to a run whose task has stopped without recording an outcome. Pure.
 
-| fault of | the run was not claimed | it was |
+| fault of | before the claim | after the claim |
 |---|---|---|
-| infrastructure, capacity | launched again, and the attempt is not counted | launched again |
-| the handler, nobody, the set-up | likewise: it cannot have been the handler | `failed` |
+| infrastructure, capacity | relaunched, and the attempt does not count | relaunched |
+| the handler, nobody, the setup | likewise: it cannot have been the handler | `failed` |
 | a person | `cancelled` | `cancelled` |
 
-Nothing before the claim can have been the handler, so trying again is free: the run waits on, up to 14 days, as it does
-where RunTask itself says that there is no capacity. What is certain to last (a role, an image, a log group that is not
-there; a container that ends by itself each time) is tried MOST_REFUSALS times in a row. Then the run is parked: a
-person mends it and moves the record back.
+Before the claim, the handler cannot be the cause, so a relaunch is harmless: the run waits for up to 14 days, as it
+does if RunTask itself reports that there is no capacity. If the cause is permanent (a missing role, image or log group;
+a container that exits by itself each time), the run is parked after MOST_REFUSALS consecutive tasks, until an operator
+fixes the cause and moves the record back.
 
-What was claimed is launched again up to `max_task_attempts`; then `failed`, with the last reason.
+After the claim, the run is relaunched up to `max_task_attempts`; then it is `failed`, with the last reason.
 """
 
 from __future__ import annotations
@@ -27,22 +27,22 @@ if TYPE_CHECKING:
 
 _FIRST_DELAY, _LONGEST_DELAY = 15, 300
 LONGEST_WAIT = 14 * 86_400
-"""Seconds that a run waits for a task, in all."""
+"""Seconds that a run may wait for a task, in total."""
 
 
 MOST_REFUSALS = 5
-"""Tasks in a row that stop unclaimed for a reason that lasts. IAM may need a minute until a new role can be assumed."""
+"""Consecutive tasks that may stop unclaimed for a permanent reason; several, because new roles take a minute in IAM."""
 
 
 @dataclass(frozen=True)
 class Relaunch:
-    """The run goes back to the queue as its next task attempt."""
+    """The run returns to `queued` with its next task attempt."""
 
     reason: str
     unstarted: bool = False
-    """Whether the task never claimed the run, so that the attempt does not count."""
+    """Whether the task never claimed the run, so the attempt does not count."""
     refusals: int = 0
-    """Tasks in a row that could not start for a reason that lasts; with MOST_REFUSALS the run is to be parked."""
+    """Consecutive tasks that could not start for a permanent reason; at MOST_REFUSALS the run is parked."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Close:
     reason: str
 
 
-def decide(  # noqa: PLR0913 -- what the table asks for
+def decide(  # noqa: PLR0913 -- all that the decision depends on
     cause: Cause,
     *,
     state: RunState,
@@ -65,8 +65,8 @@ def decide(  # noqa: PLR0913 -- what the table asks for
 ) -> Relaunch | Close:
     """Apply the table to a run in this state.
 
-    `counted` are its attempts that claimed it, and this one; `refusals` the tasks in a row before this one that could
-    not start for a reason that lasts; `waited` the seconds since it began to wait.
+    `counted` is the number of its attempts that claimed it, plus this one; `refusals` that of consecutive previous
+    tasks that could not start for a permanent reason; `waited` is the time since its wait began, in seconds.
     """
     if cause.fault is Fault.PERSON:
         return Close(RunState.CANCELLED, cause.text)
@@ -87,5 +87,5 @@ def decide(  # noqa: PLR0913 -- what the table asks for
 
 
 def backoff(attempt: int) -> int:
-    """Say how long an attempt's successor waits, in seconds: longer each time."""
+    """Return the delay before the attempt after this one, in seconds; it doubles with each attempt up to 300."""
     return min(_LONGEST_DELAY, _FIRST_DELAY << min(attempt - 1, 10))

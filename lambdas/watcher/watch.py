@@ -1,12 +1,12 @@
-"""What one stopped task means for its run: an end, a relaunch, or nothing.
+"""Handles one stopped task: ends or relaunches its run, or leaves it as it is.
 
-    stopped ─► the run closed or relaunched in the ledger ─► its slot given back ─► pointer record, or owner told
-                                                                                    └► settled
+    stopped ─► run closed or relaunched in the ledger ─► slot released ─► pointer record, or destination notified
+                                                                                           └► settled
 
-A run that no further task would help has its pointer record put on the parking queue instead.
+If no further task would help, the pointer record is sent to the parking queue instead.
 
-Every step can be done again. An event that comes twice, late or out of order meets a run that has gone on: one that is
-at a newer attempt, has another task, or is settled is left as it is. What a crash leaves undone, `reconcile` does.
+All steps may be repeated. An event that is duplicated, late or out of order changes nothing if the run is at a newer
+attempt, has another task, or is settled. After a crash, `reconcile` completes the remaining steps.
 """
 
 from __future__ import annotations
@@ -47,16 +47,16 @@ if TYPE_CHECKING:
     from overtime.ledger.store import RunLedger
 
 _MOST_LOOKS = 5
-"""The metric of items that hold what the ledger would not have written."""
+"""How often a run that keeps changing is read again."""
 
 
 class UnsettledError(OvertimeError):
-    """A run kept changing while the watcher looked; the next round is to look again."""
+    """A run kept changing while its stopped task was handled; the next round handles it again."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Watcher:
-    """Looks after the runs of all functions of a stack; safe to call again with the same event at any point."""
+    """Monitors the runs of a stack's functions; the same event may be handled any number of times."""
 
     functions: Mapping[str, FunctionSettings]
     ledger: RunLedger
@@ -67,13 +67,13 @@ class Watcher:
     destinations: Destinations
     meter: Meter
     failed: Callable[[str, Exception], None]
-    """Hears of each run that could not be looked after, or whose owner could not be told; a later look may."""
+    """Called for each run that raised an error, or whose destination could not be notified; a later round retries."""
     noted: Callable[[str, Run, str | None], None]
-    """Hears of each run that is relaunched, parked or ended here: what happened, the run by now, and an error type."""
+    """Called for each run that is relaunched, parked or ended here, with the change, the changed run, an error type."""
     clock: Callable[[], float] = time.time
 
     def on_event(self, detail: Mapping[str, object]) -> RunKey | None:
-        """Handle the `detail` of an ECS Task State Change; returns the run's key, or None where it is about none."""
+        """Handle the `detail` of an ECS Task State Change; return the run's key, or None if there is nothing to do."""
         stopped = read(detail)
         if stopped is None:
             return None
@@ -82,14 +82,14 @@ class Watcher:
         try:
             self.on_stopped(stopped)
         except UnreadableItemError:
-            # The task has stopped, whatever its run's item says of it.
+            # The task has stopped, even if its run's item is unreadable.
             self.slots.give_back(stopped.key, stopped.attempt)
             self.meter.measure(stopped.key.function_name, metrics.ITEMS_UNREADABLE)
             raise
         return stopped.key
 
     def on_stopped(self, task: StoppedTask) -> None:
-        """Bring the task's run to where it belongs now that the task has stopped."""
+        """Close, relaunch or settle the run of a stopped task. Raise UnsettledError if the run keeps changing."""
         cause = classify(task)
         for _ in range(_MOST_LOOKS):
             run = self.ledger.get(task.key)
@@ -97,7 +97,7 @@ class Watcher:
                 self._late(task, run)
                 return
             if run.task_arn not in {None, task.arn}:
-                return  # another task has the run, and the slot with it
+                return  # another task has the run and its slot
             changed = self._reopened(run, task, cause) if run.finished else self._ended(run, task, cause)
             if changed is None:
                 self.slots.give_back(run.key, run.attempt)
@@ -108,25 +108,25 @@ class Watcher:
                 self._follow(task, changed.run)
                 return
         raise UnsettledError(
-            f"the run {task.key} changed {_MOST_LOOKS} times while the watcher looked at its stopped task {task.arn}. "
-            "The clock comes within five minutes, and reconciling finds what is left."
+            f"the run {task.key} changed {_MOST_LOOKS} times while the watcher handled its stopped task {task.arn}. "
+            "The next round, within five minutes, handles it again."
         )
 
     def count(self, run: Run) -> None:
-        """Count a run's end, once however often it is looked at, and whether or not its owner can be told.
+        """Count a run's end, once however often it is processed, and whether or not its destination can be notified.
 
-        The ledger remembers, and a run that goes on after all forgets: see `relaunch` and `revive`.
+        The ledger stores that it was counted; `relaunch` and `revive` remove this from a run that continues.
         """
         if run.state not in ends.ENDED or run.counted_at is not None:
             return
         counted = self.ledger.count(run.key, run.attempt)
-        if isinstance(counted, Moved):  # the run as it is by now, which may have been reopened and ended otherwise
+        if isinstance(counted, Moved):  # its current state, because it may have been reopened and ended differently
             ends.measure(counted.run, self.meter)
 
     def settle(self, run: Run) -> None:
-        """Count a finished run's end, tell its owner, and write down that it was told; a dead destination is no error.
+        """Count a finished run's end, notify its destination, and record that.
 
-        What a destination does not take is counted, and sent again when the run is looked at next.
+        It is not an error if the destination rejects the record: that is counted, and the next round sends it again.
         """
         if run.settled_at is not None:
             return
@@ -144,7 +144,7 @@ class Watcher:
             self.ledger.settle(run.key, run.attempt, notified, told=run.state)
 
     def parking(self) -> Parking:
-        """Give the parking queues, none of which has been looked through."""
+        """Return the parking queues, with no scan yet."""
         return Parking(
             functions=self.functions,
             ledger=self.ledger,
@@ -155,14 +155,14 @@ class Watcher:
         )
 
     def point(self, run: Run, *, delay: float) -> bool:
-        """Put a pointer record for a waiting run on its function's queue; False where the stack has no such queue."""
+        """Send a pointer record for a waiting run to its function's queue; return False if there is no such queue."""
         function = self.functions.get(run.key.function_name)
         if function is None or function.queue_url is None:
             return False
         pointer = Pointer(key=run.key, attempt=run.attempt, turn=run.turn + 1)
         pointers.send(self.sqs, function.queue_url, pointer, delay=delay)
-        # A turn that is only on the queue is good, so a crash between the two writes loses nothing.
-        reason = run.reason or "no record of it came"
+        # A newer turn than the ledger's is valid, so a crash between the two writes loses nothing.
+        reason = run.reason or "no record of it was delivered"
         self.ledger.hold(run.key, run.attempt, turn=pointer.turn, delay=delay, reason=reason)
         return True
 
@@ -179,7 +179,7 @@ class Watcher:
         )
 
     def _ended(self, run: Run, task: StoppedTask, cause: Cause) -> Moved | Refused:
-        """Close or relaunch a run whose task ended without closing it."""
+        """Close or relaunch a run whose task stopped without recording an outcome."""
         verdict = self._verdict(run, cause, state=run.state)
         if isinstance(verdict, Close):
             return self.ledger.abandon(
@@ -204,10 +204,10 @@ class Watcher:
         )
 
     def _reopened(self, run: Run, task: StoppedTask, cause: Cause) -> Moved | Refused | None:
-        """Take back a runner's `cancelled` where it was AWS that stopped the task; None leaves the run as it ended.
+        """Reopen a run that its runner closed as `cancelled`, if AWS stopped the task; None leaves the run as it is.
 
-        Where a person did, that is written down at once: should telling the owner fail until ECS forgets the task,
-        nobody could tell any more.
+        If a person stopped it, that is recorded at once, because ECS may have forgotten the task before the destination
+        can be notified.
         """
         by_runner = run.state is RunState.CANCELLED and not run.cancelled_by_person and run.task_arn == task.arn
         if not by_runner or task.is_lost or run.settled_at is not None:
@@ -241,14 +241,14 @@ class Watcher:
         self._go_on(run, task.attempt)
 
     def _go_on(self, run: Run, after: int) -> None:
-        """Put the record of a run whose next attempt comes `after` another where it belongs."""
+        """Send the pointer record for the attempt `after` this one: to the failure queue, or to the parking queue."""
         if run.refusals < MOST_REFUSALS:
             self.point(run, delay=backoff(after))
         else:
             self.parking().park(run)
 
     def _late(self, task: StoppedTask, run: Run | None) -> None:
-        """Finish what an earlier try of the same event may have left: the slot, and the record of the next attempt."""
+        """Complete what an earlier delivery of the event may have left: the slot, and the next attempt's record."""
         if run is not None and run.attempt < task.attempt:
             return
         self.slots.give_back(task.key, task.attempt)

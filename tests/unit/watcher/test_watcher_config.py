@@ -41,8 +41,8 @@ def test_the_environment_and_the_archives_table_become_typed_values(tmp_path: Pa
     [
         ("{}", {"OVERTIME_LEDGER_TABLE": " "}, "OVERTIME_LEDGER_TABLE is not set"),
         ("{}", {"OVERTIME_FUNCTIONS_FILE": ""}, "OVERTIME_FUNCTIONS_FILE is not set"),
-        ("{}", {"OVERTIME_FUNCTIONS_FILE": "gone.json"}, "the file 'gone.json' cannot be used"),
-        ("{", {}, "table of functions in the file 'functions.json' cannot be used"),
+        ("{}", {"OVERTIME_FUNCTIONS_FILE": "gone.json"}, "the file 'gone.json' is invalid"),
+        ("{", {}, "table of functions in the file 'functions.json' is invalid"),
         ("[]", {}, "an object of objects"),
         ('{"report": {"lambda_attempts": "3"}}', {}, "lambda_attempts is '3' and must be int"),
     ],

@@ -195,7 +195,7 @@ def test_a_bus_that_takes_no_entry_is_a_failure() -> None:
 
 def test_what_is_no_target_is_said_so() -> None:
     """The text names the four that are."""
-    with pytest.raises(DeliveryError, match="'nonsense': a destination is the ARN of an SQS queue"):
+    with pytest.raises(DeliveryError, match="'nonsense': a destination must be the ARN of an SQS queue"):
         destinations(Aws()).send("nonsense", DELIVERY)
 
 

@@ -94,7 +94,7 @@ def test_what_cannot_be_done_fails_the_invocation(wired: World, monkeypatch: pyt
     _, task = wired.start()
     wired.stop(task, "spot")
     monkeypatch.setattr("overtime.lambdas.watcher.watch._MOST_LOOKS", 0)
-    with pytest.raises(UnsettledError, match="The clock comes within five minutes"):
+    with pytest.raises(UnsettledError, match="The next round, within five minutes"):
         handle({"detail-type": "ECS Task State Change", "detail": wired.cluster.tasks[task]})
 
 

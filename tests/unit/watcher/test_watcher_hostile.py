@@ -213,7 +213,7 @@ def test_what_stands_among_the_slots_and_is_no_tasks_is_freed(dynamodb: object, 
     assert item["held"]["M"] == held
     assert world.figures.counted["ItemsUnreadable"] == 5
     [(said_of, error)] = world.faults  # what the alarm's query shows
-    assert (said_of, str(error)[:16]) == (slots_key("report"), "5 of the slots t")
+    assert (said_of, str(error)[:16]) == (slots_key("report"), "5 of the slots o")
 
 
 @pytest.mark.parametrize("result", [b"", b"x" * 5_000_000])
