@@ -83,7 +83,7 @@ def _new_tokens(patch: pytest.MonkeyPatch) -> None:
 
 
 def _settled_unsent(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr("overtime.lambdas.watcher.destinations.Destinations._put", lambda *_: None)
+    patch.setattr("overtime.lambdas.watcher.destinations.Destinations.send", lambda *_: None)
 
 
 def _pointer_unsent(patch: pytest.MonkeyPatch) -> None:
