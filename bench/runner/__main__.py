@@ -21,7 +21,7 @@ import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.runner.standin import StandIn
+from tests.doubles.runner_aws import StandIn
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -16,8 +16,8 @@ from overtime.contract.functions_table import FunctionSettings
 from overtime.contract.runs import RunKey, RunState
 from overtime.lambdas.watcher.parking import Parking
 from overtime.ledger.looks import Looks
+from tests.doubles.world import Figures
 from tests.e2e.chain import until
-from tests.unit.watcher.world import Figures
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

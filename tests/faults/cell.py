@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from overtime.contract.runs import RunState
+from tests.doubles.sqs import PARKING
 from tests.faults.wire import Mode, Wire
-from tests.unit.watcher.world import PARKING
 
 if TYPE_CHECKING:
     from overtime.contract.runs import RunKey

@@ -13,6 +13,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+from tests.doubles.lambda_context import Context
 from tests.faults.flood_servers import SPAWN
 
 if TYPE_CHECKING:
@@ -20,16 +21,6 @@ if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
     from tests.faults.flood_servers import Message, Queue
-
-
-class _Context:
-    function_name = "report-dispatcher"
-    memory_limit_in_mb = 512
-    invoked_function_arn = "arn:aws:lambda:eu-west-1:123456789012:function:report-dispatcher"
-    aws_request_id = "r"
-
-    def get_remaining_time_in_millis(self) -> int:
-        return 60_000
 
 
 def be_dispatcher(calls: Connection, environ: Mapping[str, str]) -> None:
@@ -43,7 +34,7 @@ def be_dispatcher(calls: Connection, environ: Mapping[str, str]) -> None:
             event = calls.recv()
         except EOFError:
             return
-        calls.send(handler(event, _Context()))
+        calls.send(handler(event, Context("report-dispatcher")))
 
 
 class Dispatchers:

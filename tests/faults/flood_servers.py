@@ -14,11 +14,13 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Self, cast
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from botocore import xform_name
 from botocore.exceptions import ClientError
 
+from overtime.contract.variables import RUN_KEY
+from tests.doubles.ecs import Cluster, given
 from tests.faults.worker import begin
 
 if TYPE_CHECKING:
@@ -31,20 +33,23 @@ SPAWN = multiprocessing.get_context("spawn")
 
 
 class RunTask:
-    """ECS's RunTask: a bucket of calls that fills at a rate, client tokens, and a share of answers that go wrong."""
+    """ECS's RunTask: a bucket of calls that fills at a rate, a cluster, and a share of answers that go wrong."""
 
     def __init__(self, *, per_second: float, burst: int, faults: float, seed: int) -> None:
-        self.tasks: list[str] = []
-        """The run of each task that was started."""
+        self._cluster = Cluster()
         self.outcomes: Counter[str] = Counter()
         self.passed_at: list[float] = []
         """When each call came that the limit let through."""
         self._rate, self._burst, self._faults = per_second, burst, faults
         self._left, self._at = float(burst), time.monotonic()
         self._random, self._lock = random.Random(seed), threading.Lock()
-        self._tokens: dict[str, str] = {}
 
-    def __call__(self, request: Mapping[str, object]) -> tuple[int, dict[str, object]]:
+    @property
+    def tasks(self) -> list[str]:
+        """The run of each task that was started."""
+        return [given(request)[RUN_KEY] for request in self._cluster.requests]
+
+    def __call__(self, request: dict[str, Any]) -> tuple[int, dict[str, object]]:
         """Answer a call: status and document."""
         with self._lock:
             now = time.monotonic()
@@ -61,23 +66,14 @@ class RunTask:
                 return self._told("failures[]", 200, {"tasks": [], "failures": failures})
             if drawn < 0.75:
                 return self._told("5xx, nothing started", 500, {"__type": "ServerException"})
-            arn = self._started(request)
+            answer = self._cluster.run_task(**request)
             if drawn < 1:
                 return self._told("5xx, started", 500, {"__type": "ServerException"})
-            return self._told("answered", 200, {"tasks": [{"taskArn": arn}], "failures": []})
+            return self._told("answered", 200, answer)
 
     def _told(self, what: str, status: int, document: dict[str, object]) -> tuple[int, dict[str, object]]:
         self.outcomes[what] += 1
         return status, document
-
-    def _started(self, request: Mapping[str, object]) -> str:
-        token = str(request["clientToken"])
-        if token not in self._tokens:
-            self._tokens[token] = f"arn:aws:ecs:eu-west-1:123456789012:task/c/{len(self.tasks)}"
-            overrides = json.loads(json.dumps(request["overrides"]))
-            environment = overrides["containerOverrides"][0]["environment"]
-            self.tasks.append(next(pair["value"] for pair in environment if pair["name"] == "OVERTIME_RUN_KEY"))
-        return self._tokens[token]
 
 
 @dataclass

@@ -1,4 +1,3 @@
-# ruff: noqa: N803 -- the stand-ins take AWS's own names
 """One function's system in which a step can go wrong, and time then goes on until nothing changes any more."""
 
 from __future__ import annotations
@@ -10,105 +9,21 @@ from typing import TYPE_CHECKING, cast
 
 from overtime.contract.runs import RunState
 from overtime.errors import OvertimeError
-from overtime.lambdas.watcher.destinations import ATTRIBUTE, Destinations
+from overtime.lambdas.watcher.destinations import ATTRIBUTE
 from overtime.lambdas.watcher.reconcile import reconcile
-from overtime.lambdas.watcher.tasks import Tasks
-from overtime.lambdas.watcher.watch import Watcher
-from overtime.ledger.looks import Looks
-from tests.faults.wire import Wire
-from tests.unit.watcher.world import PARKING, QUEUE, Cluster, Crash, Queues, World, record
+from tests.doubles.crash import Crash
+from tests.doubles.sqs import PARKING, QUEUE, record
+from tests.doubles.world import World
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_ecs import ECSClient
-    from mypy_boto3_events import EventBridgeClient
-    from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_s3 import S3Client
-    from mypy_boto3_sns import SNSClient
-    from mypy_boto3_sqs import SQSClient
 
     from overtime.contract.runs import RunKey
+    from tests.faults.wire import Wire
 
 Message = dict[str, object]
 _ROUNDS = 40
-
-
-class LedgeredCluster(Cluster):
-    """ECS that writes down whenever two tasks of one attempt are alive at once."""
-
-    service = "ecs"
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.most_twins = 1
-        """The most tasks of one attempt that were alive at once."""
-        self.unknown: set[str] = set()
-        """Tasks that go on, and that ECS says it does not know."""
-
-    def run_task(self, *, clientToken: str, **request: object) -> dict[str, object]:
-        """Start a task, or name the one that the token has."""
-        answer = super().run_task(clientToken=clientToken, **request)
-        told = Counter(json.dumps(self.tasks[arn]["overrides"]) for arn in self.alive())
-        self.most_twins = max([self.most_twins, *told.values()])
-        return answer
-
-    def describe_tasks(self, *, cluster: str, tasks: list[str]) -> dict[str, object]:
-        """Tell of those that are not forgotten."""
-        answer = super().describe_tasks(cluster=cluster, tasks=[arn for arn in tasks if arn not in self.unknown])
-        gone = [{"arn": arn, "reason": "MISSING"} for arn in tasks if arn in self.unknown]
-        return answer | {"failures": [*cast("list[object]", answer["failures"]), *gone]}
-
-    def alive(self) -> list[str]:
-        """Name the tasks that have not stopped, as far as ECS knows."""
-        return [arn for arn in super().alive() if arn not in self.unknown]
-
-
-class NamedQueues(Queues):
-    """SQS."""
-
-    service = "sqs"
-
-
-class Sns:
-    """SNS: keeps what is published."""
-
-    service = "sns"
-
-    def __init__(self, letters: list[tuple[str, str | None, str]]) -> None:
-        self._letters = letters
-
-    def publish(self, *, TopicArn: str, Message: str, MessageAttributes: dict[str, dict[str, str]]) -> None:
-        """Take a record."""
-        self._letters.append((TopicArn, MessageAttributes[ATTRIBUTE]["StringValue"], Message))
-
-
-class Events:
-    """EventBridge: keeps what is put on a bus."""
-
-    service = "events"
-
-    def __init__(self, letters: list[tuple[str, str | None, str]]) -> None:
-        self._letters = letters
-
-    def put_events(self, *, Entries: list[dict[str, str]]) -> dict[str, object]:
-        """Take a record."""
-        (entry,) = Entries
-        self._letters.append((entry["EventBusName"], None, entry["Detail"]))
-        return {"FailedEntryCount": 0, "Entries": [{"EventId": "1"}]}
-
-
-class Functions:
-    """Lambda: keeps what functions are invoked with."""
-
-    service = "lambda"
-
-    def __init__(self, letters: list[tuple[str, str | None, str]]) -> None:
-        self._letters = letters
-
-    def invoke(self, *, FunctionName: str, InvocationType: str, Payload: bytes) -> None:
-        """Take a record."""
-        assert InvocationType == "Event"
-        self._letters.append((FunctionName, None, Payload.decode()))
 
 
 class Place(World):
@@ -118,10 +33,6 @@ class Place(World):
         self, dynamodb: DynamoDBClient, s3: S3Client, *, name: str, most: int | None = None, spot: bool = False
     ) -> None:
         super().__init__(dynamodb, s3, most=most, spot=spot, name=name)
-        self.cluster: LedgeredCluster = LedgeredCluster()
-        self.queues: NamedQueues = NamedQueues()
-        self.queues.clock = lambda: self.now
-        self.letters: list[tuple[str, str | None, str]] = []
         self.keys: list[RunKey] = []
         self.stuck: set[str] = set()
         """Tasks that hang: they do nothing until they are stopped."""
@@ -144,29 +55,6 @@ class Place(World):
         attributes["ErrorMessage"]["StringValue"] = message
         self.keys.append(key)
         return key
-
-    def watcher(self, fuse: Wire | None = None) -> Watcher:  # type: ignore[override]
-        """Start a watcher that reaches all four kinds of destination."""
-        wrap = (fuse or Wire()).wrap
-        sqs = cast("SQSClient", wrap(self.queues))
-        return Watcher(
-            functions={self.name: self.function},
-            ledger=self.ledger(fuse),
-            slots=self.slots(fuse),
-            looks=Looks(table="runs", dynamodb=cast("DynamoDBClient", wrap(self.dynamodb))),
-            tasks=Tasks(cast("ECSClient", wrap(self.cluster)), "arn:aws:ecs:eu-west-1:123456789012:cluster/c"),
-            sqs=sqs,
-            destinations=Destinations(
-                sqs=sqs,
-                sns=cast("SNSClient", wrap(Sns(self.letters))),
-                events=cast("EventBridgeClient", wrap(Events(self.letters))),
-                lambdas=cast("LambdaClient", wrap(Functions(self.letters))),
-            ),
-            meter=self.figures,
-            failed=lambda *_: None,
-            noted=lambda *_: None,
-            clock=self.clock,
-        )
 
     def receive(self, message: Message, *, wire: Wire | None = None) -> None:
         """Deliver a message: it goes when it is acknowledged, and is parked after the last receive."""

@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError, ReadTimeoutError
 
-from bench.runner.standin import FUNCTION_ARN, LostAnswer, StandIn
 from overtime.contract.exit_codes import ExitCode
+from tests.doubles.crash import Crash
+from tests.doubles.runner_aws import FUNCTION_ARN, LostAnswer, StandIn
 from tests.faults.place import Place
 from tests.faults.wire import Mode, Wire
-from tests.unit.watcher.world import Crash
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

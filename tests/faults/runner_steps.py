@@ -6,10 +6,10 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from overtime.contract.runs import RunState
+from tests.doubles.world import FAILURE, SUCCESS
 from tests.faults.runner_place import RunnerPlace
 from tests.faults.steps import Act, End, Step
 from tests.faults.wire import Mode
-from tests.unit.watcher.world import FAILURE, SUCCESS
 
 if TYPE_CHECKING:
     from tests.faults.place import Place

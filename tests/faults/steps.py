@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Protocol
 
 from overtime.contract.runs import RunKey, RunState
 from overtime.ledger.run import Failure
+from tests.doubles.refusals import refused, throttled
+from tests.doubles.world import EVENT, FAILURE, SUCCESS
 from tests.faults.place import Place
-from tests.unit.watcher.world import EVENT, FAILURE, SUCCESS, refused, throttled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

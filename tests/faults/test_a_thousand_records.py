@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import boto3
 import pytest
 
+from tests.doubles.ecs import CLUSTER_ARN
 from tests.faults.failure_flood import Dispatchers, histogram
 from tests.faults.flood_servers import LedgerProcess, Queue, RunTask, Server
 from tests.unit.conftest import BUCKET, REGION, TABLE
@@ -93,7 +94,7 @@ def _environ(ledger: str, server: str) -> dict[str, str]:
         "OVERTIME_FUNCTION_ARN": "arn:aws:lambda:eu-west-1:123456789012:function:report",
         "OVERTIME_LEDGER_TABLE": TABLE,
         "OVERTIME_LEDGER_BUCKET": BUCKET,
-        "OVERTIME_CLUSTER_ARN": "arn:aws:ecs:eu-west-1:123456789012:cluster/overtime",
+        "OVERTIME_CLUSTER_ARN": CLUSTER_ARN,
         "OVERTIME_TASK_FAMILY": "report",
         "OVERTIME_CONTAINER_NAME": "runner",
         "OVERTIME_SUBNET_IDS": "subnet-1",

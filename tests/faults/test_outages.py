@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from overtime.contract.runs import RunState
 from overtime.lambdas.watcher.verdict import MOST_REFUSALS
-from tests.unit.watcher.world import PARKING
+from tests.doubles.sqs import PARKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -14,8 +14,8 @@ from botocore.session import get_session
 from overtime.contract.runs import RunState
 from overtime.lambdas.watcher.stopped_task import StopCode
 from overtime.lambdas.watcher.verdict import MOST_REFUSALS
+from tests.doubles.sqs import PARKING
 from tests.faults.stops import STOPS, After, Before
-from tests.unit.watcher.world import PARKING
 
 if TYPE_CHECKING:
     from tests.faults.place import Place

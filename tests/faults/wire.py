@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ReadTimeoutError
 
-from tests.unit.watcher.world import Crash, Fuse
+from tests.doubles.crash import Crash, Fuse
 
 if TYPE_CHECKING:
     from collections.abc import Callable

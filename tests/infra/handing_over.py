@@ -1,7 +1,7 @@
 """What a stack hands over from its settings: the dispatcher's variables, the task definition, the RunTask request.
 
 The dispatcher that sends the request is the real one. It reads the variables that the program registered and makes its
-clients as in Lambda. The ledger is moto's, and only the answer of ECS is invented.
+clients as in Lambda. The ledger is moto's, and the answer of ECS is the double's.
 """
 
 from __future__ import annotations
@@ -20,8 +20,10 @@ import pulumi
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from moto import mock_aws
 
+from overtime.contract.variables import CLUSTER_ARN
 from overtime.lambdas.dispatcher import handler
-from tests.infra.recording import ACCOUNT, REGION
+from tests.doubles.ecs import Cluster
+from tests.infra.recording import REGION
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -82,17 +84,15 @@ def _digest(image: Mapping[str, Any]) -> str:
 
 @functools.cache
 def _requested(variables: tuple[tuple[str, str], ...]) -> dict[str, Any] | None:
-    requests: list[dict[str, Any]] = []
+    environ = dict(variables)
+    cluster = Cluster(environ[CLUSTER_ARN])
 
     def answer(params: Mapping[str, Any], **_: object) -> Any:
-        requests.append(json.loads(params["body"]))
-        task = {"taskArn": f"arn:aws:ecs:{REGION}:{ACCOUNT}:task/overtime/0"}
-        return SimpleNamespace(status_code=200), {"tasks": [task], "failures": []}
+        return SimpleNamespace(status_code=200), cluster.run_task(**json.loads(params["body"]))
 
     handler.dispatcher.cache_clear()  # it keeps the dispatcher that the first call made
-    variables_of_lambda = dict(variables) | _CREDENTIALS
     with (
-        mock.patch.dict(os.environ, variables_of_lambda, clear=True),
+        mock.patch.dict(os.environ, environ | _CREDENTIALS, clear=True),
         mock.patch.object(handler, "time_left", handler.TimeLeft()),
         mock.patch.object(handler.emf, "set_default_dimensions"),  # a second dispatcher would set them again
         mock_aws(),
@@ -103,8 +103,8 @@ def _requested(variables: tuple[tuple[str, str], ...]) -> dict[str, Any] | None:
         [record] = json.loads((EVENTS / "dead_letter_timeout.json").read_text(encoding="utf-8"))["Records"]
         dispatcher.dispatch(SQSRecord(record))
     handler.dispatcher.cache_clear()
-    assert len(requests) <= 1
-    return requests[0] if requests else None
+    assert len(cluster.requests) <= 1
+    return cluster.requests[0] if cluster.requests else None
 
 
 def _make_ledger_and_queues(dispatcher: Dispatcher) -> None:

@@ -9,7 +9,7 @@ import pytest
 from moto import mock_aws
 
 from overtime.ledger.store import RunLedger
-from tests.unit.task_ledger import TaskLedger
+from tests.doubles.task_ledger import TaskLedger
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from overtime.contract.runs import RunState
+from tests.doubles.refusals import refused
+from tests.doubles.sqs import QUEUE
 from tests.unit.alarms.stage import FUNCTION
-from tests.unit.watcher.world import QUEUE, refused
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

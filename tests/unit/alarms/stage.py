@@ -16,8 +16,9 @@ from overtime.contract import metrics
 from overtime.lambdas.dispatcher import handler as dispatcher_handler
 from overtime.lambdas.watcher import handler as watcher_handler
 from overtime.lambdas.watcher.config import Config
+from tests.doubles.lambda_context import Context
+from tests.doubles.sqs import PARKING, QUEUE, record
 from tests.unit.alarms.cloudwatch import Metrics
-from tests.unit.watcher.world import PARKING, QUEUE, World, record
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,23 +27,11 @@ if TYPE_CHECKING:
     import pytest
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
+    from tests.doubles.world import World
+
 FUNCTION, WATCHER = "report", "overtime-watcher"
 HIDDEN_SECONDS, MOST_RECEIVES, COUNTED_RECEIVES = 360, 5, 2
 """Of the failure queue; SQS's age of the oldest message leaves out what was received more often than the last."""
-
-
-@dataclass
-class Context:
-    """What Lambda tells a handler."""
-
-    function_name: str
-    memory_limit_in_mb: int = 512
-    invoked_function_arn: str = "arn:aws:lambda:eu-west-1:123456789012:function:f"
-    aws_request_id: str = "w-1"
-
-    def get_remaining_time_in_millis(self) -> int:
-        """Say that there is time."""
-        return 300_000
 
 
 @dataclass
@@ -123,7 +112,7 @@ class Stage:
         if self.answer is not None:
             self.world.cluster.answers = [self.answer]
         batch = {"Records": [record(message, receives).raw_event]}
-        context = cast("LambdaContext", Context("report-dispatcher"))
+        context = cast("LambdaContext", Context("report-dispatcher", left=[300_000]))
         answer: dict[str, list[object]] = {"batchItemFailures": [message]}
         if not self.throttled:
             answer = self._emitted(lambda: self._dispatch(batch, context), self.told.else_where)
@@ -141,7 +130,7 @@ class Stage:
         return self._seen.setdefault((queue, message["MessageId"]), self.world.now)
 
     def _watch(self, event: dict[str, object], told: Metrics) -> None:
-        context = cast("LambdaContext", Context(WATCHER))
+        context = cast("LambdaContext", Context(WATCHER, left=[300_000]))
         errors = 0
         try:
             self._emitted(lambda: watcher_handler.handler(event, context), told)

@@ -12,10 +12,10 @@ import pytest
 
 from local.demo.table import table
 from overtime.components import alarm_definitions
+from tests.doubles.world import World
 from tests.unit.alarms.cloudwatch import Metrics, notified
 from tests.unit.alarms.incidents import INCIDENTS, Incident
 from tests.unit.alarms.stage import FUNCTION, WATCHER, Stage, Told
-from tests.unit.watcher.world import World
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

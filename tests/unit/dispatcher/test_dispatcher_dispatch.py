@@ -1,4 +1,3 @@
-# ruff: noqa: D102 -- the stand-ins' methods are named by what they stand in for
 from __future__ import annotations
 
 import json
@@ -7,7 +6,7 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
-from botocore.exceptions import ClientError, ReadTimeoutError
+from botocore.exceptions import ReadTimeoutError
 
 from overtime.contract.rescue import Rescue
 from overtime.contract.runs import RunKey, RunState
@@ -17,7 +16,10 @@ from overtime.lambdas.dispatcher.failure_record import UnreadableRecordError
 from overtime.ledger.answers import LedgerUnavailableError
 from overtime.ledger.pointers import ATTRIBUTE, Pointer, body
 from overtime.ledger.store import RunLedger
-from tests.unit.task_ledger import TaskLedger
+from tests.doubles.crash import Crash, Fuse
+from tests.doubles.ecs import CLUSTER_ARN, Cluster, given
+from tests.doubles.refusals import refused
+from tests.doubles.task_ledger import TaskLedger
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,69 +31,6 @@ if TYPE_CHECKING:
 
 EVENTS = Path(__file__).parents[2] / "events"
 KEY = RunKey("report", "8b1f1a2c-5d0e-4f6a-9f0e-2f7c9f4f2a10")
-
-
-class Ecs:
-    """Stands in for ECS: RunTask as AWS documents it, with client tokens, which moto's lacks.
-
-    The same token with the same parameters names the task of the first call; with others it is a ConflictException
-    that names the task. A call that ends in `failures` uses no token up.
-    """
-
-    def __init__(self) -> None:
-        self.tasks: list[str] = []
-        self.tokens: dict[str, tuple[str, str]] = {}
-        self.answers: list[Exception | list[dict[str, str]]] = []
-        """What the next calls meet instead: an error, or a list of failures."""
-
-    def run_task(self, *, clientToken: str, **request: object) -> dict[str, object]:  # noqa: N803 -- AWS's name
-        if self.answers:
-            answer = self.answers.pop(0)
-            if isinstance(answer, Exception):
-                raise answer
-            return {"tasks": [], "failures": answer}
-        parameters = json.dumps(request, sort_keys=True)
-        if clientToken not in self.tokens:
-            self.tokens[clientToken] = (f"arn:aws:ecs:eu-west-1:1:task/c/{len(self.tasks)}", parameters)
-            self.tasks.append(parameters)
-        task, first = self.tokens[clientToken]
-        if parameters != first:
-            raise refusal("ConflictException", "the token has other parameters", 400, resourceIds=[task])
-        return {"tasks": [{"taskArn": task}], "failures": []}
-
-
-class Crash(BaseException):
-    """The dispatcher's process is gone: nothing catches this."""
-
-
-class Fuse:
-    """Counts the external calls of several clients and ends the process just before or just after one of them."""
-
-    def __init__(self, at: int, *, after: bool) -> None:
-        self.at, self.after, self.calls = at, after, 0
-
-    def wrap(self, client: object) -> object:
-        fuse = self
-
-        class Wrapped:
-            def __getattr__(self, name: str) -> Callable[..., object]:
-                def call(**request: object) -> object:
-                    fuse.calls += 1
-                    if fuse.calls == fuse.at and not fuse.after:
-                        raise Crash
-                    answer = getattr(client, name)(**request)
-                    if fuse.calls == fuse.at:
-                        raise Crash
-                    return answer
-
-                return call
-
-        return Wrapped()
-
-
-def refusal(code: str, message: str, status: int, **more: object) -> ClientError:
-    response = {"Error": {"Code": code, "Message": message}, "ResponseMetadata": {"HTTPStatusCode": status}, **more}
-    return ClientError(response, "RunTask")  # type: ignore[arg-type]
 
 
 def message(name: str, *, receives: int = 1, body: str | None = None) -> SQSRecord:
@@ -113,7 +52,7 @@ def config(queue: str, parking: str, *, subnet: str = "subnet-1") -> Config:
         ledger_table="runs",
         ledger_bucket="runs-objects",
         runs_days=30,
-        cluster_arn="arn:aws:ecs:eu-west-1:123456789012:cluster/overtime",
+        cluster_arn=CLUSTER_ARN,
         task_family="report",
         container_name="runner",
         subnet_ids=(subnet,),
@@ -131,13 +70,14 @@ class World:
     """The ledger, the cluster and the two queues, and a fresh dispatcher for each delivery."""
 
     def __init__(self, dynamodb: DynamoDBClient, s3: S3Client, sqs: SQSClient) -> None:
-        self.dynamodb, self.s3, self.sqs, self.ecs = dynamodb, s3, sqs, Ecs()
+        self.dynamodb, self.s3, self.sqs, self.ecs = dynamodb, s3, sqs, Cluster()
         self.queue = sqs.create_queue(QueueName="failures")["QueueUrl"]
         self.parking = sqs.create_queue(QueueName="parking")["QueueUrl"]
         self.tasks = TaskLedger(dynamodb)
         self.ledger = RunLedger(table="runs", bucket="runs-objects", dynamodb=dynamodb, s3=s3)
 
     def dispatcher(self, fuse: Fuse | None = None, *, subnet: str = "subnet-1") -> Dispatcher:
+        """Start a dispatcher."""
         wrap: Callable[[object], object] = fuse.wrap if fuse is not None else lambda client: client
         ledger = RunLedger(
             table="runs",
@@ -153,6 +93,7 @@ class World:
         )
 
     def state(self) -> tuple[str, str | None] | None:
+        """Read the run's state, and why it is in it."""
         run = self.ledger.get(KEY)
         return None if run is None else (run.state.value, run.reason)
 
@@ -165,6 +106,7 @@ class World:
         return points_at(attempt=1, turn=1)
 
     def parked(self) -> list[str]:
+        """Read what is on the parking queue."""
         found = self.sqs.receive_message(QueueUrl=self.parking, MaxNumberOfMessages=10, MessageAttributeNames=["All"])
         return [each["Body"] for each in found.get("Messages", [])]
 
@@ -183,13 +125,9 @@ def test_a_timeout_becomes_one_task_that_knows_only_its_run(world: World) -> Non
     assert run is not None
     assert (run.state, run.task_arn) == (RunState.LAUNCHING, done.task_arn)
     assert world.ledger.event(KEY) == record.body.encode()
-    (task,) = world.ecs.tasks
-    environment = json.loads(task)["overrides"]["containerOverrides"][0]["environment"]
-    assert {each["name"]: each["value"] for each in environment} == {
-        "OVERTIME_RUN_KEY": str(KEY),
-        "OVERTIME_TASK_ATTEMPT": "1",
-    }
-    assert "sales" not in task
+    (request,) = world.ecs.requests
+    assert given(request) == {"OVERTIME_RUN_KEY": str(KEY), "OVERTIME_TASK_ATTEMPT": "1"}
+    assert "sales" not in json.dumps(request)
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
@@ -205,7 +143,7 @@ def test_a_crash_around_any_call_ends_in_one_task(world: World, call: int, *, af
     assert world.state() == ("launching", None)
     run = world.ledger.get(KEY)
     assert run is not None
-    assert run.task_arn == world.ecs.tokens.popitem()[1][0]
+    assert run.task_arn == world.ecs.tokens.popitem()[1]
     assert world.tasks.claim(KEY, 1, run.task_arn, "c")
 
 
@@ -224,7 +162,7 @@ def test_a_crash_around_any_call_never_drops_what_is_not_rescued(world: World, c
         world.dispatcher(Fuse(call, after=after)).dispatch(message("dead_letter_handler_error"))
     world.dispatcher().dispatch(message("dead_letter_handler_error", receives=2))
     assert message("dead_letter_handler_error").body in world.parked()
-    assert world.ecs.tasks == []
+    assert world.ecs.tasks == {}
     assert (world.state() or ("",))[0] == "skipped"
 
 
@@ -259,10 +197,10 @@ def test_a_duplicate_of_a_claimed_run_is_acknowledged(world: World, finish: RunS
 def test_a_task_that_claims_before_its_launch_is_written_counts_as_started(world: World) -> None:
     """RunTask's answer may come after the task's first act; the claim stands and the run was started."""
 
-    class Quick(Ecs):
-        def run_task(self, *, clientToken: str, **request: object) -> dict[str, object]:  # noqa: N803
-            answer = super().run_task(clientToken=clientToken, **request)
-            world.tasks.claim(KEY, 1, self.tokens[clientToken][0], "c")
+    class Quick(Cluster):
+        def run_task(self, *, cluster: str, clientToken: str, **request: object) -> dict[str, object]:  # noqa: N803
+            answer = super().run_task(cluster=cluster, clientToken=clientToken, **request)
+            world.tasks.claim(KEY, 1, self.tokens[clientToken], "c")
             return answer
 
     world.ecs = Quick()
@@ -272,8 +210,8 @@ def test_a_task_that_claims_before_its_launch_is_written_counts_as_started(world
 
 FOR_A_PERSON: list[tuple[Exception | list[dict[str, str]], str]] = [
     ([{"arn": "a", "reason": "MISSING", "detail": "eu-west-1a"}], "MISSING .*eu-west-1a"),
-    (refusal("AccessDeniedException", "not authorized to perform: ecs:RunTask", 400), "AccessDenied.*ecs:RunTask"),
-    (refusal("ClusterNotFoundException", "Cluster not found.", 400), "ClusterNotFoundException"),
+    (refused("AccessDeniedException", text="not authorized to perform: ecs:RunTask"), "AccessDenied.*ecs:RunTask"),
+    (refused("ClusterNotFoundException", text="Cluster not found."), "ClusterNotFoundException"),
 ]
 
 
@@ -300,7 +238,7 @@ NO_CAPACITY = [{"arn": "a", "reason": "Capacity is unavailable at this time", "d
     [
         ([{"reason": "RESOURCE:MEMORY"}], "RESOURCE:MEMORY"),
         (NO_CAPACITY, "Capacity is unavailable at this time (eu-west-1a)"),
-        (refusal("ThrottlingException", "Rate exceeded", 400), "ThrottlingException: Rate exceeded"),
+        (refused("ThrottlingException", text="Rate exceeded"), "ThrottlingException: Rate exceeded"),
     ],
 )
 def test_what_passes_by_itself_is_waited_for(
@@ -315,9 +253,9 @@ def test_what_passes_by_itself_is_waited_for(
 
 
 UNCLEAR = [
-    refusal("ServerException", "Service Unavailable", 500),
+    refused("ServerException", 500, "Service Unavailable"),
     ReadTimeoutError(endpoint_url="https://ecs"),
-    refusal("ConflictException", "no task named", 400),
+    refused("ConflictException", text="no task named"),
 ]
 
 
@@ -344,14 +282,14 @@ def test_changed_settings_between_two_deliveries_still_name_the_same_task(world:
     with pytest.raises(Crash):
         world.dispatcher(Fuse(4, after=True)).dispatch(message("dead_letter_timeout"))
     done = world.dispatcher(subnet="subnet-2").dispatch(message("dead_letter_timeout"))
-    assert (len(world.ecs.tasks), done.task_arn) == (1, world.ecs.tokens.popitem()[1][0])
+    assert (len(world.ecs.tasks), done.task_arn) == (1, world.ecs.tokens.popitem()[1])
 
 
 def test_a_forgotten_token_cannot_make_two_runs(world: World) -> None:
     """Should ECS start a second task a day later, only one of the two can claim, and only that one can finish."""
     with pytest.raises(Crash):
         world.dispatcher(Fuse(4, after=True)).dispatch(message("dead_letter_timeout"))
-    first = world.ecs.tokens.popitem()[1][0]
+    first = world.ecs.tokens.popitem()[1]
     second = world.dispatcher().dispatch(message("dead_letter_timeout")).task_arn or ""
     assert first != second
     assert world.tasks.claim(KEY, 1, first, "c1")
@@ -378,7 +316,7 @@ def test_a_cancelled_run_is_not_launched(world: World) -> None:
     world.ledger.cancel(KEY, 1, "by hand")
     assert world.dispatcher().dispatch(world.pointer()).result is Result.DUPLICATE
     assert world.dispatcher().dispatch(message("dead_letter_timeout")).result is Result.DUPLICATE
-    assert world.ecs.tasks == []
+    assert world.ecs.tasks == {}
 
 
 def test_garbage_leaves_no_trace(world: World) -> None:
@@ -394,7 +332,7 @@ def test_a_ledger_that_does_not_answer_leaves_the_record_to_the_queue(world: Wor
     world.dynamodb.delete_table(TableName="runs")
     with pytest.raises(LedgerUnavailableError, match="'runs'"):
         world.dispatcher().dispatch(message("dead_letter_timeout"))
-    assert world.ecs.tasks == []
+    assert world.ecs.tasks == {}
 
 
 def test_a_parking_queue_that_is_gone_keeps_the_record(world: World) -> None:

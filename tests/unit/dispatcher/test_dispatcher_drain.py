@@ -9,7 +9,9 @@ import pytest
 
 from overtime.contract.runs import RunState
 from overtime.lambdas.dispatcher.dispatch import Result
-from tests.unit.watcher.world import PARKING, World, record, refused, throttled
+from tests.doubles.refusals import refused, throttled
+from tests.doubles.sqs import PARKING, record
+from tests.doubles.world import World
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord

@@ -18,6 +18,7 @@ from overtime.lambdas.dispatcher.failure_record import UnreadableRecordError
 from overtime.ledger.answers import LedgerUnavailableError
 from overtime.ledger.pointers import PointerNotSentError
 from overtime.ledger.run import UnreadableItemError
+from tests.doubles.lambda_context import Context
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -28,22 +29,6 @@ if TYPE_CHECKING:
 
 EVENTS = Path(__file__).parents[2] / "events"
 DONE = Done(key=RunKey("report", "r-1"), result=Result.STARTED, task_arn="arn:task")
-
-
-@dataclass
-class Context:
-    """What Lambda tells a handler, as far as the logger reads it."""
-
-    function_name: str = "dispatcher"
-    memory_limit_in_mb: int = 256
-    invoked_function_arn: str = "arn:aws:lambda:eu-west-1:123456789012:function:dispatcher"
-    aws_request_id: str = "d-1"
-    left: list[int] = field(default_factory=lambda: [60_000])
-    """What each look at the remaining time finds, in milliseconds; the last for ever."""
-
-    def get_remaining_time_in_millis(self) -> int:
-        """Tell how long Lambda waits."""
-        return self.left.pop(0) if len(self.left) > 1 else self.left[0]
 
 
 @dataclass
@@ -100,7 +85,7 @@ def test_every_record_succeeds_or_fails_by_itself(
         }
     )
     monkeypatch.setattr(handling, "dispatcher", lambda: scripted)
-    answer = handling.handler(batch(*scripted.answers), Context())
+    answer = handling.handler(batch(*scripted.answers), Context("dispatcher"))
     assert [each["itemIdentifier"] for each in answer["batchItemFailures"]] == ["unreadable", "again", "bug"]
     assert scripted.seen == list(scripted.answers)
     printed = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
@@ -144,7 +129,7 @@ def test_whatever_fails_counts_as_parked_at_its_last_receive(
         given = batch("a")
         for record in given["Records"]:  # type: ignore[attr-defined]
             record["attributes"] = {**record["attributes"], "ApproximateReceiveCount": receives}
-        handling.handler(given, Context())
+        handling.handler(given, Context("dispatcher"))
         emf = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "_aws" in line]
         counted.append({metric["Name"] for each in emf for metric in each["_aws"]["CloudWatchMetrics"][0]["Metrics"]})
     assert counted == [metrics, metrics | {"RunsParked"}]
@@ -160,7 +145,7 @@ def test_what_the_ledger_says_of_parking_is_counted_and_nothing_else(
     given = batch("a")
     for record in given["Records"]:  # type: ignore[attr-defined]
         record["attributes"] = {**record["attributes"], "ApproximateReceiveCount": "5"}
-    handling.handler(given, Context())
+    handling.handler(given, Context("dispatcher"))
     [emf] = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "_aws" in line]
     assert emf.get("RunsParked", []) == ([1.0] if parked else [])
 
@@ -169,7 +154,7 @@ def test_a_batch_that_fails_whole_is_still_answered(handling: ModuleType, monkey
     """The queue gets every record back, and the execution environment lives on."""
     scripted = Scripted({"a": NotDispatchedError("x"), "b": NotDispatchedError("x")})
     monkeypatch.setattr(handling, "dispatcher", lambda: scripted)
-    answer = handling.handler(batch("a", "b"), Context())
+    answer = handling.handler(batch("a", "b"), Context("dispatcher"))
     assert [each["itemIdentifier"] for each in answer["batchItemFailures"]] == ["a", "b"]
 
 
@@ -181,7 +166,7 @@ def test_nothing_of_an_event_is_logged(
 ) -> None:
     """Not even where the logger's own switch asks for the event."""
     monkeypatch.setattr(handling, "dispatcher", lambda: Scripted({"a": DONE, "b": KeyError("x")}))
-    handling.handler(batch("a", "b"), Context())
+    handling.handler(batch("a", "b"), Context("dispatcher"))
     assert "report/r-1" in logged.getvalue()
     printed = capsys.readouterr()
     everything = logged.getvalue() + printed.out + printed.err
@@ -195,7 +180,7 @@ def test_a_missing_variable_fails_the_batch_and_names_it(
 ) -> None:
     """A dispatcher that was set up wrongly loses nothing and says what is missing."""
     monkeypatch.delenv("OVERTIME_FUNCTION_NAME", raising=False)
-    answer = handling.handler(batch("a"), Context())
+    answer = handling.handler(batch("a"), Context("dispatcher"))
     assert answer["batchItemFailures"] == [{"itemIdentifier": "a"}]
     assert "OVERTIME_FUNCTION_NAME is not set" in logged.getvalue()
 
@@ -207,7 +192,7 @@ def test_records_for_which_the_time_is_too_short_are_not_begun(
     scripted = Scripted({"a": DONE, "b": DONE, "c": DONE, "d": DONE})
     monkeypatch.setattr(handling, "dispatcher", lambda: scripted)
     enough = handling.ENOUGH_FOR_A_RECORD
-    answer = handling.handler(batch(*scripted.answers), Context(left=[60_000, enough, enough - 1]))
+    answer = handling.handler(batch(*scripted.answers), Context("dispatcher", left=[60_000, enough, enough - 1]))
     assert [each["itemIdentifier"] for each in answer["batchItemFailures"]] == ["c", "d"]
     assert scripted.seen == ["a", "b"]
     assert f"the message 'c' was not started: {enough - 1} ms of the dispatcher's time are left" in logged.getvalue()
@@ -262,7 +247,7 @@ def test_a_record_that_runs_out_of_time_is_left_to_the_queue(
 ) -> None:
     """The call that is not made reads as one that was not answered, which every later delivery can fix."""
     assert made.config.function_name == "report"
-    answer = handling.handler(batch("a"), Context(left=[60_000, 1]))
+    answer = handling.handler(batch("a"), Context("dispatcher", left=[60_000, 1]))
     assert answer["batchItemFailures"] == [{"itemIdentifier": "a"}]
     assert "could not store the event of report/" in logged.getvalue()
     assert "the dispatcher's time is almost over" in logged.getvalue()

@@ -13,7 +13,9 @@ from overtime.lambdas.dispatcher.dispatch import Dispatcher, NotDispatchedError,
 from overtime.lambdas.dispatcher.failure_record import parse
 from overtime.lambdas.watcher.destinations import Destinations
 from overtime.ledger.answers import Moved
-from tests.unit.watcher.world import FAILURE, PARKING, QUEUE, SUCCESS, Crash, Fuse, World, record
+from tests.doubles.crash import Crash, Fuse
+from tests.doubles.sqs import PARKING, QUEUE, record
+from tests.doubles.world import FAILURE, SUCCESS, World
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord

@@ -11,7 +11,10 @@ from overtime.lambdas.dispatcher.dispatch import Result
 from overtime.lambdas.dispatcher.failure_record import UnreadableRecordError
 from overtime.ledger import pointers
 from overtime.ledger.pointers import Pointer
-from tests.unit.watcher.world import PARKING, QUEUE, Fuse, World, record, refused, throttled
+from tests.doubles.crash import Fuse
+from tests.doubles.refusals import refused, throttled
+from tests.doubles.sqs import PARKING, QUEUE, record
+from tests.doubles.world import World
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -15,7 +15,10 @@ from hypothesis.stateful import run_state_machine_as_test as run_machine
 from overtime.contract.runs import ENDS, TRANSITIONS, RunKey, RunState
 from overtime.ledger.answers import Moved
 from overtime.ledger.run import Failure
-from tests.unit.watcher.world import STOPS, Fuse, World, refused, throttled
+from tests.doubles.crash import Fuse
+from tests.doubles.ecs import STOPS
+from tests.doubles.refusals import refused, throttled
+from tests.doubles.world import World
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -24,7 +27,7 @@ if TYPE_CHECKING:
     from overtime.ledger.answers import Refused
     from overtime.ledger.run import Run
     from overtime.ledger.store import RunLedger
-    from tests.unit.task_ledger import TaskLedger
+    from tests.doubles.task_ledger import TaskLedger
 
 # Whose attempt a writer believes in, seen from the run's own: mostly right, sometimes older or too new.
 OFF, TASKS = st.sampled_from([0, 0, 0, -1, 1]), st.sampled_from(["task-a", "task-b"])

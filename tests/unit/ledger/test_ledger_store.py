@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef, UpdateItemInputTypeDef
     from mypy_boto3_s3 import S3Client
 
-    from tests.unit.task_ledger import TaskLedger
+    from tests.doubles.task_ledger import TaskLedger
 
 KEY, TASK, EVENT = RunKey("report", "r-1"), "arn:aws:ecs:eu-west-1:1:task/c/a", b'{"n": 12345678901234567890, "n": 1.0}'
 FAILURE = Failure(

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bench.runner.standin import StandIn
+from tests.doubles.runner_aws import StandIn
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bench.runner.standin import BUCKET, FUNCTION, REQUEST_ID
+from tests.doubles.runner_aws import BUCKET, FUNCTION, REQUEST_ID
 from tests.unit.runner.conftest import HANDLERS, zipped
 from tests.unit.runner.test_runner_refusals import only_line
 

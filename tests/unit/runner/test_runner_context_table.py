@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from awslambdaric.lambda_context import LambdaContext  # type: ignore[import-untyped]
 
-from bench.runner.standin import StandIn
+from tests.doubles.runner_aws import StandIn
 from tests.unit.runner.conftest import Task
 from tests.unit.runner.context_table import attributes, variables
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from bench.runner.standin import StandIn
+    from tests.doubles.runner_aws import StandIn
 
 ANSWER = {"AccessKeyId": "AKID", "SecretAccessKey": "s", "Token": "t", "Expiration": "2024-05-11T09:48:00Z"}
 GOOD = ANSWER | {"Expiration": "2999-05-11T09:48:00Z"}

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bench.runner.standin import FUNCTION_ARN
 from overtime.runner.aws import Aws
 from overtime.runner.config import Config, FunctionName
 from overtime.runner.credentials import CredentialSource
@@ -24,8 +23,9 @@ from overtime.runner.process import Child
 from overtime.runner.retrying import RetryBudget
 from overtime.runner.runtime_api import NextInvocation, RuntimeApi
 from overtime.runner.supervise import supervise
+from tests.doubles.runner_aws import FUNCTION_ARN
 from tests.unit.runner.conftest import AT_MOST_SECONDS, assert_gone
-from tests.unit.runner.test_runner_stopping import held, wait_for_line
+from tests.unit.runner.test_runner_stopping import held, stopped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,23 +53,13 @@ def test_a_handler_that_left_its_group_is_killed_at_the_end_of_max_runtime(task:
 
 
 def test_a_handler_that_left_its_group_is_told_to_stop_and_killed_in_time(task: Task) -> None:
-    task.deploy("escapes.into_another_group")
-    task.standin.add_run(b'{"returns": false}')
-    process = task.start(OVERTIME_STOP_SECONDS="1")
-    wait_for_line(process, b"sleeping")
-    process.send_signal(signal.SIGTERM)
-    ended = task.ended(process)
+    ended = stopped(task, "escapes.into_another_group", b'{"returns": false}', OVERTIME_STOP_SECONDS="1")
     assert (ended.code, ended.state) == (1, "cancelled")
 
 
 def test_a_handler_that_is_stopped_is_killed_in_time(task: Task) -> None:
     """A stopped process hears no SIGTERM."""
-    task.deploy("escapes.stops_itself")
-    task.standin.add_run(b"null")
-    process = task.start(OVERTIME_STOP_SECONDS="1")
-    wait_for_line(process, b"stopping")
-    process.send_signal(signal.SIGTERM)
-    ended = task.ended(process)
+    ended = stopped(task, "escapes.stops_itself", line=b"stopping", OVERTIME_STOP_SECONDS="1")
     assert (ended.code, ended.state) == (1, "cancelled")
 
 
@@ -127,17 +117,17 @@ def test_an_end_that_somebody_else_has_collected_is_told() -> None:
     assert (kind, value.code, value.peak_mib) == ("exit", 0, 0)
 
 
+def no_thread(_: threading.Thread) -> None:
+    """Start none: a handler may have taken every thread that the container has."""
+    raise RuntimeError("can't start new thread")
+
+
 def test_an_end_that_no_thread_waits_for_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A handler may have taken every thread that the container has."""
-
-    def start(_: threading.Thread) -> None:
-        raise RuntimeError("can't start new thread")
-
     monkeypatch.setattr("overtime.runner.supervise.LOOK_SECONDS", 0.01)
     messages: SimpleQueue[Message] = SimpleQueue()
     child = started("sh", "-c", "exit 3")
     with monkeypatch.context() as patched:
-        patched.setattr(threading.Thread, "start", start)
+        patched.setattr(threading.Thread, "start", no_thread)
         child.watch(messages)
     ending = supervise(child, messages, run_seconds=AT_MOST_SECONDS, stop_seconds=1)
     assert ending.exit is not None
@@ -237,10 +227,7 @@ def test_a_want_of_descriptors_that_passes_leaves_the_runtime_api_open(api: Runt
 
 
 def test_a_want_of_threads_leaves_the_runtime_api_open(api: RuntimeApi, monkeypatch: pytest.MonkeyPatch) -> None:
-    def start(_: threading.Thread) -> None:
-        raise RuntimeError("can't start new thread")
-
-    monkeypatch.setattr(threading.Thread, "start", start)
+    monkeypatch.setattr(threading.Thread, "start", no_thread)
     host, _, port = api.address.partition(":")
     with socket.create_connection((host, int(port)), timeout=AT_MOST_SECONDS) as client:
         assert asked(client) == b"HTTP/1.1 200 OK\r\n"

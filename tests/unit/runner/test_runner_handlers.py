@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bench.runner.standin import REQUEST_ID
+from tests.doubles.runner_aws import REQUEST_ID
 from tests.unit.runner.conftest import HANDLERS, assert_gone, zipped
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bench.runner.standin import REQUEST_ID
 from overtime.runner.log import pieces
+from tests.doubles.runner_aws import REQUEST_ID
 from tests.unit.runner.conftest import AT_MOST_SECONDS
 
 if TYPE_CHECKING:

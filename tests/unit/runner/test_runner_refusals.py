@@ -11,13 +11,13 @@ from unittest.mock import Mock
 
 import pytest
 
-from bench.runner.standin import BUCKET, FUNCTION, FUNCTION_ARN, REQUEST_ID, TASK_ARN
 from overtime.runner.aws import Aws
 from overtime.runner.config import read
 from overtime.runner.credentials import CredentialSource
 from overtime.runner.errors import CodeError, UnavailableError
 from overtime.runner.fetch import fetch
 from overtime.runner.retrying import RetryBudget
+from tests.doubles.runner_aws import BUCKET, FUNCTION, FUNCTION_ARN, REQUEST_ID, TASK_ARN
 from tests.unit.runner.conftest import HANDLERS, zipped
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bench.runner.standin import REQUEST_ID
+from tests.doubles.runner_aws import REQUEST_ID
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

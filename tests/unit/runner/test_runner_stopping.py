@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bench.runner.standin import REQUEST_ID
+from tests.doubles.runner_aws import REQUEST_ID
 from tests.unit.runner.conftest import AT_MOST_SECONDS
 
 if TYPE_CHECKING:
@@ -37,12 +37,12 @@ def held(arrived: threading.Event, go_on: threading.Event) -> Callable[[], objec
     return act
 
 
-def stopped(task: Task, handler: str, **environ: str) -> Ended:
-    """Run a handler, and tell the runner to stop once the handler sleeps."""
+def stopped(task: Task, handler: str, event: bytes = b"null", *, line: bytes = b"sleeping", **environ: str) -> Ended:
+    """Run a handler, and send SIGTERM to the runner once the handler has written this line."""
     task.deploy(handler)
-    task.standin.add_run(b"null")
+    task.standin.add_run(event)
     process = task.start(**environ)
-    wait_for_line(process, b"sleeping")
+    wait_for_line(process, line)
     process.send_signal(signal.SIGTERM)
     return task.ended(process)
 

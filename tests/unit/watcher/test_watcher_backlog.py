@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
-from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from overtime.contract.backlog import RETIREMENT_SETTING
 from overtime.contract.functions_table import FunctionSettings
 from overtime.contract.runs import slots_key
 from overtime.lambdas.watcher.backlog import backlog
+from tests.doubles.ecs import Cluster
+from tests.doubles.refusals import refused
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,22 +21,14 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 
-class Ecs:
-    """The account's settings."""
-
-    def __init__(self, answer: list[dict[str, str]] | ClientError) -> None:
-        self.answer = answer
-
-    def list_account_settings(self, **request: object) -> dict[str, Any]:
-        """Give the effective value of one setting."""
-        assert request == {"name": RETIREMENT_SETTING, "effectiveSettings": True}
-        if isinstance(self.answer, ClientError):
-            raise self.answer
-        return {"settings": self.answer}
+def account(settings: list[dict[str, str]] | Exception) -> Cluster:
+    ecs = Cluster()
+    ecs.account_settings = settings
+    return ecs
 
 
-def account(value: str) -> Ecs:
-    return Ecs([{"name": RETIREMENT_SETTING, "value": value}])
+def retiring_after(days: str) -> Cluster:
+    return account([{"name": RETIREMENT_SETTING, "value": days}])
 
 
 @pytest.fixture
@@ -55,9 +48,10 @@ def queue(sqs: SQSClient, name: str, *, visible: int = 0, hidden: int = 0, delay
     return url
 
 
-def ask(sqs: SQSClient, functions: dict[str, FunctionSettings], keys: list[str], ecs: Ecs) -> tuple[Any, list[str]]:
+def ask(sqs: SQSClient, functions: dict[str, FunctionSettings], keys: list[str], ecs: Cluster) -> tuple[Any, list[str]]:
     failed: list[str] = []
     told = backlog(functions, keys, sqs=sqs, ecs=ecs, failed=lambda what, _: failed.append(what))  # type: ignore[arg-type]
+    assert ecs.settings_requests == [{"name": RETIREMENT_SETTING, "effectiveSettings": True}]
     return told, failed
 
 
@@ -70,7 +64,7 @@ def test_runs_and_messages_are_counted_by_function(sqs: SQSClient) -> None:
         "sums": FunctionSettings(queue_url=queue(sqs, "q2"), parking_queue_url=queue(sqs, "p2")),
     }
     keys = ["report/a", "report/b", "gone/c", slots_key("report")]
-    told, failed = ask(sqs, functions, keys, account("14"))
+    told, failed = ask(sqs, functions, keys, retiring_after("14"))
     assert told == {
         "functions": {
             "gone": {"open_runs": 1, "waiting": None, "parked": None},
@@ -86,8 +80,8 @@ def test_what_aws_refuses_is_unknown_and_logged(sqs: SQSClient) -> None:
     """One refusal costs its own number."""
     missing = "https://sqs.eu-west-1.amazonaws.com/123456789012/missing"
     functions = {"report": FunctionSettings(queue_url=missing, parking_queue_url=queue(sqs, "p"))}
-    refused = ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "ListAccountSettings")
-    told, failed = ask(sqs, functions, [], Ecs(refused))
+    refusal = refused("AccessDeniedException", call="ListAccountSettings")
+    told, failed = ask(sqs, functions, [], account(refusal))
     assert told["functions"] == {"report": {"open_runs": 0, "waiting": None, "parked": 0}}
     assert told["task_retirement_days"] is None
     assert failed == [missing, RETIREMENT_SETTING]
@@ -95,13 +89,13 @@ def test_what_aws_refuses_is_unknown_and_logged(sqs: SQSClient) -> None:
 
 @pytest.mark.parametrize("settings", [[], [{"name": RETIREMENT_SETTING, "value": "enabled"}], [{"name": "other"}]])
 def test_a_setting_that_is_no_number_of_days_is_unknown(sqs: SQSClient, settings: list[dict[str, str]]) -> None:
-    told, failed = ask(sqs, {}, [], Ecs(settings))
+    told, failed = ask(sqs, {}, [], account(settings))
     assert told == {"functions": {}, "task_retirement_days": None}
     assert failed == []
 
 
 def test_a_key_that_is_no_runs_counts_for_nobody(sqs: SQSClient) -> None:
     """A task may write items; what is no run's key stops no count."""
-    told, _ = ask(sqs, {}, ["report", "a b/c", "report/1"], account("0"))
+    told, _ = ask(sqs, {}, ["report", "a b/c", "report/1"], retiring_after("0"))
     assert told["functions"] == {"report": {"open_runs": 1, "waiting": None, "parked": None}}
     assert told["task_retirement_days"] == 0

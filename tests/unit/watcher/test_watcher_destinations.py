@@ -12,7 +12,7 @@ from overtime.contract.destinations import LARGEST_RECORD
 from overtime.contract.runs import RunKey, RunState
 from overtime.lambdas.watcher.destination_record import record
 from overtime.lambdas.watcher.destinations import Delivery, DeliveryError, Destinations
-from tests.unit.watcher.world import FUNCTION_ARN
+from tests.doubles.world import FUNCTION_ARN
 
 if TYPE_CHECKING:
     from mypy_boto3_events import EventBridgeClient
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient
     from mypy_boto3_sqs import SQSClient
 
-    from tests.unit.watcher.world import World
+    from tests.doubles.world import World
 
 DELIVERY = Delivery(
     key=RunKey("report", "r-1"), function_arn=FUNCTION_ARN, succeeded=True, record='{"a":1}', without_payloads="{}"

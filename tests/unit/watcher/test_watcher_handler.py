@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
 import pytest
@@ -15,7 +15,8 @@ from overtime.lambdas.watcher.verdict import MOST_REFUSALS
 from overtime.lambdas.watcher.watch import UnsettledError
 from overtime.ledger.answers import LedgerUnavailableError
 from overtime.ledger.store import RunLedger
-from tests.unit.watcher.world import EVENT, World
+from tests.doubles.lambda_context import Context
+from tests.doubles.world import EVENT, World
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -25,23 +26,8 @@ if TYPE_CHECKING:
     from overtime.contract.runs import RunKey
 
 
-@dataclass
-class Context:
-    """What Lambda tells a handler, as far as the logger reads it."""
-
-    function_name: str = "watcher"
-    memory_limit_in_mb: int = 256
-    invoked_function_arn: str = "arn:aws:lambda:eu-west-1:123456789012:function:watcher"
-    aws_request_id: str = "w-1"
-    remaining: int = 300_000
-
-    def get_remaining_time_in_millis(self) -> int:
-        """Say how long Lambda lets the invocation run."""
-        return self.remaining
-
-
 def handle(event: dict[str, object], context: Context | None = None) -> None:
-    module.handler(event, cast("LambdaContext", context or Context()))
+    module.handler(event, cast("LambdaContext", context or Context("watcher", left=[300_000])))
 
 
 @pytest.fixture
@@ -103,7 +89,7 @@ def test_reconciling_ends_before_lambda_ends_it(wired: World, caplog: pytest.Log
     key, task = wired.start()
     wired.claim(task)
     wired.stop(task, "killed")
-    handle({"overtime": "reconcile"}, Context(remaining=59_000))
+    handle({"overtime": "reconcile"}, Context("watcher", left=[59_000]))
     assert wired.run(key).state is RunState.RUNNING
     (said,) = [vars(each) for each in caplog.records if each.message == "reconciled"]
     assert (said["levelname"], said["open_runs"], said["left_for_next_time"]) == ("WARNING", 0, 1)
@@ -126,7 +112,7 @@ def test_each_round_says_so_and_what_it_left(
 
     handle({"overtime": "reconcile"})
     assert written() == [("watcher", [0])]
-    handle({"overtime": "reconcile"}, Context(remaining=59_000))
+    handle({"overtime": "reconcile"}, Context("watcher", left=[59_000]))
     assert written() == [("watcher", [1])]
     monkeypatch.setattr(RunLedger, "get", refuses)
     handle({"overtime": "reconcile"})
@@ -141,7 +127,7 @@ def test_an_item_that_cannot_be_read_is_counted_and_not_tried_again(
     wired.stop(task, "killed")
     broken = {"Key": {"run_key": {"S": str(key)}}, "ExpressionAttributeValues": {":a": {"S": "one"}}}
     wired.dynamodb.update_item(TableName="runs", UpdateExpression="SET attempt = :a", **broken)  # type: ignore[arg-type]
-    watcher = Context(function_name="overtime-watcher")
+    watcher = Context("overtime-watcher", left=[300_000])
     handle({"overtime": "reconcile"}, watcher)
     handle({"detail-type": "ECS Task State Change", "detail": wired.cluster.tasks[task]}, watcher)
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]

@@ -11,10 +11,12 @@ from overtime.contract.runs import RunKey, RunState, slots_key
 from overtime.lambdas.watcher.reconcile import reconcile
 from overtime.lambdas.watcher.tasks import Tasks
 from overtime.ledger.run import UnreadableItemError
-from tests.unit.watcher.world import FAILURE, SUCCESS, Cluster, World
+from tests.doubles.world import FAILURE, SUCCESS, World
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
+
+    from tests.doubles.ecs import Cluster
 
 HOUR = 3_600
 

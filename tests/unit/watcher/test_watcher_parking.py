@@ -12,7 +12,10 @@ from overtime.contract.runs import RunKey, RunState
 from overtime.lambdas.dispatcher.dispatch import NotDispatchedError, Result
 from overtime.lambdas.watcher.reconcile import reconcile
 from overtime.lambdas.watcher.verdict import MOST_REFUSALS
-from tests.unit.watcher.world import PARKING, QUEUE, Fuse, World, record, refused, throttled
+from tests.doubles.crash import Fuse
+from tests.doubles.refusals import refused, throttled
+from tests.doubles.sqs import PARKING, QUEUE, record
+from tests.doubles.world import World
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -10,7 +10,9 @@ from overtime.contract.runs import RunState, slots_key
 from overtime.lambdas.dispatcher.dispatch import Result
 from overtime.lambdas.watcher.reconcile import Reconciled, reconcile
 from overtime.lambdas.watcher.tasks import Tasks
-from tests.unit.watcher.world import FAILURE, Fuse, World, refused, throttled
+from tests.doubles.crash import Fuse
+from tests.doubles.refusals import refused, throttled
+from tests.doubles.world import FAILURE, World
 
 if TYPE_CHECKING:
     from overtime.contract.runs import RunKey

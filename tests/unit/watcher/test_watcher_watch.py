@@ -10,10 +10,13 @@ import pytest
 from overtime.contract.destinations import LARGEST_RECORD
 from overtime.contract.runs import RunState
 from overtime.lambdas.watcher.owners import NO_DESTINATION, UNDELIVERABLE
-from tests.unit.watcher.world import EVENT, FAILURE, FUNCTION_ARN, QUEUE, STOPS, SUCCESS, Fuse
+from tests.doubles.crash import Fuse
+from tests.doubles.ecs import STOPS
+from tests.doubles.sqs import QUEUE
+from tests.doubles.world import EVENT, FAILURE, FUNCTION_ARN, SUCCESS
 
 if TYPE_CHECKING:
-    from tests.unit.watcher.world import World
+    from tests.doubles.world import World
 
 CALLS = {"relaunch": 6, "close": 8, "settle": 8}
 """External calls of the watcher in each story."""
