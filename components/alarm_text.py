@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from overtime.contract import partitions
 
 if TYPE_CHECKING:
-    from overtime.components.alarm_definitions import Alarm
+    from overtime.components.alarm import Alarm
 
 MANUAL = "docs/operating.md"
 LONGEST_DESCRIPTION = 1024

@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, NamedTuple
 import pulumi
 import pulumi_aws as aws
 
-from overtime.components import alarm_definitions, policies
+from overtime.components import function_alarms, policies, watcher_alarms
+from overtime.components.alarm import PERIOD_SECONDS
 from overtime.components.alarm_text import Place, description
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from overtime import settings
-    from overtime.components.alarm_definitions import Alarm
+    from overtime.components.alarm import Alarm
     from overtime.components.fargate_fallback import FargateFallback
     from overtime.components.watcher import Watcher
 
@@ -69,7 +70,7 @@ class Alarms(pulumi.ComponentResource):
         urgent = _Actions.of(options.action_arns) if self.topic_arn is None else _Actions.to(self.topic_arn)
         later = _Actions.of(options.ticket_arns) if options.ticket_arns else urgent
         self._let_call(name, args, sorted({*options.action_arns, *options.ticket_arns}))
-        watched = alarm_definitions.of_watcher(args.watcher.name, dead_letters_name=args.watcher.dead_letters_name)
+        watched = watcher_alarms.of_watcher(args.watcher.name, dead_letters_name=args.watcher.dead_letters_name)
         alarms = {f"{name}-{each.key}": each for each in watched}
         for key, function in args.functions.items():
             alarms |= {f"{name}-{key}-{each.key}": each for each in _of(function, args)}
@@ -122,7 +123,7 @@ class Alarms(pulumi.ComponentResource):
             statistic=alarm.statistic,
             comparison_operator=alarm.comparison,
             threshold=alarm.threshold,
-            period=alarm_definitions.PERIOD_SECONDS,
+            period=PERIOD_SECONDS,
             evaluation_periods=alarm.evaluation_periods,
             datapoints_to_alarm=alarm.datapoints_to_alarm,
             treat_missing_data=alarm.missing,
@@ -134,7 +135,7 @@ class Alarms(pulumi.ComponentResource):
 
 def _of(fallback: FargateFallback, args: AlarmsArgs) -> list[Alarm]:
     options = fallback.options
-    return alarm_definitions.of_function(
+    return function_alarms.of_function(
         fallback.function.name,
         queue_name=fallback.failures.name,
         watcher_name=args.watcher.name,

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from overtime.components import alarm_definitions
+from overtime.components import function_alarms, watcher_alarms
 from overtime.components.alarm_text import LONGEST_DESCRIPTION, MANUAL, Place, description
 from overtime.components.archives import SOURCES
 from overtime.settings.names import LONGEST_FUNCTION_NAME
 
 if TYPE_CHECKING:
+    from overtime.components.alarm import Alarm
     from tests.infra.conftest import Deploy
     from tests.infra.recording import Recorder
 
@@ -25,10 +26,8 @@ ON_CALL = ["arn:aws:sns:eu-west-1:123456789012:on-call", "arn:aws:lambda:eu-west
 HERE = Place(partition="aws", region="eu-west-1", dashboard_name="overtime-test", manual_url=None)
 
 
-def of_function(
-    name: str = "report", *, longest_run: int | None = 3600, watcher_name: str = "watcher"
-) -> list[alarm_definitions.Alarm]:
-    return alarm_definitions.of_function(
+def of_function(name: str = "report", *, longest_run: int | None = 3600, watcher_name: str = "watcher") -> list[Alarm]:
+    return function_alarms.of_function(
         name,
         queue_name="q",
         watcher_name=watcher_name,
@@ -39,8 +38,8 @@ def of_function(
     )
 
 
-def every_alarm() -> list[alarm_definitions.Alarm]:
-    return [*of_function(), *alarm_definitions.of_watcher("watcher", dead_letters_name="d")]
+def every_alarm() -> list[Alarm]:
+    return [*of_function(), *watcher_alarms.of_watcher("watcher", dead_letters_name="d")]
 
 
 def test_what_raises_an_alarm() -> None:
@@ -99,7 +98,7 @@ def test_a_record_that_waits_is_noticed_before_sqs_hides_it(deploy: Deploy, reco
     deploy()
 
     hidden = recorder.inputs("Queue", "report-queue")["visibilityTimeoutSeconds"]
-    assert hidden < alarm_definitions.OLDEST_SECONDS < 2 * hidden
+    assert hidden < function_alarms.OLDEST_SECONDS < 2 * hidden
 
 
 def test_the_manual_has_each_alarm() -> None:
@@ -167,7 +166,7 @@ def test_the_longest_description_fits() -> None:
     )
     alarms = [
         *of_function(longest, longest_run=13 * 86_400 + 86_399, watcher_name=longest),
-        *alarm_definitions.of_watcher(longest, dead_letters_name="d"),
+        *watcher_alarms.of_watcher(longest, dead_letters_name="d"),
     ]
     told = {each.key: description(each, place) for each in alarms}
     assert max(map(len, told.values())) <= LONGEST_DESCRIPTION

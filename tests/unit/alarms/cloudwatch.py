@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from overtime.components.alarm_definitions import Alarm
+    from overtime.components.alarm import Alarm
 
 MORE_PERIODS = 2
 """How many periods before the evaluated ones are looked at where some have no data: the guide's examples evaluate three

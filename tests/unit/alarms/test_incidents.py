@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from local.demo.table import table
-from overtime.components import alarm_definitions
+from overtime.components import function_alarms, watcher_alarms
+from overtime.components.alarm import PERIOD_SECONDS
 from tests.doubles.world import World
 from tests.unit.alarms.cloudwatch import Metrics, notified
 from tests.unit.alarms.incidents import INCIDENTS, Incident
@@ -26,7 +27,7 @@ BEFORE = 30
 BY_WHAT = {each.what: each for each in INCIDENTS}
 _written: dict[str, Told] = {}
 ALARMS = [
-    *alarm_definitions.of_function(
+    *function_alarms.of_function(
         FUNCTION,
         queue_name="failures",
         watcher_name=WATCHER,
@@ -35,7 +36,7 @@ ALARMS = [
         has_destinations=True,
         skipped=True,
     ),
-    *alarm_definitions.of_watcher(WATCHER, dead_letters_name="letters"),
+    *watcher_alarms.of_watcher(WATCHER, dead_letters_name="letters"),
 ]
 Raised = list[tuple[str, int]]
 """Alarms that went to ALARM, and after how many minutes."""
@@ -70,7 +71,7 @@ def written(incident: Incident, stage: Stage) -> Told:
 
 
 def raised(metrics: Metrics, minutes: int) -> Raised:
-    period = alarm_definitions.PERIOD_SECONDS
+    period = PERIOD_SECONDS
     found = notified(ALARMS, metrics, start=-5 * 60, end=minutes * 60, period=period)
     return [(alarm.key, round(at / 60)) for at, alarm in found]
 
