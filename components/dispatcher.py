@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from overtime import settings
     from overtime.components.failure_queue import FailureQueue
     from overtime.components.platform import Platform
-    from overtime.components.primary_function import PrimaryFunction
+    from overtime.components.primary import Primary
     from overtime.components.runner_task import RunnerTask
 
 TIMEOUT_SECONDS = 60
@@ -32,7 +32,7 @@ _MOST_AT_ONCE = 5
 class DispatcherArgs:
     """Arguments of `Dispatcher`."""
 
-    function: PrimaryFunction
+    function: Primary
     """The function whose failure records it processes."""
     options: settings.Function
     """The function's settings."""

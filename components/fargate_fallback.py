@@ -14,14 +14,14 @@ if TYPE_CHECKING:
     from overtime import settings
     from overtime.components.failure_queue import FailureQueue
     from overtime.components.platform import Platform
-    from overtime.components.primary_function import PrimaryFunction
+    from overtime.components.primary import Primary
 
 
 @dataclass(frozen=True, kw_only=True)
 class FargateFallbackArgs:
     """Arguments of `FargateFallback`."""
 
-    function: PrimaryFunction
+    function: Primary
     """The function whose failed invocations are continued."""
     failures: FailureQueue
     """The function's failure queue, created before the function because AWS checks it at that time."""

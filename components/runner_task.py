@@ -15,7 +15,7 @@ from overtime.contract import variables
 if TYPE_CHECKING:
     from overtime import settings
     from overtime.components.platform import Platform
-    from overtime.components.primary_function import PrimaryFunction
+    from overtime.components.primary import Primary
 
 CONTAINER_NAME = "runner"
 FUNCTION_TAG = "overtime:function"
@@ -30,7 +30,7 @@ _CPU_ARCHITECTURES = {"x86_64": "X86_64", "arm64": "ARM64"}
 class RunnerTaskArgs:
     """Arguments of `RunnerTask`."""
 
-    function: PrimaryFunction
+    function: Primary
     """The function whose runs the task executes."""
     options: settings.Function
     """The function's settings."""

@@ -79,7 +79,7 @@ class Destinations:
             )
         send = self._senders[kind]
         try:
-            if len(delivery.record.encode()) <= destinations.LARGEST_RECORD:
+            if len(delivery.record.encode()) <= kind.largest:
                 try:
                     return send(arn, delivery, delivery.record)
                 except (ClientError, _EntryRefusedError) as error:

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from overtime.contract import metrics
-from overtime.contract.destinations import LARGEST_RECORD
+from overtime.contract.destinations import LARGEST_RECORD, kind_of
 from overtime.contract.functions_table import FunctionSettings
 from overtime.contract.runs import RunState
 from overtime.lambdas.watcher import destination_record
@@ -46,7 +46,7 @@ class Owners:
         if arn is None:
             return NO_DESTINATION
         try:
-            self.destinations.send(arn, self._delivery(run, function))
+            self.destinations.send(arn, self._delivery(run, function, arn))
         except DeliveryError as error:
             self.meter.measure(run.key.function_name, metrics.DESTINATION_DELIVERY_FAILURES)
             self.failed(str(run.key), error)
@@ -54,13 +54,15 @@ class Owners:
             return None if self.clock() - ended < _GIVE_UP_SECONDS else UNDELIVERABLE
         return arn
 
-    def _delivery(self, run: Run, function: FunctionSettings) -> Delivery:
+    def _delivery(self, run: Run, function: FunctionSettings, arn: str) -> Delivery:
         function_arn = function.function_arn or run.key.function_name
         write = partial(
             destination_record.record, run, function_arn=function_arn, lambda_attempts=function.lambda_attempts
         )
         whole = without_payloads = write(event=None, result=None, payloads=False)
-        if run.event_size + (run.result_size or 0) <= LARGEST_RECORD:  # else too large for all destinations: not read
+        kind = kind_of(arn)
+        # Payloads that no record has room for are not even read.
+        if run.event_size + (run.result_size or 0) <= (kind.largest if kind else LARGEST_RECORD):
             event = _unless_gone(lambda: self.ledger.event(run.key))
             result = None if run.result_size is None else _unless_gone(lambda: self.ledger.result(run))
             whole = write(event=event, result=result)

@@ -7,6 +7,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+LARGEST_RECORD = 1_048_576 - 1_024
+"""The largest record in bytes: 1 MiB, less room for the message attribute. A queue or topic may have a lower limit."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,7 +30,13 @@ class DestinationKind:
     regional: bool = True
     """Whether its ARN names a region and an account; the watcher reaches only destinations in its own region."""
     actions: tuple[str, ...]
-    """The IAM actions that sending requires, with the ARN itself as their resource."""
+    """The IAM actions that sending requires."""
+    granted: str = ""
+    """What follows the ARN in the resource of these actions, such as `/*` for the objects of a bucket."""
+    on_success: bool = True
+    """Whether Lambda also sends it the records of successes."""
+    largest: int = LARGEST_RECORD
+    """The largest record in bytes that it accepts."""
     sid: str
     """The Sid of the statement that allows them."""
     too_large: tuple[tuple[str, str], ...]
@@ -41,9 +55,6 @@ class DestinationKind:
         place = r"[a-z0-9-]+:\d{12}" if self.regional else ":"
         return rf"arn:aws[a-z-]*:{self.service}:{place}:{self.resource}"
 
-
-LARGEST_RECORD = 1_048_576 - 1_024
-"""The largest record in bytes: 1 MiB, less room for the message attribute. A queue or topic may have a lower limit."""
 
 # No FIFO queues or topics (names that end with .fifo): records have no message group, like Lambda's own.
 QUEUE = DestinationKind(
@@ -87,6 +98,8 @@ FUNCTION = DestinationKind(
     ),
 )
 KINDS = (QUEUE, TOPIC, EVENT_BUS, FUNCTION)
+ON_SUCCESS = tuple(kind for kind in KINDS if kind.on_success)
+"""The kinds that may be an on-success destination."""
 
 
 def kind_of(arn: str) -> DestinationKind | None:
@@ -94,7 +107,7 @@ def kind_of(arn: str) -> DestinationKind | None:
     return next((kind for kind in KINDS if kind.matches(arn)), None)
 
 
-def titles() -> str:
+def titles(kinds: Sequence[DestinationKind] = KINDS) -> str:
     """Return the titles of all kinds as a list in prose, for an error text."""
-    *first, last = [kind.title for kind in KINDS]
+    *first, last = [kind.title for kind in kinds]
     return f"{', '.join(first)} or {last}"

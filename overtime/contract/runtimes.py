@@ -16,16 +16,15 @@ if TYPE_CHECKING:
 class Family:
     """Runtimes that start in the same way."""
 
-    __slots__ = ("base_repository", "bootstrap", "compiled", "name", "packages", "source")
+    __slots__ = ("base_repository", "bootstrap", "compiled", "modules", "name")
 
-    def __init__(  # noqa: PLR0913 -- one parameter for each way in which families differ
+    def __init__(
         self,
         name: str,
         *,
         base_repository: str,
         bootstrap: str,
-        source: str,
-        packages: tuple[str, ...],
+        modules: tuple[str, ...],
         compiled: tuple[str, ...],
     ) -> None:
         self.name = name
@@ -34,10 +33,8 @@ class Family:
         """The repository of AWS's base images, with one tag per version."""
         self.bootstrap = bootstrap
         """The script in the base image's `LAMBDA_RUNTIME_DIR` that starts the runtime."""
-        self.source = source
-        """Suffix of a module's source file."""
-        self.packages = packages
-        """Other files in which a module may be: suffixes after the module's name."""
+        self.modules = modules
+        """Files in which a module may be: suffixes after the module's name, the usual one first."""
         self.compiled = compiled
         """Suffixes of compiled modules; a tag such as `.cpython-313` may stand before them."""
 
@@ -65,8 +62,7 @@ PYTHON = Family(
     "python",
     base_repository="public.ecr.aws/lambda/python",
     bootstrap="bootstrap.py",
-    source=".py",
-    packages=("/__init__.py",),
+    modules=(".py", "/__init__.py"),
     compiled=(".so", ".pyc"),
 )
 

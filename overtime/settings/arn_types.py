@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-from pydantic import AfterValidator, StringConstraints
+from pydantic import AfterValidator, StringConstraints, WrapValidator
 
 from overtime.contract import destinations
 from overtime.settings.rules import broken, few, ruled
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from overtime.contract.destinations import DestinationKind
 
 
 def _different_layers(arns: tuple[str, ...]) -> tuple[str, ...]:
@@ -16,6 +21,12 @@ def _different_layers(arns: tuple[str, ...]) -> tuple[str, ...]:
         if layer in layers[:index]:
             raise broken(f"Lambda rejects two versions of one layer, and {layer!r} is already listed.", at=(index,))
     return arns
+
+
+def _destination(kinds: Sequence[DestinationKind]) -> tuple[StringConstraints, WrapValidator]:
+    pattern = "|".join(f"^{kind.arn_pattern}$" for kind in kinds)
+    rule = f"A destination is the ARN of {destinations.titles(kinds)}; FIFO queues and topics are not supported."
+    return StringConstraints(pattern=pattern), ruled(rule, "arn:aws:sqs:eu-west-1:123456789012:finished-runs")
 
 
 LayerArn = Annotated[
@@ -46,14 +57,8 @@ PolicyArns = Annotated[
     # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html; the program attaches no others.
     few(10, "A role can have 10 managed policies; this list has {}. Merge some, or move statements to permissions."),
 ]
-DestinationArn = Annotated[
-    str,
-    StringConstraints(pattern="|".join(f"^{kind.arn_pattern}$" for kind in destinations.KINDS)),
-    ruled(
-        f"A destination is the ARN of {destinations.titles()}; FIFO queues and topics are not supported.",
-        "arn:aws:sqs:eu-west-1:123456789012:finished-runs",
-    ),
-]
+OnSuccessArn = Annotated[str, *_destination(destinations.ON_SUCCESS)]
+OnFailureArn = Annotated[str, *_destination(destinations.KINDS)]
 KmsKeyArn = Annotated[
     str,
     StringConstraints(

@@ -204,16 +204,18 @@ def _code(function: Function, at: SettingPath, root: Path) -> Iterator[Problem]:
         return
     yield from _code_size(function, at, folder)
     family = RUNTIMES[function.runtime].family
-    if function.handler.endswith(family.source):
-        named = function.handler.removesuffix(family.source)
-        rule = f"This is a file name, so Lambda would look for a function named {family.source[1:]}. {HANDLER_RULE}"
+    named, dot, ending = function.handler.rpartition(".")
+    if f"{dot}{ending}" in family.modules:
+        rule = f"This is a file name, so Lambda would look for a function named {ending}. {HANDLER_RULE}"
         fix = named if "." in named else f"{named}.handler"
         yield Problem(path=(*at, "handler"), value=function.handler, rule=rule, fix=fix)
         return
     module = function.handler.rpartition(".")[0].replace(".", "/")
     if function.layers or code.holds(folder, module, family):  # a layer may contain the module
         return
-    rule = f"{function.code!r} contains no {module}{family.source}, so Lambda could not import the handler's module."
+    rule = (
+        f"{function.code!r} contains no {module}{family.modules[0]}, so Lambda could not import the handler's module."
+    )
     fix = f"{code.some_module(folder, family)}.{function.handler.rpartition('.')[2]}"
     yield Problem(path=(*at, "handler"), value=function.handler, rule=rule, fix=fix, reads=(path, (*at, "layers")))
 

@@ -62,19 +62,20 @@ def holds(code: Path, module: str, family: Family) -> bool:
     """Return whether the code contains the module: as source, package, or compiled."""
     if code.is_dir():
         folder = (code / module).parent
-        deeper = {f"*/{ending.rpartition('/')[2]}" for ending in family.packages}
+        deeper = {f"*/{ending.rpartition('/')[2]}" for ending in family.modules if "/" in ending}
         names = [child.relative_to(code).as_posix() for pattern in ("*", *deeper) for child in folder.glob(pattern)]
     else:
         names = _members(code)
     compiled = [name for name in names if name.startswith(f"{module}.") and name.endswith(family.compiled)]
-    return bool(compiled) or not {f"{module}{end}" for end in (family.source, *family.packages)}.isdisjoint(names)
+    return bool(compiled) or not {f"{module}{end}" for end in family.modules}.isdisjoint(names)
 
 
 def some_module(code: Path, family: Family) -> str:
     """Return the first module at the top of the code, `handler` if there is none."""
     names = [child.name for child in code.iterdir()] if code.is_dir() else _members(code)
-    found = min((name for name in names if name.endswith(family.source) and "/" not in name), default="handler")
-    return found.removesuffix(family.source)
+    usual = family.modules[0]
+    found = min((name for name in names if name.endswith(usual) and "/" not in name), default="handler")
+    return found.removesuffix(usual)
 
 
 def unpacked_size(code: Path) -> int:

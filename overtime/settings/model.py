@@ -69,9 +69,9 @@ class Task(Section):
 class Destinations(Section):
     """What is notified of a run's outcome, with the record that Lambda would have sent."""
 
-    on_success: arn_types.DestinationArn | None = None
+    on_success: arn_types.OnSuccessArn | None = None
     """ARN of the queue, topic, event bus or function that is notified of runs that succeeded."""
-    on_failure: arn_types.DestinationArn | None = None
+    on_failure: arn_types.OnFailureArn | None = None
     """The same for runs that failed, timed out, were cancelled or skipped."""
     kms_key_arns: tuple[arn_types.KmsKeyArn, ...] = ()
     """ARNs of the KMS keys that encrypt these queues and topics; the watcher gets permission to use them."""

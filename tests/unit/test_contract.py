@@ -135,7 +135,8 @@ def test_an_arn_is_of_one_kind(kind: destinations.DestinationKind) -> None:
     """The example is of this kind, in every partition, and of no other; and a FIFO queue or topic is of none."""
     resource = {"events": "event-bus/b", "lambda": "function:f"}.get(kind.service, "name")
     for partition in partitions.PARTITIONS:
-        arn = f"arn:{partition.name}:{kind.service}:eu-west-1:123456789012:{resource}"
+        place = "eu-west-1:123456789012" if kind.regional else ":"
+        arn = f"arn:{partition.name}:{kind.service}:{place}:{resource}"
         assert destinations.kind_of(arn) is kind
         assert destinations.kind_of(f"{arn}.fifo") in {None, destinations.EVENT_BUS}
     assert destinations.kind_of(f"arn:aws:{kind.service}:eu-west-1:123456789012:") is None

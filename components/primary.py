@@ -1,0 +1,21 @@
+"""What the fallback needs to know of a function, whether this program deploys it or it exists already."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    import pulumi
+
+
+class Primary(Protocol):
+    """A primary function."""
+
+    name: str
+    """Its name in AWS."""
+    arn: pulumi.Output[str]
+    role_name: pulumi.Output[str]
+    role_arn: pulumi.Output[str]
+    """Its execution role, which is also its tasks' role."""
+    log_group_name: pulumi.Output[str]
+    log_group_arn: pulumi.Output[str]
