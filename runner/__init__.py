@@ -1,5 +1,5 @@
-"""The container's program: claim the run, fetch the function's own code, run its own handler, write down the result.
+"""The container's program: claims the run, fetches the function's code, runs its handler, records the outcome.
 
-Everything here runs before the handler can start, in a process of its own, so it imports the standard library only and
-of that only what is cheap: no `typing`, `dataclasses`, `http.client` or `subprocess`.
+All of it is loaded before the handler can start, in a process of its own. So it imports only the standard library, and
+only modules that load fast: no `typing`, `dataclasses`, `http.client` or `subprocess`.
 """

@@ -1,9 +1,9 @@
-"""Starts the runner; the image runs the folder that holds this file."""
+"""Starts the runner; the image's entry point is the folder of this file."""
 
 import os
 
 from overtime.runner.main import main
 
 if __name__ == "__main__":
-    # At once: an ordinary end writes out and waits, and could put a code of its own in place of the one that counts.
+    # At once, because an ordinary exit flushes and waits, and might replace the exit code with its own.
     os._exit(main())

@@ -1,7 +1,7 @@
-"""Reading a zip archive that lies in memory: which members it has, and their bytes.
+"""Reads a zip archive in memory: its members and their contents.
 
-A reader of our own, because `zipfile` costs 15 ms to import, half the speed to extract with, and loses the mode bits.
-The format is PKWARE's APPNOTE 6.3; its sections are named where a number comes from there.
+`zipfile` takes 15 ms to import, extracts at half the speed, and loses the mode bits. The format is PKWARE's APPNOTE
+6.3; comments name its sections.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ _NAME_FIELD = 0x7075
 _NAME_FIELD_BEGIN = struct.Struct("<BL")  # 4.6.9
 _PIECE = 1 << 18
 _LARGEST_PIECE = 1 << 20
-"""Bytes that one piece may inflate to: packed zeros become a thousand times as many."""
+"""The largest inflated piece in bytes; compressed zeros inflate to a thousand times their size."""
 _FILE_TYPE, _LINK, _FOLDER = 0o170000, 0o120000, 0o040000
 
 
 class ArchiveError(ValueError):
-    """The archive is damaged, or asks for something that is not done; the text says which member."""
+    """The archive is damaged or uses an unsupported feature; the text names the member."""
 
 
 class Member:
-    """One entry of the archive's directory. `mode` holds the permission bits, None where the archive has none."""
+    """One entry of the archive's directory. `mode` is its permission bits, or None if the archive has none."""
 
     __slots__ = ("compressed", "crc", "is_folder", "is_link", "method", "mode", "name", "offset", "size")
 
@@ -49,7 +49,7 @@ class Member:
 
 
 def members(data: memoryview) -> list[Member]:
-    """Return the members in the order of the archive's directory. Raises ArchiveError."""
+    """Return the members in the order of the archive's directory. Raise ArchiveError."""
     try:
         return list(_entries(data))
     except (struct.error, UnicodeDecodeError) as error:
@@ -57,9 +57,9 @@ def members(data: memoryview) -> list[Member]:
 
 
 def content(data: memoryview, member: Member) -> Iterator[bytes | memoryview]:
-    """Give a member's bytes in pieces, and check their number and their CRC-32. Raises ArchiveError."""
+    """Yield a member's content in pieces, and check its size and CRC-32. Raise ArchiveError."""
     raw = _raw(data, member)
-    # Some writers call an empty file deflated and pack it into no bytes at all.
+    # Some writers mark an empty file as deflated, but write no bytes for it.
     pieces = iter((raw,)) if member.method == _STORED or not raw else _inflated(raw, member)
     crc = size = 0
     for piece in pieces:
@@ -67,19 +67,19 @@ def content(data: memoryview, member: Member) -> Iterator[bytes | memoryview]:
         crc = zlib.crc32(piece, crc)
         yield piece
     if size != member.size or crc != member.crc:
-        raise ArchiveError(f"member {member.name!r} is damaged: its bytes are not the {member.size} that were packed")
+        raise ArchiveError(f"member {member.name!r} is damaged: it is not the {member.size} bytes that were packed")
 
 
 def _entries(data: memoryview) -> Iterator[Member]:
     count, size, offset, start = _directory(data)
     if not 0 <= start <= start + size <= len(data):
-        raise ArchiveError("it is cut off: its directory lies outside of it")
+        raise ArchiveError("it is truncated: its directory is outside of it")
     if start and not size:
-        raise ArchiveError(f"its directory is damaged: it is empty, but there are {start} bytes before it")
-    # Bytes put before the archive move everything that its directory points to.
+        raise ArchiveError(f"its directory is damaged: it is empty, but {start} bytes precede it")
+    # Bytes before the archive shift all offsets in its directory.
     moved = start - offset
     position, end = start, start + size
-    # The size decides, because the number has only 16 bits, and some writers leave out the wider record.
+    # The size decides, because the count has only 16 bits, and some writers omit the ZIP64 record.
     while position < end:
         count -= 1
         fields = _ENTRY.unpack_from(data, position)
@@ -93,22 +93,22 @@ def _entries(data: memoryview) -> Iterator[Member]:
         position += name_size + extra_size + comment_size
         name = _name(raw_name, extra, marked=bool(flags & _UTF8), of_unix=made_by == _MADE_BY_UNIX)
         if flags & _ENCRYPTED:
-            raise ArchiveError(f"member {name!r} is encrypted, which Lambda does not take either")
+            raise ArchiveError(f"member {name!r} is encrypted, which Lambda does not accept either")
         size, compressed, offset = _wide(extra, (size, compressed, offset), name)
         yield Member(name, attributes >> 16, (method, crc, compressed, size, offset + moved))
     if position != end or count > 0:
-        raise ArchiveError("its directory is damaged: it ends elsewhere than it says")
+        raise ArchiveError("its directory is damaged: its size or its number of members is wrong")
 
 
 def _directory(data: memoryview) -> tuple[int, int, int, int]:
-    """Return the directory's number of members, its size, the offset it claims, and where it begins."""
+    """Return the directory's number of members, its size, its recorded offset, and its actual one."""
     end = _end_record(data)
     _, _, _, _, count, size, offset, _ = _END.unpack_from(data, end)
-    # A writer that streams adds the wider record although the numbers fit; the directory ends before it all the same.
+    # Streaming writers add the ZIP64 record even if the numbers fit; then, too, the directory ends before it.
     locator = end - _END64_LOCATOR.size
     if locator >= 0 and bytes(data[locator : locator + 4]) == b"PK\6\7":
         position = _END64_LOCATOR.unpack_from(data, locator)[2]
-        # Where bytes were put before the archive, its own position lies just before the locator.
+        # If bytes precede the archive, the position is wrong, and the record is just before the locator.
         for end64 in (position, locator - _END64.size):
             if 0 <= end64 <= locator - _END64.size and bytes(data[end64 : end64 + 4]) == b"PK\6\6":
                 count, size, offset = _END64.unpack_from(data, end64)[7:]
@@ -118,7 +118,7 @@ def _directory(data: memoryview) -> tuple[int, int, int, int]:
 
 
 def _end_record(data: memoryview) -> int:
-    """Return where the end record begins: the last one whose comment ends with the archive, else the last one."""
+    """Return the offset of the end record: the last one whose comment ends with the archive, or else the last one."""
     tail = bytes(data[-(_END.size + _FULL_16) :])
     last = found = tail.rfind(b"PK\5\6")
     while found >= 0:
@@ -126,15 +126,15 @@ def _end_record(data: memoryview) -> int:
             return len(data) - len(tail) + found
         found = tail.rfind(b"PK\5\6", 0, found)
     if last < 0:
-        raise ArchiveError(f"these {len(data)} bytes are not a zip archive, or it is cut off")
+        raise ArchiveError(f"these {len(data)} bytes are not a zip archive, or it is truncated")
     return len(data) - len(tail) + last
 
 
 def _name(raw: bytes, extra: bytes, *, marked: bool, of_unix: bool) -> str:
-    """Read a member's name. Where it is not marked as UTF-8, a Unicode name field counts if it is about this name.
+    """Return a member's name. If it is not marked as UTF-8, use its Unicode name field, if that matches the name.
 
-    Bytes that are no UTF-8, whatever the mark says, stay as they are if they come from a Unix file system, because
-    Info-ZIP leaves them so; other writers use code page 437, as the format says.
+    Bytes that are not UTF-8, even if marked so, are kept if they come from a Unix file system, as Info-ZIP does; other
+    writers use code page 437, as the format requires.
     """
     for field, value in () if marked else _fields(extra):
         if field == _NAME_FIELD and len(value) > _NAME_FIELD_BEGIN.size:
@@ -148,7 +148,7 @@ def _name(raw: bytes, extra: bytes, *, marked: bool, of_unix: bool) -> str:
 
 
 def _fields(extra: bytes) -> Iterator[tuple[int, bytes]]:
-    """Give the extra fields (4.5.1): number and content."""
+    """Yield the extra fields (4.5.1): number and content."""
     position = 0
     while position + 4 <= len(extra):
         field, length = struct.unpack_from("<HH", extra, position)
@@ -157,7 +157,7 @@ def _fields(extra: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def _wide(extra: bytes, numbers: tuple[int, int, int], name: str) -> tuple[int, int, int]:
-    """Replace the numbers that did not fit in 32 bits by those of the ZIP64 extra field (4.5.3)."""
+    """Replace numbers that do not fit in 32 bits with those of the ZIP64 extra field (4.5.3)."""
     if _FULL_32 not in numbers:
         return numbers
     for field, value in _fields(extra):
@@ -169,15 +169,15 @@ def _wide(extra: bytes, numbers: tuple[int, int, int], name: str) -> tuple[int, 
 
 
 def _raw(data: memoryview, member: Member) -> memoryview:
-    # The sizes come from the directory: the local header may leave them to a descriptor behind the bytes (4.4.4).
+    # The sizes come from the directory, because the local header may leave them to a later descriptor (4.4.4).
     if not 0 <= member.offset <= len(data) - _LOCAL.size:
-        raise ArchiveError(f"member {member.name!r} lies outside of the archive")
+        raise ArchiveError(f"member {member.name!r} is outside of the archive")
     signature, *_, name_size, extra_size = _LOCAL.unpack_from(data, member.offset)
     start = member.offset + _LOCAL.size + name_size + extra_size
     if signature != b"PK\3\4" or start + member.compressed > len(data):
-        raise ArchiveError(f"member {member.name!r} is damaged, or the archive is cut off")
+        raise ArchiveError(f"member {member.name!r} is damaged, or the archive is truncated")
     if member.method not in (_STORED, _DEFLATED):
-        raise ArchiveError(f"member {member.name!r} is packed by method {member.method}: Lambda takes stored, deflated")
+        raise ArchiveError(f"member {member.name!r} uses method {member.method}: Lambda accepts stored and deflated")
     return data[start : start + member.compressed]
 
 
@@ -191,16 +191,16 @@ def _inflated(raw: memoryview, member: Member) -> Iterator[bytes]:
                 packed = raw[position : position + _PIECE]
                 position += len(packed)
             last = not packed
-            # One byte more than promised is enough to notice an archive that unpacks to more than it says.
+            # One byte more than the recorded size is enough to detect a member that is larger.
             piece = inflater.decompress(packed, min(left + 1, _LARGEST_PIECE))
             packed = inflater.unconsumed_tail
             left -= len(piece)
             if left < 0:
-                raise ArchiveError(f"member {member.name!r} holds more than the {member.size} bytes that it says")
+                raise ArchiveError(f"member {member.name!r} is larger than its recorded size, {member.size} bytes")
             if last and not piece:
                 break
             yield piece
     except zlib.error as error:
         raise ArchiveError(f"member {member.name!r} is damaged: {error}") from error
     if not inflater.eof:
-        raise ArchiveError(f"member {member.name!r} is cut off")
+        raise ArchiveError(f"member {member.name!r} is truncated")

@@ -1,4 +1,4 @@
-"""The few AWS calls that the runner makes, over the small client; every error says which call and what to do."""
+"""The few AWS calls that the runner makes, with its own HTTP client; each error names the call and what to do."""
 
 from __future__ import annotations
 
@@ -52,15 +52,15 @@ _MAY_PASS = THROTTLED | {
     "TransactionConflictException",
     "TransactionInProgressException",
 }
-"""What AWS's SDKs try again (botocore's standard mode), and two of DynamoDB's."""
+"""The errors that AWS's SDKs retry (botocore's standard mode), and two of DynamoDB's."""
 
 
 class OtherContentError(TransportError):
-    """What came is not what was to come: a broken transfer, unless it is so every time."""
+    """The content has the wrong hash: a broken transfer, unless every retry has the same result."""
 
 
 class CallError(Exception):
-    """AWS answered a call with an error; `code` is AWS's word for it, `body` the whole answer."""
+    """AWS answered a call with an error; `code` is AWS's error code, `body` the whole answer."""
 
     def __init__(self, call: str, response: Response) -> None:
         self.call, self.status, self.body = call, response.status, bytes(response.body)
@@ -69,14 +69,14 @@ class CallError(Exception):
 
     @property
     def may_pass(self) -> bool:
-        """Whether the same call can succeed later."""
+        """Whether the cause may be temporary, so that a retry may succeed."""
         busy = self.status not in _CLIENT_ERRORS or self.status == _TOO_MANY_REQUESTS
-        # AWS names its errors. What has no name was cut off, or comes from something that lies between.
+        # AWS's errors have codes. An answer without one was truncated, or comes from a proxy in between.
         return busy or not self.code or self.code in _MAY_PASS or self.code in _EXPIRED
 
 
 def error_of(response: Response) -> tuple[str, str]:
-    """Read AWS's error code and message from an answer of any of its protocols (JSON, REST-JSON, S3's XML)."""
+    """Return AWS's error code and message from an answer in any of its protocols (JSON, REST-JSON, S3's XML)."""
     text = bytes(response.body).decode("utf-8", "replace")
     if text.lstrip().startswith("<"):
         return _between(text, "Code"), _between(text, "Message")
@@ -95,7 +95,7 @@ def _between(text: str, tag: str) -> str:
 
 
 class Aws:
-    """Signed calls in one region. Use one per thread; the credentials may be shared."""
+    """Signed calls in one region. Use one per thread; they may share credentials."""
 
     def __init__(
         self, *, region: str, endpoint: str | None, credentials: CredentialSource, ca_bundle: str | None = None
@@ -104,7 +104,7 @@ class Aws:
         self.client = Client(ca_bundle)
 
     def dynamodb(self, operation: str, request: Mapping[str, object], budget: RetryBudget) -> dict[str, object]:
-        """Call DynamoDB with a low-level request as it stands."""
+        """Call DynamoDB with a low-level request, and return its answer."""
         headers = {"x-amz-target": f"DynamoDB_20120810.{operation}", "content-type": "application/x-amz-json-1.0"}
         body = json.dumps(request).encode()
         return self._call(
@@ -119,7 +119,7 @@ class Aws:
         )
 
     def get_object(self, bucket: str, key: str, sha256: str, budget: RetryBudget) -> bytes:
-        """Read a whole object from S3. Raises OtherContentError where it has another SHA-256 (in hex) every time."""
+        """Return a whole object from S3. Raise OtherContentError if every retry has another SHA-256 (in hex)."""
         url, path = self._object(bucket, key)
 
         def read(response: Response) -> bytes:
@@ -133,19 +133,19 @@ class Aws:
         return self._call(_READ_OBJECT, "GET", url, path, budget, read=read)
 
     def put_object(self, bucket: str, key: str, body: bytes, budget: RetryBudget) -> None:
-        """Write a whole object of JSON to S3."""
+        """Write a JSON object to S3."""
         url, path = self._object(bucket, key)
         headers = {"content-type": "application/json"}
         self._call("s3:PutObject", "PUT", url, path, budget, read=lambda _: None, headers=headers, body=body)
 
     def get_function(self, name: str, qualifier: str | None, budget: RetryBudget) -> dict[str, object]:
-        """Ask Lambda for a function's configuration and for the address of its code, which is good for 10 minutes."""
+        """Return a function's configuration and the URL of its code, which is valid for 10 minutes."""
         query = {"Qualifier": qualifier} if qualifier else {}
         path = f"/2015-03-31/functions/{quote(name)}"
         return self._lambda("lambda:GetFunction", path, query, budget, "Configuration")
 
     def get_layer(self, arn: str, budget: RetryBudget) -> dict[str, object]:
-        """Ask Lambda for one layer version and for the address of its archive, which is good for 10 minutes."""
+        """Return a layer version and the URL of its archive, which is valid for 10 minutes."""
         query = {"find": "LayerVersion", "Arn": arn}
         return self._lambda("lambda:GetLayerVersion", "/2018-10-31/layers", query, budget, "Content")
 
@@ -162,7 +162,7 @@ class Aws:
         )
 
     def _object(self, bucket: str, key: str) -> tuple[Url, str]:
-        # A certificate covers one label before "s3"; another endpoint may know no bucket names as hosts at all.
+        # S3's certificate covers only one label before "s3", and other endpoints may not support bucket names as hosts.
         in_path = self._endpoint or "." in bucket
         path = f"/{bucket}/{quote(key, '/')}" if in_path else f"/{quote(key, '/')}"
         return self._url("s3", "" if in_path else f"{bucket}."), path
@@ -198,7 +198,7 @@ class Aws:
             )
             target = f"{path}?{encoded}" if encoded else path
             response = self.client.send(url, method=method, target=target, headers=sent, body=body)
-            # S3 may find an error after it has said 200.
+            # S3 may detect an error after it has sent status 200.
             if response.status not in _SUCCESS or (method == "PUT" and b"<Error>" in response.body):
                 error = CallError(call, response)
                 if error.code in _EXPIRED:
@@ -209,14 +209,14 @@ class Aws:
         try:
             return retrying(once, may_pass, budget)
         except CallError as error:
-            # Lambda says 403 of an expired token, too.
+            # Lambda also answers 403 to an expired token.
             if not error.may_pass and (error.code in _PERMISSION or error.status in (401, 403)):
                 raise _permission_missing(error) from error
             raise
 
 
 def _document(response: Response, needed: str | None = None) -> dict[str, object]:
-    """Read a JSON object; what is none is a broken transfer."""
+    """Return a JSON object; anything else is a broken transfer."""
     try:
         answer = json.loads(response.body)
     except ValueError as error:
@@ -227,12 +227,12 @@ def _document(response: Response, needed: str | None = None) -> dict[str, object
 
 
 def may_pass(error: Exception) -> bool:
-    """Whether the same call can succeed later: the network, throttling, AWS's own trouble."""
+    """Return whether the cause may be temporary: the network, throttling, or an error inside AWS."""
     return isinstance(error, TransportError) or (isinstance(error, CallError) and error.may_pass)
 
 
 def _permission_missing(error: CallError) -> PermissionMissingError:
-    gone = ", or the object has expired: without s3:ListBucket S3 answers 403 for what is not there"
+    gone = ", or the object has expired: without s3:ListBucket, S3 answers 403 if an object does not exist"
     or_gone = gone if error.call == _READ_OBJECT else ""
     return PermissionMissingError(
         f"the task's role may not call {error.call}{or_gone}. AWS answered {error.status} {error.code} "

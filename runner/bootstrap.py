@@ -1,10 +1,10 @@
-"""The runtime's first script where the base image has none: does what the bootstrap.py of AWS's image does.
+"""The runtime's script if the base image has none: does what bootstrap.py does in AWS's image.
 
-It needs the variables that AWS's script needs and no others, because a wrapper script may start it with what it likes.
-Its names are AWS's too: Sentry, Honeybadger and others look for the runtime client as `__main__.awslambdaricmain`.
+It needs the same variables as AWS's script and no others, because a wrapper script may start it with any environment.
+Its names are AWS's, too, because Sentry, Honeybadger and others look for the client as `__main__.awslambdaricmain`.
 """
 
-# ruff: noqa: E402, PTH120 -- the order is the purpose; pathlib is nothing that AWS's script has imported
+# ruff: noqa: E402, PTH120 -- the order matters; AWS's script does not import pathlib
 
 import os
 import site
@@ -15,11 +15,11 @@ sys.path[:] = [folder for folder in sys.path if folder != os.path.dirname(__file
 import awslambdaric.__main__ as awslambdaricmain  # type: ignore[import-untyped]
 
 LAYER_ROOT_OPTION = "overtime-layer-root"
-"""The interpreter's -X option that names another folder than /opt; only a runner without an image gives it."""
+"""The interpreter's -X option for a layer folder other than /opt; only a runner without an image sets it."""
 
 
 def main() -> None:
-    """Put the function's folders on the path, in the documented order, and run the runtime client."""
+    """Add the function's folders to the path, in the documented order, and run the runtime client."""
     environ = os.environ
     folders = [environ["LAMBDA_TASK_ROOT"]]
     if "PYTHONPATH" not in environ:

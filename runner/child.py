@@ -1,33 +1,33 @@
-"""Runs in the handler's own process where that is started ahead: waits for its environment, then becomes the runtime.
+"""Runs in a handler's process that is started ahead: waits for its environment, then becomes the runtime.
 
-Started as a script by the runner only, with the runtime's script and a descriptor. The handler must find what it finds
-where the interpreter is started with the runtime's script itself. So this imports nothing that the runtime client would
-not have imported before the function's folders are on the path, and where the image brings code that an interpreter
-runs as it starts, it starts again.
+The runner starts it as a script, with the runtime's script and a descriptor as arguments. The handler must see the same
+as in an interpreter that was started with the runtime's script. So this file imports only what the runtime client
+imports before the function's folders are on the path. If the image has startup code for the interpreter, the process
+replaces itself with a new interpreter.
 """
 
-# ruff: noqa: PLC0415, PTH118, PTH120, PTH123, PTH208 -- what is imported when is this file's business
+# ruff: noqa: PLC0415, PTH118, PTH120, PTH123, PTH208 -- this file controls what is imported when
 
 import os
 import sys
 
 AHEAD = ("json", "logging", "traceback", "decimal", "simplejson")
-"""Imported while waiting: awslambdaric imports them first of all, and none reads a variable as it is imported."""
+"""Imported while waiting: awslambdaric imports them first, and none of them reads a variable at import."""
 HARMLESS = "distutils-precedence.pth"
-"""Reads one variable only, which has the runner start a fresh interpreter."""
+"""Reads only one variable, for which the runner starts a fresh interpreter."""
 
 
 def main() -> None:
-    """Wait, and become what the runtime's script makes of the process."""
+    """Wait for the environment, then run the runtime's script in this process."""
     script, descriptor = sys.argv[1], int(sys.argv[2])
-    # The runner's own folder is nothing to import from; the runtime's is, unless the interpreter leaves it out.
+    # Replace the runner's folder on the path with the runtime's, unless the interpreter omits that (safe path).
     sys.path[:] = [folder for folder in sys.path if folder != os.path.dirname(__file__)]
     if os.path.dirname(script) != os.path.dirname(__file__) and not sys.flags.safe_path:
         sys.path.insert(0, os.path.dirname(script))
     for name in AHEAD:
         try:
             __import__(name)
-        except ImportError:  # the runtime itself will say what it lacks
+        except ImportError:  # the runtime itself will report it
             continue
     import json
 
@@ -40,7 +40,7 @@ def main() -> None:
     command = [*sys.orig_argv[:-3], script]
     if _has_startup_code():
         os.execve(sys.executable, command, environment)  # noqa: S606 -- itself
-    # The interpreter sets this one itself where the locale is C (PEP 538).
+    # The interpreter itself sets this variable if the locale is C (PEP 538).
     own = {name: os.environ[name] for name in ("LC_CTYPE",) if name in os.environ}
     os.environ.clear()
     os.environ.update(own | environment)
@@ -49,7 +49,7 @@ def main() -> None:
 
 
 def _has_startup_code() -> bool:
-    """Whether the image has code that the interpreter has run already, without the function's variables."""
+    """Return whether the interpreter has already run startup code of the image, without the function's variables."""
     import site
 
     if "sitecustomize" in sys.modules or "usercustomize" in sys.modules:
@@ -65,7 +65,7 @@ def _has_startup_code() -> bool:
 
 
 def _run(script: str) -> None:
-    """Run the script as `__main__`; the runpy module would do so, but is itself an import that Lambda has not made."""
+    """Run the script as `__main__`, without the runpy module, because it is not imported on Lambda."""
     module = type(sys)("__main__")
     vars(module).update({name: value for name, value in globals().items() if name.startswith("__")})
     vars(module).update(__doc__=None, __file__=script, __loader__=type(__loader__)("__main__", script))  # type: ignore[name-defined]

@@ -1,4 +1,4 @@
-"""The task's environment variables as checked values; every fault is said at once."""
+"""The task's environment variables as checked values; an error reports all faults at once."""
 
 from __future__ import annotations
 
@@ -31,31 +31,31 @@ CONTEXT_FIELDS = frozenset(
         "trace_id",
     }
 )
-"""What AWS_LAMBDA_FUNCTION_CONTEXT may name: the attributes of the context that a handler sees."""
+"""The allowed keys of AWS_LAMBDA_FUNCTION_CONTEXT: attributes of the handler's context, and `trace_id`."""
 
 _ARN_PARTS = 7
 
 
 class FunctionName:
-    """A function's ARN, and the parts of it that calls need."""
+    """A function's ARN, and its parts that calls need."""
 
     def __init__(self, arn: str) -> None:
         parts = arn.split(":")
         if parts[0] != "arn" or parts[2:3] != ["lambda"] or len(parts) not in (_ARN_PARTS, _ARN_PARTS + 1):
-            raise ValueError(f"{arn!r} is no function's ARN (arn:aws:lambda:<region>:<account>:function:<name>)")
+            raise ValueError(f"{arn!r} is not a function's ARN (arn:aws:lambda:<region>:<account>:function:<name>)")
         self.arn, self.region, self.name = arn, parts[3], parts[6]
         self.qualifier = parts[7] if len(parts) > _ARN_PARTS else None
 
 
 class Claim:
-    """Which run to claim, and where the ledger is."""
+    """The run to claim, and its ledger."""
 
     def __init__(self, key: RunKey, attempt: int, table: str, bucket: str) -> None:
         self.key, self.attempt, self.table, self.bucket = key, attempt, table, bucket
 
 
 class Config:
-    """What this process is to do. `claim` is None by hand, `function` is None where the code is already in place."""
+    """The work of this process. `claim` is None by hand; `function` is None if the code is already in place."""
 
     claim: Claim | None = None
     function: FunctionName | None = None
@@ -64,11 +64,11 @@ class Config:
     result_file: str | None = None
     max_runtime_seconds = LONGEST_RUNTIME_SECONDS
     patience_seconds = 300
-    """How long a call that may pass is tried again before the handler starts, and at least at the run's end."""
+    """How long a call is retried before the handler starts, and the minimum for recording the outcome."""
     result_patience_seconds = 86_400
-    """How long the end of a run is tried to be written down at most, for days of work may be in it."""
+    """The maximum for recording the outcome, because it may represent days of work."""
     stop_seconds = 100
-    """How long the handler has after SIGTERM: less than the task's stop timeout, so that the end is recorded."""
+    """The handler's time after SIGTERM: less than the task's stop timeout, so the outcome can still be recorded."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self.environ = environ
@@ -82,7 +82,7 @@ class Config:
 
 
 def read(environ: Mapping[str, str]) -> Config:
-    """Check the environment. Raises BadEnvironmentError with a line for each fault."""
+    """Read and check the environment. Raise BadEnvironmentError, which lists all faults."""
     config = Config(environ)
     faults: list[str] = []
     number = partial(_number, environ, faults)
@@ -106,7 +106,7 @@ def read(environ: Mapping[str, str]) -> Config:
     else:
         _from_ledger(config, environ, faults)
     if faults:
-        raise BadEnvironmentError("the environment does not say what to run: " + "; ".join(faults))
+        raise BadEnvironmentError("the environment does not define what to run: " + "; ".join(faults))
     return config
 
 
@@ -134,7 +134,7 @@ def _by_hand(config: Config, environ: Mapping[str, str], faults: list[str]) -> N
 
 
 def _context_faults(context: Mapping[str, object]) -> Iterator[str]:
-    """Say what cannot become a header or a variable, from which the runtime makes the handler's context."""
+    """Yield the values that cannot become headers or variables, from which the runtime builds the context."""
     for name, value in context.items():
         if name in ("client_context", "identity") and isinstance(value, dict):
             continue
@@ -146,7 +146,7 @@ def _context_faults(context: Mapping[str, object]) -> Iterator[str]:
 
 
 def handler_path(text: str) -> tuple[str | None, str | None]:
-    """Split AWS_LAMBDA_HANDLER_PATH into the folder of the code (None: /var/task) and the handler (None: not given).
+    """Split AWS_LAMBDA_HANDLER_PATH into the code's folder (None: /var/task) and the handler (None: not set).
 
     Three forms: `app.handler` or `pkg/mod.handler` below /var/task, `/folder:pkg/mod.handler`, `/folder/app.handler`.
     """

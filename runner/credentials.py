@@ -1,7 +1,7 @@
-"""The task role's credentials: from the environment, or from the address that ECS puts there; renewed before they end.
+"""The task role's credentials: from the environment, or from ECS's endpoint; renewed before they expire.
 
-Which variables, and in which order, is what every AWS SDK does ("Container credential provider", AWS SDKs and Tools
-Reference Guide).
+The variables and their order are those of every AWS SDK ("Container credential provider", AWS SDKs and Tools Reference
+Guide).
 """
 
 # ruff: noqa: PTH123 -- pathlib costs 5 ms before the handler can start
@@ -29,7 +29,7 @@ _REFUSALS = range(400, 500)
 
 
 class Credentials:
-    """One set of keys; `expires` is in seconds since the epoch, None where they do not end."""
+    """One set of keys; `expires` is in seconds since the epoch, or None if they do not expire."""
 
     def __init__(
         self, access_key: str, secret_key: str, token: str | None = None, expires: float | None = None
@@ -38,14 +38,14 @@ class Credentials:
 
 
 class _RefusedError(TransportError):
-    """The endpoint refuses; it may do so for a moment only."""
+    """The endpoint refused the request; the cause may be temporary."""
 
 
 class CredentialSource:
-    """Hands out credentials that are still good; threads may share it.
+    """Provides valid credentials; threads may share it.
 
-    Raises PermissionMissingError where there are none to be had, UnavailableError where the container's endpoint does
-    not give any for as long as the budget says.
+    Raises PermissionMissingError if there are none, and UnavailableError if the container's endpoint returns none in
+    time.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class CredentialSource:
         self._current: Credentials | None = None
 
     def get(self) -> Credentials:
-        """Return the current set, fetching or renewing it where that is due."""
+        """Return the current set, after fetching or renewing it if necessary."""
         with self._lock:
             left = self._seconds_left()
             if self._current is None or left <= 0:
@@ -66,7 +66,7 @@ class CredentialSource:
             return self._current
 
     def forget(self) -> None:
-        """Fetch anew next time, because AWS called the current set expired."""
+        """Discard the current set, because AWS reported it as expired."""
         with self._lock:
             self._current = None
 
@@ -78,7 +78,7 @@ class CredentialSource:
         try:
             return self._fetch(_ONE_TRY)
         except RunnerError:
-            return current  # still good; the next call tries again
+            return current  # still valid; the next call tries again
 
     def _static(self) -> Credentials | None:
         key, secret = self._environ.get("AWS_ACCESS_KEY_ID"), self._environ.get("AWS_SECRET_ACCESS_KEY")
@@ -97,23 +97,23 @@ class CredentialSource:
             try:
                 found = parsed(response.body)
             except (AttributeError, KeyError, TypeError, ValueError) as error:
-                # Not its repr, in which an error of decoding has the whole answer.
-                raise TransportError(f"its answer holds no keys: {type(error).__name__}({error})") from error
+                # Not its repr, because that of a decoding error contains the whole answer.
+                raise TransportError(f"its answer has no keys: {type(error).__name__}({error})") from error
             if found.expires is not None and found.expires <= self._clock():
-                raise TransportError("its answer holds keys that have ended")
+                raise TransportError("its answer has expired keys")
             return found
 
         try:
             return retrying(once, lambda error: isinstance(error, TransportError), budget)
         except _RefusedError as error:
             raise PermissionMissingError(
-                "the container's endpoint refuses the task role's credentials: "
+                "the container's endpoint refused to return the task role's credentials: "
                 f"{error} for {budget.seconds} s. Check that the task definition names a task role."
             ) from error
         except TransportError as error:
             raise UnavailableError(
-                "the task role's credentials could not be had from the container's endpoint after "
-                f"{budget.seconds} s of trying: {error}."
+                "the task role's credentials could not be fetched from the container's endpoint in "
+                f"{budget.seconds} s: {error}."
             ) from error
         finally:
             client.close()
@@ -141,7 +141,7 @@ class CredentialSource:
         try:
             return Url(full), {"authorization": token} if token else {}
         except ValueError as error:
-            raise PermissionMissingError(f"AWS_CONTAINER_CREDENTIALS_FULL_URI leads nowhere: {error}.") from error
+            raise PermissionMissingError(f"AWS_CONTAINER_CREDENTIALS_FULL_URI is invalid: {error}.") from error
 
 
 def parsed(document: bytes | bytearray) -> Credentials:
@@ -150,7 +150,7 @@ def parsed(document: bytes | bytearray) -> Credentials:
     expires = answer.get("Expiration")
     keys = answer["AccessKeyId"], answer["SecretAccessKey"], answer.get("Token")
     if not all(isinstance(key, str) and key for key in keys[:2]) or not isinstance(keys[2], str | None):
-        raise ValueError("a key is no text")
+        raise ValueError("a key is not a string")
     return Credentials(*keys, _epoch(expires))
 
 

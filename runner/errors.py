@@ -1,4 +1,4 @@
-"""What can keep the runner from its work, by exit code; the text is the one line that the log shows."""
+"""The runner's own errors, each with its exit code; the text is the line that the log shows."""
 
 from __future__ import annotations
 
@@ -7,37 +7,37 @@ from overtime.errors import OvertimeError
 
 
 class RunnerError(OvertimeError):
-    """The runner could not do its work; the handler is not to blame."""
+    """The runner could not do its work; the handler is not the cause."""
 
     exit_code = ExitCode.INTERNAL
     error_type = ERROR_TYPES[ExitCode.INTERNAL]
     may_pass = False
-    """Whether another task may succeed: then the run is not closed, and the watcher launches it again."""
+    """Whether another task may succeed: then the run stays open, and the watcher relaunches it."""
 
 
 class NotOursError(RunnerError):
-    """Another task has the run, or it has ended: there is nothing to do here, and that is as it should be."""
+    """Another task has claimed the run, or it has already ended; there is nothing to do, which is not a failure."""
 
     exit_code = ExitCode.NOT_OURS
     error_type = ERROR_TYPES[ExitCode.NOT_OURS]
 
 
 class StoppedError(RunnerError):
-    """The task was told to stop before its handler began."""
+    """The task was stopped before its handler started."""
 
     exit_code = ExitCode.HANDLER_FAILED
     error_type = "Overtime.Stopped"
 
 
 class BadEnvironmentError(RunnerError):
-    """The task's environment variables do not say what to run."""
+    """The task's environment variables do not define what to run."""
 
     exit_code = ExitCode.BAD_ENVIRONMENT
     error_type = ERROR_TYPES[ExitCode.BAD_ENVIRONMENT]
 
 
 class CodeError(RunnerError):
-    """The function's code cannot be fetched, is not what Lambda says it is, or cannot be unpacked."""
+    """The function's code cannot be fetched, has the wrong hash, or cannot be unpacked."""
 
     exit_code = ExitCode.CODE
     error_type = ERROR_TYPES[ExitCode.CODE]
@@ -51,9 +51,9 @@ class PermissionMissingError(RunnerError):
 
 
 class UnavailableError(RunnerError):
-    """AWS did not give what the run needs, or did not take how it ended.
+    """The runner could not get what the run needs from AWS, or could not record the outcome.
 
-    `may_pass` is False where trying again is no use, such as for an event that is not there.
+    `may_pass` is False if no retry can help, for example because the event is missing.
     """
 
     exit_code = ExitCode.UNAVAILABLE

@@ -1,4 +1,4 @@
-"""Bringing the function's own code and layers into their folders; nothing unchecked is ever written, let alone run."""
+"""Downloads the function's code and layers, verifies them, and unpacks them; nothing unverified is ever written."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ if TYPE_CHECKING:
 
 _OK = 200
 _LONGEST_DOWNLOAD_SECONDS = 480
-"""How long a download may be tried again: the address is good for 10 minutes, and a last try takes its time."""
+"""How long a download is retried: its URL is valid for 10 minutes, which must include the last retry."""
 
 
 _LOOK_SECONDS = 5
-"""How often the fetching thread is looked at, because it may have failed."""
+"""How often the fetching thread is checked, because it may have died."""
 
 
 class CodeFetch(threading.Thread):
-    """Fetches while the run is being claimed; `finished` waits for it, unless the task is told to stop meanwhile."""
+    """Fetches the code while the run is being claimed; `finished` waits for it, unless the task is stopped."""
 
     def __init__(self, aws: Aws, config: Config, name: FunctionName, messages: SimpleQueue[Message]) -> None:
         super().__init__(name="fetch", daemon=True)
@@ -44,7 +44,7 @@ class CodeFetch(threading.Thread):
         self._error: BaseException | None = None
 
     def run(self) -> None:
-        """Keep what comes of it for `finished`."""
+        """Fetch, and keep the result or error for `finished`."""
         try:
             self._function = fetch(self._aws, self._config, self._name)
         except BaseException as error:  # noqa: BLE001 -- raised again in the thread that waits
@@ -52,7 +52,7 @@ class CodeFetch(threading.Thread):
         self._messages.put(("fetched", None))
 
     def finished(self) -> Function:
-        """Wait for the code to be in place. Raises what `fetch` raises, or StoppedError."""
+        """Wait until the code is in place. Raise the errors of `fetch`, or StoppedError."""
         kind = ""
         while kind != "fetched" and (self.is_alive() or not self._messages.empty()):
             try:
@@ -60,7 +60,7 @@ class CodeFetch(threading.Thread):
             except Empty:
                 continue
             if kind == "terminate":
-                raise StoppedError("the task was told to stop (SIGTERM) before its handler began.")
+                raise StoppedError("the task was stopped (SIGTERM) before its handler started.")
         if self._error is not None:
             raise self._error
         if self._function is None:
@@ -69,10 +69,10 @@ class CodeFetch(threading.Thread):
 
 
 def fetch(aws: Aws, config: Config, name: FunctionName) -> Function:
-    """Fetch and unpack everything, and describe the function.
+    """Fetch and unpack code and layers, and return the function.
 
-    Raises CodeError or PermissionMissingError where it cannot be had, UnavailableError where it could not be had for as
-    long as each call and each download was tried.
+    Raise CodeError or PermissionMissingError for permanent causes, and UnavailableError if a call or download still
+    fails after all retries.
     """
     budget = RetryBudget(config.patience_seconds)
     answer = _asked(partial(aws.get_function, name.name, name.qualifier, budget), f"reading {name.arn}", budget)
@@ -90,7 +90,7 @@ def _asked(call: Callable[[], dict[str, object]], doing: str, budget: RetryBudge
         return call()
     except (CallError, TransportError) as error:
         if may_pass(error):
-            raise UnavailableError(f"{doing} failed after {budget.seconds} s of trying: {error}.") from error
+            raise UnavailableError(f"{doing} failed despite retries for {budget.seconds} s: {error}.") from error
         raise CodeError(f"{doing} failed: {error}. Check that it still exists.") from error
 
 
@@ -106,7 +106,7 @@ def _place(client: Client, archive: Archive, root: str, budget: RetryBudget) -> 
 
 
 def _downloaded(client: Client, archive: Archive, budget: RetryBudget) -> bytearray:
-    """Return the archive's bytes, which are those that Lambda has the hash of."""
+    """Return the archive, whose hash is the one that Lambda reports."""
 
     def once() -> bytearray:
         hashed = hashlib.sha256()
@@ -116,7 +116,7 @@ def _downloaded(client: Client, archive: Archive, budget: RetryBudget) -> bytear
         found = binascii.b2a_base64(hashed.digest(), newline=False).decode()
         if found != archive.sha256:
             raise OtherContentError(
-                f"{archive.what} is not what was deployed: its SHA-256 is {found!r}, Lambda says {archive.sha256!r}"
+                f"{archive.what} is not what was deployed: its SHA-256 is {found!r}, but Lambda has {archive.sha256!r}"
             )
         return response.body
 
@@ -128,7 +128,7 @@ def _downloaded(client: Client, archive: Archive, budget: RetryBudget) -> bytear
         if not may_pass(error):
             raise CodeError(f"{archive.what} could not be downloaded: {error}.") from error
         raise UnavailableError(
-            f"{archive.what} could not be downloaded after {budget.seconds} s of trying: {error}."
+            f"{archive.what} could not be downloaded despite retries for {budget.seconds} s: {error}."
         ) from error
     except ValueError as error:
         raise CodeError(f"{archive.what} could not be downloaded: {error}.") from error

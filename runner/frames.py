@@ -1,21 +1,21 @@
-"""The records that the runtime client frames, turned into lines of the log: one record, one event. Pure.
+"""Turns the log records that the runtime client frames into lines of the log: one record, one event. Pure.
 
-Lambda gives the runtime a descriptor for its log, `_LAMBDA_TELEMETRY_LOG_FD`. A record on it is a frame: four bytes of
-type, four of length, eight of timestamp where the type is not the oldest, then the text (awslambdaric, `bootstrap.py`).
+Lambda gives the runtime a descriptor for its log, `_LAMBDA_TELEMETRY_LOG_FD`. Each record on it is a frame: four bytes
+of type, four of length, eight of timestamp unless the type is the oldest, then the text (awslambdaric, `bootstrap.py`).
 """
 
 from __future__ import annotations
 
 _MAGIC = b"\xa5\x5a\x00"
 _WITHOUT_TIMESTAMP = 0x01
-"""The last byte of the type that awslambdaric had before 2.0.8: its head ends after the length."""
+"""The last byte of the type before awslambdaric 2.0.8, whose header ends after the length."""
 _SHORT, _LONG = 8, 16
 
 
 class Records:
-    """Takes bytes as they arrive and gives lines; keeps no text back, however long a record is.
+    """Converts bytes to lines as they arrive; buffers no text, however long a record is.
 
-    A newline within a record becomes `inner`. ECS's log driver makes an event of every line, so a carriage return keeps
+    A newline within a record becomes `inner`. ECS's log driver makes every line an event, so a carriage return keeps
     the record in one event.
     """
 
@@ -26,7 +26,7 @@ class Records:
         self._newlines = 0
 
     def lines(self, data: bytes) -> bytes:
-        """Return what can be written of it by now."""
+        """Return what can be written so far."""
         data, self._head = self._head + data, b""
         out = bytearray()
         while data:
@@ -39,7 +39,7 @@ class Records:
                     self._newlines = 0
                 continue
             at = data.find(_MAGIC)
-            if at:  # no frame begins here: something else has written to the descriptor, which is shown as it is
+            if at:  # no frame begins here: something else has written to the descriptor, and is passed on unchanged
                 at = at if at > 0 else len(data) if len(data) >= len(_MAGIC) else 0
             if at:
                 out += data[:at]
@@ -53,7 +53,7 @@ class Records:
         return bytes(out)
 
     def _text(self, piece: bytes) -> bytes:
-        """Hold newlines back until it is known whether they end the record, which has one line end of its own."""
+        """Return the text without trailing newlines, which wait for more text: at a record's end they are dropped."""
         stripped = piece.rstrip(b"\n")
         before = self._newlines
         if not stripped:

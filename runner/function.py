@@ -1,4 +1,4 @@
-"""What Lambda knows about the function, in the words of its API, as the values that the runner needs."""
+"""The function's configuration from Lambda's API, as the values that the runner needs."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 
 
 class Archive:
-    """A zip to fetch: the code itself or a layer. `sha256` is base64, as Lambda gives it."""
+    """A zip to fetch: the code or a layer. `sha256` is in base64, as in Lambda's API."""
 
     def __init__(self, what: str, url: str, sha256: str) -> None:
         self.what, self.url, self.sha256 = what, url, sha256
 
 
 class Function:
-    """The function as its handler's environment and context show it."""
+    """The function's configuration, for the handler's environment and context."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -39,16 +39,16 @@ class Function:
 
 
 def from_lambda(answer: Mapping[str, object], arn: str) -> Function:
-    """Read GetFunction's answer. Raises CodeError for a function that is no Python zip."""
+    """Read GetFunction's answer. Raise CodeError if the function is not a Python zip."""
     configuration, location = _object(answer, "Configuration"), _object(answer, "Code")
     function = Function(_text(configuration, "FunctionName"))
     function.arn = arn
     function.version = _text(configuration, "Version") or function.version
     function.handler, function.runtime = _text(configuration, "Handler"), _text(configuration, "Runtime")
     if _text(configuration, "PackageType") == "Image" or not _text(location, "Location"):
-        raise CodeError(f"{arn} has no zip archive to fetch: only functions packaged as a zip can be continued here.")
+        raise CodeError(f"{arn} has no zip archive to fetch: only functions packaged as a zip can continue here.")
     if not PYTHON.includes(function.runtime):
-        raise CodeError(f"{arn} runs on {function.runtime!r}: this image continues Python functions only.")
+        raise CodeError(f"{arn} runs on {function.runtime!r}: this image runs only Python functions.")
     environment = _object(configuration, "Environment")
     if error := _object(environment, "Error"):
         raise PermissionMissingError(
@@ -69,13 +69,13 @@ def from_lambda(answer: Mapping[str, object], arn: str) -> Function:
 
 
 def layer_archive(answer: Mapping[str, object], arn: str) -> Archive:
-    """Read GetLayerVersionByArn's answer."""
+    """Return the archive in GetLayerVersionByArn's answer."""
     content = _object(answer, "Content")
     return Archive(f"layer {arn}", _text(content, "Location"), _text(content, "CodeSha256"))
 
 
 def by_hand(config: Config, fetched: Function | None = None) -> Function:
-    """Describe the function from AWS_LAMBDA_FUNCTION_CONTEXT, over what Lambda said where it was asked."""
+    """Return the function with values from AWS_LAMBDA_FUNCTION_CONTEXT, which override those fetched from Lambda."""
     context = config.context
     function = fetched or Function(str(context.get("function_name", "by-hand")))
     function.name = str(context.get("function_name", function.name))

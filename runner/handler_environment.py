@@ -1,6 +1,6 @@
-"""The environment variables that the handler's process gets: Lambda's own, as near as a container can. Pure.
+"""The environment variables of the handler's process, as close to Lambda's as a container allows. Pure.
 
-`docs/context.md` says of each what Lambda gives, what the container gives, and why they differ; a test compares.
+`docs/context.md` lists each variable's value on Lambda and in the container, and why they differ; a test checks it.
 """
 
 from __future__ import annotations
@@ -25,27 +25,27 @@ FROM_TASK = (
     "AWS_SESSION_TOKEN",
     "ECS_CONTAINER_METADATA_URI_V4",
 )
-"""Taken over from the task where they are set: how its role is reached, and where AWS is."""
+"""Copied from the task's environment if they are set: the role's credentials, and AWS's endpoint."""
 
 OWN = ("AWS_LAMBDA_FUNCTION_CONTEXT", "AWS_LAMBDA_FUNCTION_EVENT", "AWS_LAMBDA_HANDLER_PATH")
-"""The runner's own, besides everything that begins with OVERTIME_; the handler never sees them."""
+"""The runner's own, besides those that begin with OVERTIME_; the handler never sees them."""
 
 RECORDS = 62
-"""The runtime's own descriptor for its log records: a number that no wrapper script uses for files of its own."""
+"""The runtime's descriptor for its log records: a number that no wrapper script is likely to use."""
 
 _READ_AT_START = ("PYTHON", "LD_", "OPENSSL_", "SSL_", "MALLOC_", "GLIBC_", "LC_")
 _READ_AT_START_NAMES = frozenset({"HOME", "LANG", "LANGUAGE", "LOCPATH", "SETUPTOOLS_USE_DISTUTILS", "TZ"})
 
 
 class Places:
-    """The folders that Lambda's variables name."""
+    """The folders in Lambda's variables."""
 
     def __init__(self, task_root: str, layer_root: str, runtime_dir: str) -> None:
         self.task_root, self.layer_root, self.runtime_dir = task_root, layer_root, runtime_dir
 
 
 def fixed(places: Places) -> dict[str, str]:
-    """Give the variables that are the same for every function; an interpreter may be started with them in advance."""
+    """Return the variables that are the same for every function, with which an interpreter can be started ahead."""
     task, layer, runtime = places.task_root, places.layer_root, places.runtime_dir
     return {
         "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
@@ -62,7 +62,7 @@ def fixed(places: Places) -> dict[str, str]:
 
 
 def of_function(function: Function, *, region: str, log_stream: str, trace_id: str) -> dict[str, str]:
-    """Give the variables that Lambda derives from the function's configuration; nobody can set these otherwise."""
+    """Return the variables that Lambda derives from the function's configuration, which cannot be overridden."""
     variables = {
         "AWS_DEFAULT_REGION": region,
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory_mib),
@@ -83,10 +83,10 @@ def of_function(function: Function, *, region: str, log_stream: str, trace_id: s
 
 
 def foundation(environ: Mapping[str, str], places: Places, *, by_hand: bool) -> dict[str, str]:
-    """Give what is known before the function is: an interpreter can be started with it in advance.
+    """Return what is known before the function's configuration, so that an interpreter can be started ahead with it.
 
-    By hand, what `docker run -e` set is for the handler, and wins; a task's environment is for the runner, and only
-    what the handler needs of it is taken over.
+    By hand, variables from `docker run -e` are for the handler and take precedence. A task's environment is for the
+    runner, and only what the handler needs is copied from it.
     """
     if by_hand:
         given = {
@@ -105,13 +105,13 @@ def foundation(environ: Mapping[str, str], places: Places, *, by_hand: bool) -> 
 def combined(
     base: Mapping[str, str], function: Function, derived: Mapping[str, str], *, runtime_api: str
 ) -> dict[str, str]:
-    """Put the layers on one another: the function's own variables win over all but what Lambda reserves."""
+    """Return the whole environment; the function's own variables override all but those that Lambda reserves."""
     runtime = {"AWS_LAMBDA_RUNTIME_API": runtime_api, "_LAMBDA_TELEMETRY_LOG_FD": str(RECORDS)}
     return {**base, **function.variables, **derived, **runtime}
 
 
 def needs_fresh_interpreter(environment: Mapping[str, str], started_with: Mapping[str, str]) -> bool:
-    """Whether a variable that a process reads only as it starts is not as it was then, or a wrapper is to start it."""
+    """Return whether a variable that is only read at a process's start has changed, or a wrapper must start it."""
     return bool(environment.get("AWS_LAMBDA_EXEC_WRAPPER")) or _read_at_start(environment) != _read_at_start(
         started_with
     )

@@ -1,4 +1,4 @@
-"""Running the handler once: everything in place first, then its process, then what came of it."""
+"""Runs the handler once: prepares its environment, starts its process, returns the outcome."""
 
 # ruff: noqa: PTH112 -- pathlib costs 5 ms before the handler can start
 
@@ -30,28 +30,28 @@ if TYPE_CHECKING:
 
 
 class Invocation:
-    """One invocation of the handler. Make it early: its interpreter starts while the code is still being fetched."""
+    """One invocation of the handler. Create it early: its interpreter starts while the code is being fetched."""
 
     def __init__(self, config: Config, messages: SimpleQueue[Message]) -> None:
         self._config, self._messages = config, messages
         self._places = Places(config.task_root, config.layer_root, config.runtime_dir)
         self._base = handler_environment.foundation(config.environ, self._places, by_hand=config.claim is None)
         self._last_lines = ""
-        # By hand, stdout is for the handler and its result, and a person reads it.
+        # By hand, stdout is for the handler and its result, and a person reads the log, so newlines stay.
         self._log = Log(STDERR, b"\n") if config.claim is None else Log(STDOUT, b"\r")
         self._child: Child | None = Child.ahead(self._base, self._places, self._log)
 
     def close(self) -> None:
-        """Write the log's last lines and end it, and the interpreter that was started in advance if it still waits.
+        """Write the log's last lines and close it; kill the interpreter that was started ahead if it still waits.
 
-        For the very end: what the run came to is kept by then, whatever becomes of its log.
+        This comes last, so the outcome is already recorded if the log cannot be written.
         """
         if self._child is not None:
             self._child.discard()
             self._child = None
         self._log.close(self._last_lines)
 
-    def run(  # noqa: PLR0913 -- what makes up an invocation
+    def run(  # noqa: PLR0913 -- all that defines an invocation
         self,
         function: Function,
         *,
@@ -61,7 +61,7 @@ class Invocation:
         memory_mib: int | None = None,
         context: Mapping[str, object],
     ) -> Outcome:
-        """Return what came of it. The log's last lines are for `close`. Raises CodeError where no process can start."""
+        """Run the handler and return its outcome; `close` writes the last lines. Raise CodeError if it cannot start."""
         seconds = self._config.max_runtime_seconds
         trace_id = _optional(context, "trace_id") or _unsampled_trace(time.time())
         given = headers(function, request_id, (time.time() + seconds) * 1000, trace_id, context)
@@ -90,7 +90,7 @@ class Invocation:
 
     def _started(self, wanted: Mapping[str, str]) -> Child:
         waiting, self._child = self._child, None
-        # The dynamic loader remembers that a folder for libraries was not there when it first looked.
+        # The dynamic loader never looks again in a library folder that did not exist when the process started.
         brings_libraries = any(
             os.path.isdir(f"{root}/lib") for root in (self._config.task_root, self._config.layer_root)
         )
@@ -114,7 +114,7 @@ class Invocation:
 def headers(
     function: Function, request_id: str, deadline_ms: float, trace_id: str, context: Mapping[str, object]
 ) -> dict[str, str]:
-    """Write the headers from which the runtime client makes the handler's context."""
+    """Return the headers from which the runtime client builds the handler's context."""
     found = {
         "Lambda-Runtime-Aws-Request-Id": request_id,
         "Lambda-Runtime-Deadline-Ms": str(int(deadline_ms)),
@@ -130,7 +130,7 @@ def headers(
 
 
 def _unsampled_trace(now: float) -> str:
-    """Make a trace header for an invocation whose own is not known: tracing code works, and sends nothing."""
+    """Return a new trace header, because the original is unknown: tracing code works with it, but sends nothing."""
     return f"Root=1-{int(now):08x}-{os.urandom(12).hex()};Parent={os.urandom(8).hex()};Sampled=0"
 
 

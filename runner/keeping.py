@@ -1,4 +1,4 @@
-"""How long the end of a run is tried to be written down: for hours where need be, because days of work may be in it."""
+"""How long recording the outcome is retried: for hours if necessary, because it may represent days of work."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
     from overtime.runner.messages import Message
 
 _NEVER = frozenset({CONDITION_FAILED, "ValidationException"})
-"""The ledger's own word, and what would be as wrong every time."""
+"""Never retried: the ledger's refusal, and a request that would be rejected every time."""
 _FIRST_WORD_SECONDS = 60.0
 
 
 class Keeping:
-    """Made when the run is claimed; `passes` and `budget` are for `retrying`, and begin with `begin`.
+    """Created when the run is claimed; `passes` and `budget` are for `retrying`, after `begin`.
 
-    What may pass by itself is tried for `result_patience_seconds`, but not beyond the end of `max_runtime`. What a
-    person has to mend is tried for as long as the handler has worked, so that a short run says quickly what is missing.
-    Both are tried for `patience_seconds` at least.
+    Errors that may be temporary are retried for `result_patience_seconds`, but not beyond `max_runtime`. Errors that
+    need an operator are retried for as long as the handler ran, so that a short run reports quickly what is missing.
+    Both are retried for at least `patience_seconds`.
     """
 
     def __init__(
@@ -40,7 +40,7 @@ class Keeping:
         self.budget = RetryBudget(0, sleep=self._pause, clock=clock)
 
     def begin(self) -> None:
-        """Begin to count: the handler has ended."""
+        """Start the clock, because the handler has ended."""
         config, self._began = self._config, self._clock()
         worked = self._began - self._started
         least, most = config.patience_seconds, config.result_patience_seconds
@@ -48,7 +48,7 @@ class Keeping:
         self._mend_until = self._began + max(least, min(most, worked))
 
     def passes(self, error: Exception) -> bool:
-        """Say whether to try again after this error; now and then, say in the log what is waited for."""
+        """Return whether to retry after this error; at growing intervals, also log the error."""
         if isinstance(error, CallError) and error.code in _NEVER:
             return False
         by_itself = may_pass(error) or (isinstance(error, RunnerError) and error.may_pass)
@@ -63,10 +63,10 @@ class Keeping:
             return
         self._next_word = 2 * tried
         text = " ".join(str(error).split())
-        last_words(f"overtime: the run's end could not be written down for {tried:.0f} s, and is retried: {text}\n")
+        last_words(f"overtime: the run's outcome could not be recorded for {tried:.0f} s; retrying: {text}\n")
 
     def _pause(self, seconds: float) -> None:
-        """Sleep; but once the task is to stop there are two minutes at most, so try again at once."""
+        """Sleep, but return at once if the task is stopped, because at most two minutes are then left."""
         end = self._clock() + seconds
         while (left := end - self._clock()) > 0:
             try:

@@ -1,4 +1,4 @@
-"""The runner's side of the run ledger: claim the run, read its event, leave its result, close it."""
+"""The runner's side of the run ledger: claims the run, reads its event, stores its result, finishes it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _ONE_TRY = RetryBudget(0)
 
 
 class TaskLedger:
-    """One task's hold on one run. Every method raises UnavailableError or PermissionMissingError."""
+    """One run in the ledger, for its task. Every method may raise UnavailableError or PermissionMissingError."""
 
     def __init__(self, aws: Aws, claim: Claim, task_arn: str, budget: RetryBudget) -> None:
         self._aws, self._claim, self._task_arn, self._budget = aws, claim, task_arn, budget
@@ -38,7 +38,7 @@ class TaskLedger:
         self._event_sha256 = ""
 
     def claim(self) -> None:
-        """Take the run. Raises NotOursError, which says how the ledger has it, where it is not to be had."""
+        """Claim the run. Raise NotOursError, which describes the ledger's item, if the claim is refused."""
         claim = self._claim
         request = task_requests.claim(
             claim.table, time.time(), claim.key, claim.attempt, task_arn=self._task_arn, claim_id=self._claim_id
@@ -54,7 +54,7 @@ class TaskLedger:
         self._event_sha256 = item.get("event_sha256", {}).get("S", "")
 
     def event(self) -> bytes:
-        """Return the event's bytes as Lambda got them, which are those that the claimed item has the hash of."""
+        """Return the event, byte for byte; its hash is the one in the claimed item."""
         claim = self._claim
         return self._tried(
             lambda: self._aws.get_object(claim.bucket, claim.key.event_object, self._event_sha256, self._budget),
@@ -64,10 +64,10 @@ class TaskLedger:
     def finish(
         self, outcome: Outcome, budget: RetryBudget | None = None, passes: Callable[[Exception], bool] = may_pass
     ) -> None:
-        """Leave the result, then close the run: a state that names a result must find it there.
+        """Store the result, then finish the run, so that the result of a finished run always exists.
 
-        Both are tried for as long as `budget` says, after what `passes`. Raises NotOursError where the ledger has
-        meanwhile given the run to another task, or ended it.
+        Both are retried within `budget` after errors for which `passes` returns True. Raise NotOursError if the run has
+        another task by now, or has ended.
         """
         claim = self._claim
         request = task_requests.finish(
@@ -93,25 +93,25 @@ class TaskLedger:
             return self._update(request, _ONE_TRY)
 
         written, item = self._tried(
-            lambda: retrying(once, passes, budget or self._budget), "writing down the result and the end of", budget
+            lambda: retrying(once, passes, budget or self._budget), "recording the result and the outcome of", budget
         )
         if not written and not task_requests.finished_by(
             item, attempt=claim.attempt, task_arn=self._task_arn, state=outcome.state
         ):
             raise NotOursError(
-                f"run {claim.key} ended here as {outcome.state.value} but is not this task's any more: "
+                f"run {claim.key} ended here as {outcome.state.value}, but no longer belongs to this task: "
                 f"{described(item)}. "
-                "Its result was left in the bucket; the ledger was not changed."
+                "Its result is in the bucket; the ledger was not changed."
             )
 
     def _update(self, request: Mapping[str, object], budget: RetryBudget) -> tuple[bool, Item]:
-        """Send an UpdateItem; return whether the write was made, and the item as it is now (empty: none is known)."""
+        """Send an UpdateItem; return whether the item was written, and its current content (empty: unknown)."""
         try:
             written, item = True, self._aws.dynamodb("UpdateItem", request, budget).get("Attributes")
         except CallError as error:
             if error.code != CONDITION_FAILED:
                 raise
-            # The refusal brings the item that stood against it.
+            # The error contains the item that did not meet the condition.
             written, item = False, json.loads(error.body).get("Item")
         return written, item if isinstance(item, dict) else {}
 
@@ -120,18 +120,18 @@ class TaskLedger:
             return call()
         except (CallError, TransportError) as error:
             passes = may_pass(error) and not isinstance(error, OtherContentError)
-            tried = f" after {(budget or self._budget).seconds:.0f} s of trying" if may_pass(error) else ""
+            tried = f" despite retries for {(budget or self._budget).seconds:.0f} s" if may_pass(error) else ""
             raise UnavailableError(
                 f"{doing} run {self._claim.key} failed{tried}: {error}. "
-                "Check that the ledger's table and bucket exist and that the task's subnet reaches them.",
+                "Check that the ledger's table and bucket exist, and that the task's subnet can reach them.",
                 may_pass=passes,
             ) from error
 
 
 def described(item: Item) -> str:
-    """Say in a few words how the ledger has a run."""
+    """Return a short description of a run's item."""
     if not item:
-        return "the ledger does not know it"
+        return "it is not in the ledger"
     state, attempt = item.get("state", {}).get("S"), item.get("attempt", {}).get("N")
     task = item.get("task_arn", {}).get("S")
-    return f"the ledger has it as {state}, task attempt {attempt}" + (f", held by {task}" if task else "")
+    return f"in the ledger it is {state}, task attempt {attempt}" + (f", with task {task}" if task else "")

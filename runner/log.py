@@ -1,9 +1,9 @@
-"""The container's log: what the handler's process writes, and the runner's own lines between it.
+"""The container's log: the output of the handler's process, with the runner's own lines in between.
 
-The handler's process writes into pipes, as on Lambda, and one thread carries them to the container's stdout and stderr.
-So the runner knows where a line of the handler's is unfinished, and nothing that the handler does to its descriptors
-reaches the container's. Nothing here raises, and nobody waits for the log longer than `AT_MOST_SECONDS`: a line that
-cannot be written is dropped.
+The handler's process writes to pipes, as on Lambda, and one thread copies them to the container's stdout and stderr. So
+the runner knows whether a line of the handler is unfinished, and the handler cannot change the container's descriptors.
+Nothing here raises an error, and the log blocks the runner for at most `AT_MOST_SECONDS`: a line that cannot be written
+is dropped.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ if TYPE_CHECKING:
 
 STDOUT, STDERR = 1, 2
 AT_MOST_SECONDS = 5.0
-"""How long the runner waits for a line of its own."""
+"""How long the runner waits until a line of its own is written."""
 _PIECE = 1 << 16
 _REST = 1 << 20
-"""Bytes to read of a pipe that is to be emptied: more than it holds, because somebody may still be writing."""
+"""The limit in bytes when a pipe is emptied, above its capacity, because a process may still be writing to it."""
 _OWN = -1
 
 
 class Log:
-    """Carries everything in order. The handler's process gets the descriptors `stdout`, `stderr` and `records`.
+    """Copies everything in order. The handler's process gets the descriptors `stdout`, `stderr` and `records`.
 
-    `own` is where the runner's lines go; `inner` is what a newline within a record of the runtime's becomes.
+    `own` is the descriptor for the runner's lines; `inner` replaces newlines within a record of the runtime.
     """
 
     def __init__(self, own: int, inner: bytes) -> None:
@@ -50,11 +50,11 @@ class Log:
         threading.Thread(target=self._carry, name="log", daemon=True).start()
 
     def say(self, text: str) -> None:
-        """Write lines of the runner's after all that the handler has written by now."""
+        """Write lines of the runner, after all that the handler has written so far."""
         self._put(text, last=False)
 
     def close(self, text: str = "") -> None:
-        """Write what is left of the handler's, finish its lines, and write the runner's last; then nothing more."""
+        """Write the rest of the handler's output, finish its lines, write the runner's last ones, and stop."""
         if not self._closed:
             self._closed = True
             self._put(text, last=True)
@@ -64,7 +64,7 @@ class Log:
         self._lines.put((text, last, done))
         os.write(self._waker, b"\n")
         if not done.wait(self._patience):
-            self._patience = 0  # it is stuck, and has been waited for
+            self._patience = 0  # it is blocked; do not wait again
 
     def _carry(self) -> None:
         poll = select.poll()
@@ -100,7 +100,7 @@ class Log:
             _write(target, b"\n")
 
     def _write(self, source: int, target: int, data: bytes) -> None:
-        """Write so that nothing goes on with a line that another source has left unfinished."""
+        """Write data; if another source has left a line unfinished, end that line first."""
         if not data:
             return
         place = _place(target)
@@ -114,7 +114,7 @@ class Log:
 
 
 def pieces(source: int, at_most: int) -> Iterator[bytes]:
-    """Read what a descriptor that does not wait holds by now, or about so many bytes of it: it may be without end."""
+    """Yield what a non-blocking descriptor contains now, up to about `at_most` bytes, because a writer may go on."""
     while at_most > 0:
         try:
             piece = os.read(source, _PIECE)
@@ -125,17 +125,17 @@ def pieces(source: int, at_most: int) -> Iterator[bytes]:
 
 
 def last_words(text: str, target: int = STDERR) -> None:
-    """Write a line where there is no Log any more, or none yet."""
+    """Write a line before a Log exists, or after it is closed."""
     writing = threading.Thread(target=_write, args=(target, text.encode("utf-8", "backslashreplace")), daemon=True)
     try:
         writing.start()
     except RuntimeError:
-        return  # the container has no more threads to give
+        return  # the container's limit of threads is reached
     writing.join(AT_MOST_SECONDS)
 
 
 def _place(target: int) -> object:
-    """Name what a descriptor writes to: on a terminal, stdout and stderr are one."""
+    """Return an identity of a descriptor's file: on a terminal, stdout and stderr are the same."""
     try:
         status = os.fstat(target)
     except OSError:
@@ -144,12 +144,12 @@ def _place(target: int) -> object:
 
 
 def write_all(target: int, data: bytes) -> None:
-    """Write to a descriptor, however long it takes. Raises OSError."""
+    """Write to a descriptor, however long it takes. Raise OSError."""
     left = memoryview(data)
     while left:
         try:
             left = left[os.write(target, left) :]
-        except BlockingIOError:  # somebody who shares it has made it so
+        except BlockingIOError:  # another process that shares the descriptor has made it non-blocking
             poll = select.poll()
             poll.register(target, select.POLLOUT)
             poll.poll()
@@ -159,4 +159,4 @@ def _write(target: int, data: bytes) -> None:
     try:
         write_all(target, data)
     except OSError:
-        return  # nobody reads, or the disk is full: the log has a gap, and the run goes on
+        return  # nobody reads, or the disk is full: the log has a gap, but the run continues

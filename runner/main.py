@@ -1,4 +1,4 @@
-"""The runner from beginning to end: what runs beside what, and what each end means to the container's exit code."""
+"""The runner's whole course: what runs concurrently, and how each outcome becomes the container's exit code."""
 
 # ruff: noqa: PTH123 -- pathlib costs 5 ms before the handler can start
 
@@ -31,12 +31,12 @@ if TYPE_CHECKING:
 
 
 def main(environ: Mapping[str, str] | None = None) -> int:
-    """Do what the environment says and return the container's exit code."""
+    """Run what the environment defines, and return the container's exit code."""
     messages: SimpleQueue[Message] = SimpleQueue()
-    # `put` of a SimpleQueue may be called from a signal handler: it never waits for a lock.
+    # A signal handler may call SimpleQueue's `put`, because it never waits for a lock.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: messages.put(("terminate", None)))
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # whoever ignores it is not told how a child ended
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # if it were ignored, a child's exit status would be lost
     try:
         config = read(os.environ if environ is None else environ)
         invocation = Invocation(config, messages)
@@ -49,8 +49,8 @@ def main(environ: Mapping[str, str] | None = None) -> int:
     except RunnerError as error:
         last_words(f"overtime: {' '.join(str(error).split())}\n")
         return error.exit_code
-    except Exception:  # noqa: BLE001 -- the last resort: say what is known, and end as what it is
-        import traceback  # noqa: PLC0415 -- not for the runs that go well
+    except Exception:  # noqa: BLE001 -- the last resort: log the trace, and exit as a bug
+        import traceback  # noqa: PLC0415 -- costs nothing in runs without a bug
 
         last_words(traceback.format_exc())
         return RunnerError.exit_code
@@ -59,7 +59,7 @@ def main(environ: Mapping[str, str] | None = None) -> int:
 def _from_ledger(
     config: Config, claim: Claim, name: FunctionName, invocation: Invocation, messages: SimpleQueue[Message]
 ) -> int:
-    """Continue the invocation that the task was started for. The code is fetched meanwhile, but waits for the claim."""
+    """Continue the invocation that the task was started for; the code is fetched while the run is being claimed."""
     budget = RetryBudget(config.patience_seconds)
     credentials = CredentialSource(config.environ, budget)
     fetch = CodeFetch(_aws(config, credentials), config, name, messages)
@@ -79,13 +79,13 @@ def _from_ledger(
             context={},
         )
     except RunnerError as error:
-        # The handler has not begun. What may pass is left to the next task: the run stays open, and by the exit code
-        # the watcher knows to launch it again.
+        # The handler has not started. If the cause may be temporary, the run stays open, and the exit code makes the
+        # watcher relaunch it.
         if not error.may_pass:
             ledger.finish(outcome_of_error(error, claim.key.request_id))
         raise
     except Exception as error:
-        defect = RunnerError(f"a defect in the runner ended this run: {error!r}. The task's log says more.")
+        defect = RunnerError(f"a bug in the runner ended this run: {error!r}. See the task's log.")
         ledger.finish(outcome_of_error(defect, claim.key.request_id))
         raise
     keeping.begin()
@@ -94,7 +94,7 @@ def _from_ledger(
 
 
 def _by_hand(config: Config, invocation: Invocation, messages: SimpleQueue[Message]) -> int:
-    """Run the handler on the event from the environment. No call to AWS, unless the code is to be fetched."""
+    """Run the handler with the event from the environment, without calls to AWS unless the code must be fetched."""
     fetched = None
     if config.function is not None:
         credentials = CredentialSource(config.environ, RetryBudget(config.patience_seconds))
@@ -119,7 +119,7 @@ def _by_hand(config: Config, invocation: Invocation, messages: SimpleQueue[Messa
     except OSError as error:
         raise RunnerError(
             f"the result could not be written to {config.result_file or 'stdout'}: {error}. The handler has run; "
-            f"name a file that can be written in {variables.RESULT_FILE}, and run it again."
+            f"set {variables.RESULT_FILE} to a writable file, and run it again."
         ) from error
     return outcome.exit_code
 

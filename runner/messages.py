@@ -1,4 +1,4 @@
-"""What threads and signal handlers report to the main thread, through its one queue."""
+"""The messages that threads and signal handlers put on the main thread's queue."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ if TYPE_CHECKING:
         | tuple[Literal["answer"], "Answer"]
         | tuple[Literal["exit"], "Exit"]
     )
-    """The code is in place, the event was handed out, the runtime asked for another event, the task is to stop; the
-    runtime's answer; the process's end."""
+    """In order: the code is in place; the runtime has received the event; it asks for another one; the task is being
+    stopped; the runtime's answer; the process's end."""
 
 
 class Answer:
-    """What the runtime said: `kind` is response, error or init_error; a result too large has its size only."""
+    """The runtime's answer: `kind` is response, error or init_error; `body` is empty if it is too large."""
 
     def __init__(self, kind: str, body: bytes, size: int) -> None:
         self.kind, self.body, self.size = kind, body, size

@@ -1,4 +1,4 @@
-"""From how the handler's run ended to what is written down: state, exit code, result. Pure; in Lambda's words."""
+"""Derives what is recorded (state, exit code, result) from how the handler ended, in Lambda's words. Pure."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _NESTED = 2
 
 
 class Outcome:
-    """What becomes of the run. `fault` is a line for the log where the runtime itself printed nothing."""
+    """The outcome of the run. `fault` is a line for the log if the runtime itself has logged nothing."""
 
     def __init__(
         self, state: RunState, exit_code: int, result: bytes, *, error: tuple[str, str] | None = None, log: bool = False
@@ -33,7 +33,7 @@ class Outcome:
 
 
 def outcome_of(ending: Ending, *, request_id: str, run_seconds: float, out_of_memory: bool) -> Outcome:
-    """Decide. The order matters: a run that was out of time stays timed out, whatever its process did then."""
+    """Return the outcome. The order matters: a run that timed out stays timed out, whatever its process did then."""
     answer, code = ending.answer, ending.exit.code if ending.exit else -signal.SIGKILL
     if ending.timed_out:
         text = f"Error: Task timed out after {run_seconds:.2f} seconds"
@@ -53,7 +53,7 @@ def outcome_of(ending: Ending, *, request_id: str, run_seconds: float, out_of_me
 
 
 def outcome_of_error(error: RunnerError, request_id: str) -> Outcome:
-    """Decide for a run that was claimed but whose handler was not started, or not to its end."""
+    """Return the outcome of a claimed run whose handler could not be started or supervised to its end."""
     text = str(error)
     document = error_document(error.error_type, text, request_id)
     state = RunState.CANCELLED if isinstance(error, StoppedError) else RunState.FAILED
@@ -61,14 +61,14 @@ def outcome_of_error(error: RunnerError, request_id: str) -> Outcome:
 
 
 def error_document(error_type: str, message: str, request_id: str) -> bytes:
-    """Write an error as Lambda hands it to whoever invoked the function."""
+    """Return an error in the form in which Lambda returns it to the caller."""
     return json.dumps(
         {"errorMessage": message, "errorType": error_type, "requestId": request_id, "stackTrace": []}
     ).encode()
 
 
 def _raised(body: bytes, request_id: str) -> Outcome:
-    """Keep the runtime's own document; one that came before the event does not know the request's id yet."""
+    """Keep the runtime's own document, and add the request id if it lacks one, because it precedes the event."""
     try:
         document = json.loads(_shallow(body.decode("utf-8", "replace")))
     except ValueError:
@@ -87,9 +87,9 @@ def _raised(body: bytes, request_id: str) -> Outcome:
 
 
 def _shallow(text: str) -> str:
-    """Put null for all that is nested in a JSON object.
+    """Replace all nested values in a JSON object with null.
 
-    Type and text of the error never are, and Python's parser gives up where something is nested a thousand deep.
+    The error's type and message are never nested, and Python's parser fails at about a thousand levels of nesting.
     """
     kept, depth, at = [], 0, 0
     for token in _STRING_OR_BRACKET.finditer(text):
@@ -106,7 +106,7 @@ def _shallow(text: str) -> str:
 
 
 def _text(value: object) -> str:
-    """Read a text that UTF-8 can hold: ledger, log and destinations refuse half of a surrogate pair."""
+    """Return a text that UTF-8 can encode, because ledger, log and destinations reject half a surrogate pair."""
     return str(value or "").encode("utf-8", "backslashreplace").decode()
 
 
@@ -116,7 +116,7 @@ def _death(code: int, *, stopped: bool, out_of_memory: bool) -> tuple[str, str]:
     how = f"exit status {code}" if code > 0 else f"signal: {_name(-code)}"
     text = f"Error: Runtime exited with error: {how}"
     if stopped:
-        text += " (the task was told to stop: SIGTERM)"
+        text += " (the task was stopped: SIGTERM)"
     return (error_types.OUT_OF_MEMORY if out_of_memory and code == -signal.SIGKILL else error_types.EXIT_ERROR), text
 
 

@@ -1,4 +1,4 @@
-"""The handler's process group: started ahead of time or afresh, signalled and reaped as a whole."""
+"""The handler's process group: started ahead or fresh, signalled and reaped as a whole."""
 
 # ruff: noqa: PTH110, PTH118, PTH120, PTH123 -- pathlib costs 5 ms before the handler can start
 
@@ -24,22 +24,22 @@ if TYPE_CHECKING:
     from overtime.runner.messages import Message
 
 _OWN_FOLDER = os.path.dirname(os.path.realpath(__file__))
-"""Without links, as Python puts the folder of a script on the path: a clone reaches this one by a link."""
+"""With links resolved, as Python does with a script's folder on the path; in a clone, this folder is a link."""
 _LAYER_ROOT, _LAYER_ROOT_OPTION = "/opt", "overtime-layer-root"
 _MASK: tuple[int, ...] = ()
 _IGNORED_BY_PYTHON = (signal.SIGPIPE, signal.SIGXFSZ)
-"""The runner's interpreter ignores them; what a wrapper script starts expects them to be as they were."""
+"""Python ignores these signals; programs that a wrapper script starts expect the default."""
 _WRAPPED = """\
 [ -f "$1" ] || { echo "$1: does not exist"; exit 127; }
 [ -x "$1" ] || { echo "$1: is not an executable"; exit 126; }
 exec "$@"
 """
-"""What the bootstrap of AWS's image does with a wrapper script; bash runs one without a #! line itself."""
+"""Starts a wrapper script as the bootstrap of AWS's image does; bash itself runs scripts without a #! line."""
 _OUT_OF_MEMORY_COUNTERS = ("/sys/fs/cgroup/memory.events", "/sys/fs/cgroup/memory/memory.oom_control")
 
 
 class Child:
-    """One process that becomes the runtime, the leader of its own group; what it writes goes into the log's pipes."""
+    """A process that becomes the runtime and leads its own group; it writes to the log's pipes."""
 
     def __init__(self, pid: int, pipe: int | None = None) -> None:
         self.pid = pid
@@ -59,10 +59,10 @@ class Child:
 
     @classmethod
     def fresh(cls, environment: Mapping[str, str], places: Places, log: Log) -> Child:
-        """Start one that has its environment from the start, through AWS_LAMBDA_EXEC_WRAPPER if that is set.
+        """Start a process with its final environment, through AWS_LAMBDA_EXEC_WRAPPER if that is set.
 
-        It starts in the folder of the code. The command ends with the runtime's script, as on Lambda, because wrapper
-        scripts put the interpreter's options before the last argument.
+        It starts in the code's folder. The command ends with the runtime's script, as on Lambda, because wrapper
+        scripts insert the interpreter's options before the last argument.
         """
         command = _runtime(places)
         if wrapper := environment.get("AWS_LAMBDA_EXEC_WRAPPER"):
@@ -77,29 +77,29 @@ class Child:
             os.close(here)
 
     def release(self, environment: Mapping[str, str]) -> None:
-        """Let a process that was started ahead go on in this environment."""
+        """Let a process that was started ahead continue in this environment."""
         pipe, self._pipe = self._pipe, None
         if pipe is not None:
             try:
                 with open(pipe, "wb") as file:
                     file.write(json.dumps(dict(environment)).encode())
             except BrokenPipeError:
-                return  # it is dead already, and whoever watches it is told
+                return  # it is dead, which `watch` reports
 
     def discard(self) -> None:
-        """Make away with a process that was started ahead and is not needed; its end is not waited for."""
+        """Kill a process that was started ahead and is not needed, without waiting for its end."""
         if self._pipe is not None:
             os.close(self._pipe)
             self._pipe = None
         self.signal(signal.SIGKILL)
 
     def signal(self, number: int) -> None:
-        """Send a signal to the whole group, and to the process itself where it has left its group."""
+        """Send a signal to the whole group, and to the process itself if it has left its group."""
         for send in (os.killpg, os.kill) if self._has_left_its_group() else (os.killpg,):
             try:
                 send(self.pid, number)
             except (ProcessLookupError, PermissionError):
-                continue  # nobody is left who could be told
+                continue  # no process is left
 
     def _has_left_its_group(self) -> bool:
         try:
@@ -108,7 +108,7 @@ class Child:
             return False
 
     def watch(self, messages: SimpleQueue[Message]) -> None:
-        """Report the process's end into the queue, from a thread of its own; where that fails, `ended` still tells."""
+        """Report the process's end on the queue, from a separate thread; if that fails, `ended` still returns it."""
 
         def wait() -> None:
             self._exit = self._collected(0)
@@ -119,10 +119,10 @@ class Child:
         try:
             self._reaper.start()
         except RuntimeError:
-            return  # the container has no more threads to give
+            return  # the container's limit of threads is reached
 
     def ended(self) -> Exit | None:
-        """Tell how the process ended, None while it has not. Does not wait."""
+        """Return how the process ended, or None if it is still running. Does not wait."""
         unwatched = self._reaper is None or not self._reaper.is_alive()
         if self._exit is None and unwatched:
             self._exit = self._collected(os.WNOHANG)
@@ -132,12 +132,12 @@ class Child:
         try:
             pid, status, usage = os.wait4(self.pid, options)
         except ChildProcessError:
-            return Exit(0)  # it was collected elsewhere, so that nobody can say how it ended
+            return Exit(0)  # it was reaped elsewhere, so its exit status is unknown
         return Exit(os.waitstatus_to_exitcode(status), usage) if pid else None
 
 
 def _runtime(places: Places) -> list[str]:
-    """Return the command that becomes the runtime: with the image's own script, or with one that does the same."""
+    """Return the command that becomes the runtime: with the image's own script, or with our equivalent."""
     script = os.path.join(places.runtime_dir, PYTHON.bootstrap)
     if os.path.exists(script):
         return [sys.executable, script]
@@ -160,16 +160,16 @@ def _spawn(command: list[str], environment: Mapping[str, str], log: Log) -> int:
         setsigmask=_MASK,
         setsigdef=_IGNORED_BY_PYTHON,
     )
-    try:  # where memory runs out, the kernel is to end the handler and not the runner, which has to say so
+    try:  # if memory runs out, the kernel should kill the handler and not the runner, which must report it
         with open(f"/proc/{pid}/oom_score_adj", "w", encoding="ascii") as file:
             file.write("1000")
     except OSError:
-        return pid  # not Linux as we know it; then the larger process goes, which is that one as well
+        return pid  # without this, the kernel kills the larger process, which is usually the handler anyway
     return pid
 
 
 def out_of_memory_kills(counters: tuple[str, ...] = _OUT_OF_MEMORY_COUNTERS) -> int:
-    """Count the processes that the kernel has killed in this container for want of memory; 0 where it does not say."""
+    """Return the number of processes that the kernel has killed in this container for lack of memory; 0 if unknown."""
     for path in counters:
         try:
             with open(path, encoding="ascii") as file:

@@ -1,7 +1,7 @@
-"""The lines that frame an invocation's log, as Lambda writes them; what reads Lambda's logs reads these. Pure.
+"""The START, END and REPORT lines of an invocation's log, in Lambda's format, for tools that parse it. Pure.
 
-A function whose log format is JSON gets the events of Lambda's Telemetry API (platform.start, platform.report) instead.
-Lambda bills nothing here, so the billed duration is left out of both.
+If the function's log format is JSON, they are the events of Lambda's Telemetry API (platform.start, platform.report).
+Both omit the billed duration, because Lambda bills nothing here.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
 
 class Report:
-    """Writes one invocation's lines; durations are in seconds, `now` in seconds since the epoch."""
+    """Formats one invocation's lines; durations are in seconds, `now` in seconds since the epoch."""
 
     def __init__(self, request_id: str, version: str, *, log_format: str) -> None:
         self._request_id, self._version = request_id, version
         self._json = log_format == "JSON"
 
     def start(self, now: float) -> str:
-        """Write the line before the handler's first."""
+        """Return the line before the handler's first one."""
         if self._json:
             return _platform(now, "start", {"requestId": self._request_id, "version": self._version})
         return f"START RequestId: {self._request_id} Version: {self._version}\n"
@@ -38,7 +38,7 @@ class Report:
         memory_mib: int,
         peak_mib: int,
     ) -> str:
-        """Write the lines after the handler's last."""
+        """Return the lines after the handler's last one."""
         status = "timeout" if outcome.state == "timed_out" else "error" if outcome.error_type else "success"
         metrics = {
             "durationMs": round(duration * 1000, 2),
@@ -69,7 +69,7 @@ class Report:
         return f"{fault}END RequestId: {self._request_id}\n" + "\t".join(fields) + "\t\n"
 
     def _fault(self, now: float, outcome: Outcome) -> str:
-        """Write what the runtime could not report itself, in the form in which it reports errors."""
+        """Return an error that the runtime could not report itself, in the form in which it reports errors."""
         if not outcome.fault:
             return ""
         error = {"errorType": outcome.error_type, "errorMessage": outcome.fault, "requestId": self._request_id}

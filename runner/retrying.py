@@ -1,4 +1,4 @@
-"""Trying again: for a bounded time, at growing intervals, and only what may pass."""
+"""Retries calls: for a limited time, at growing intervals, and only after errors that may be temporary."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _LONGEST_PAUSE = 15.0
 
 
 class RetryBudget:
-    """How long each call is tried, in seconds, and the clock that measures it."""
+    """How long a call is retried, in seconds, and the clock that measures it."""
 
     def __init__(
         self,
@@ -30,14 +30,14 @@ class RetryBudget:
 
 
 def retrying(act: Callable[[], Answer], may_pass: Callable[[Exception], bool], budget: RetryBudget) -> Answer:
-    """Return what `act` returns; raise its error where that will not pass, or where the budget is used up."""
+    """Return what `act` returns; raise its error if it is permanent, or if the budget is used up."""
     give_up = budget.clock() + budget.seconds
     pause = _FIRST_PAUSE
     while True:
         try:
             return act()
         except Exception as error:
-            # Half fixed, half drawn: tasks that failed together do not come back together.
+            # Half fixed, half random, so that tasks that failed together do not retry together.
             drawn = pause * (0.5 + int.from_bytes(os.urandom(2), "big") / 131_072)
             if not may_pass(error) or budget.clock() + drawn > give_up:
                 raise

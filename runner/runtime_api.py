@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from overtime.runner.messages import Message
 
 LARGEST_RESULT = 6_291_556
-"""Bytes that Lambda takes from a handler: 6 MiB and 100."""
+"""Lambda's limit of a result in bytes: 6 MiB + 100."""
 
 _ROOT = "/2018-06-01/runtime"
 _PIECE, _LONGEST_LINE = 1 << 16, 1 << 21
@@ -27,16 +27,16 @@ _REASONS = {200: "OK", 202: "Accepted", 400: "Bad Request", 404: "Not Found", 41
 
 
 class NextInvocation:
-    """What `next` answers, once: the untouched event and the headers that become the handler's context."""
+    """The one answer to `next`: the unchanged event, and the headers that become the handler's context."""
 
     def __init__(self, request_id: str, event: bytes, headers: Mapping[str, str]) -> None:
         self.request_id, self.event, self.headers = request_id, event, headers
 
 
 class RuntimeApi:
-    """Serves one invocation; what the runtime does arrives in `messages`.
+    """Serves one invocation, and reports the runtime's calls in `messages`.
 
-    `begin` is called just before the event is handed out, so that what it prints precedes what the handler prints.
+    `begin` is called just before the event is returned, so its output precedes the handler's.
     """
 
     def __init__(self, invocation: NextInvocation, messages: SimpleQueue[Message], begin: Callable[[], None]) -> None:
@@ -49,7 +49,7 @@ class RuntimeApi:
         threading.Thread(target=self._accept, name="runtime-api", daemon=True).start()
 
     def close(self) -> None:
-        """Take no more calls."""
+        """Accept no more calls."""
         self._closed.set()
         self._listener.close()
 
@@ -58,12 +58,12 @@ class RuntimeApi:
             try:
                 connection, _ = self._listener.accept()
             except OSError:
-                self._closed.wait(_PAUSE)  # too many open files, say, for a moment
+                self._closed.wait(_PAUSE)  # may be temporary, such as too many open files
                 continue
             try:
                 threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
             except RuntimeError:
-                self._serve(connection)  # the handler has taken all threads that there are
+                self._serve(connection)  # the handler has used up the limit of threads
 
     def _serve(self, connection: socket.socket) -> None:
         with connection, connection.makefile("rb") as reader:
@@ -80,7 +80,7 @@ class RuntimeApi:
                     head += [f"{name}: {value}" for name, value in extra.items()]
                     connection.sendall("\r\n".join([*head, "", ""]).encode("latin-1") + content)
             except (OSError, ValueError):
-                return  # whoever it was has hung up, or speaks no HTTP; the process's end tells the rest
+                return  # the caller has hung up or does not speak HTTP; the process's end is reported anyway
 
     def _answer(self, method: str, target: str, body: bytes, size: int) -> tuple[int, Mapping[str, str], bytes]:
         own = f"{_ROOT}/invocation/{self._invocation.request_id}"
@@ -103,7 +103,7 @@ class RuntimeApi:
             first, self._handed_out = not self._handed_out, True
         if not first:
             self._messages.put(("idle", None))
-            self._closed.wait()  # there is no second invocation: the process is about to be ended
+            self._closed.wait()  # there is no second invocation: the process is about to be killed
             raise ConnectionAbortedError
         self._begin()
         self._messages.put(("begun", None))
@@ -118,7 +118,7 @@ class RuntimeApi:
 
 
 def _line(reader: BufferedReader) -> str:
-    """Return a line without its end. Raises for one that breaks off: a runtime that dies has not answered."""
+    """Return a line without its end. Raise ConnectionResetError if it is incomplete, because the runtime has died."""
     line = reader.readline(_LONGEST_LINE)
     if not line.endswith(b"\n"):
         raise ConnectionResetError("the runtime hung up in the middle of a line")
@@ -134,7 +134,7 @@ def _headers(reader: BufferedReader) -> dict[str, str]:
 
 
 def _body(reader: BufferedReader, headers: Mapping[str, str]) -> tuple[bytes, int]:
-    """Read the whole body; keep it only if Lambda would."""
+    """Read the whole body and return it with its size; it is only kept up to Lambda's limit."""
     kept, size = bytearray(), 0
     chunked = headers.get("transfer-encoding", "").lower() == "chunked"
     left = int(_line(reader).partition(";")[0], 16) if chunked else int(headers.get("content-length", "0"))

@@ -1,4 +1,4 @@
-"""AWS Signature Version 4, as the IAM User Guide describes it ("Create a signed AWS API request"). Pure."""
+"""AWS Signature Version 4, as described in the IAM User Guide ("Create a signed AWS API request"). Pure."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _ENCODED = tuple(chr(byte) if byte in _UNRESERVED else f"%{byte:02X}" for byte i
 
 
 def quote(text: str, keep: str = "") -> str:
-    """Percent-encode everything but the unreserved characters of RFC 3986 and those in `keep`."""
+    """Percent-encode everything except the unreserved characters of RFC 3986 and those in `keep`."""
     return "".join(char if char in keep else "".join(_ENCODED[b] for b in char.encode()) for char in text)
 
 
 def query_string(parameters: Mapping[str, str]) -> str:
-    """Encode query parameters in the canonical order, so that what is sent is also what is signed."""
+    """Encode query parameters in canonical order, so the same text can be sent and signed."""
     return "&".join(f"{name}={value}" for name, value in sorted((quote(n), quote(v)) for n, v in parameters.items()))
 
 
@@ -38,9 +38,9 @@ def signed_headers(  # noqa: PLR0913 -- a signature covers all of these
     credentials: Credentials,
     timestamp: str,
 ) -> dict[str, str]:
-    """Return the headers to send: the given ones, the date, the token and the signature over them all.
+    """Return the headers to send: the given ones, the date, the token, and the signature of all.
 
-    `path` is as sent (already encoded once); `timestamp` is `YYYYMMDDTHHMMSSZ` in UTC.
+    `path` is the one to be sent (already encoded once); `timestamp` is `YYYYMMDDTHHMMSSZ` in UTC.
     """
     body_hash = hashlib.sha256(body).hexdigest()
     sent = {name.lower(): value for name, value in headers.items()}
@@ -50,7 +50,7 @@ def signed_headers(  # noqa: PLR0913 -- a signature covers all of these
     if service == "s3":
         sent["x-amz-content-sha256"] = body_hash
     names = ";".join(sorted(sent))
-    # Every service but S3 signs the path encoded twice.
+    # For all services except S3, the signed path is encoded twice.
     canonical_path = path if service == "s3" else quote(path, "/")
     lines = [method, canonical_path, query]
     lines += [f"{name}:{' '.join(sent[name].split())}" for name in sorted(sent)]

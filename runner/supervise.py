@@ -1,4 +1,4 @@
-"""Watching over the handler's process until there is one answer, or none to come."""
+"""Supervises the handler's process until it has answered or ended."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ if TYPE_CHECKING:
     from overtime.runner.process import Child
 
 KILL_SECONDS = 5.0
-"""Between SIGTERM and SIGKILL at the end of the run time; Lambda itself gives none."""
+"""Between SIGTERM and SIGKILL after a timeout; Lambda itself sends no SIGTERM."""
 GONE_SECONDS = 5.0
-"""How long a process may take to end after SIGKILL, which a hanging disk can delay; then it counts as gone."""
+"""How long a process may take to end after SIGKILL, which a hanging disk can delay; then it is left behind."""
 LOOK_SECONDS = 5.0
-"""How often the process is looked at, because the thread that waits for its end may have failed."""
+"""How often the process is checked, because the thread that waits for its end may have failed."""
 _SETTLE_SECONDS = 1.0
 """How long the runtime may take, after its answer, to ask for the next event."""
 
 
 class Ending:
-    """How the handler's run ended. Times are in seconds by the monotonic clock."""
+    """How the handler ended. Times are in seconds of the monotonic clock."""
 
     def __init__(self, began: float) -> None:
         self.answer: Answer | None = None
@@ -39,7 +39,7 @@ class Ending:
 
     @property
     def duration(self) -> float:
-        """Seconds from the event to the answer, or to the end that came instead."""
+        """Seconds from the event to the answer, or to the end if there was none."""
         return self.ended - self.began
 
     @property
@@ -56,10 +56,10 @@ def supervise(
     stop_seconds: float,
     clock: Callable[[], float] = time.monotonic,
 ) -> Ending:
-    """Return how it ended, with no process of the handler's left.
+    """Return how the handler ended, after killing all processes of its group.
 
-    The first answer counts. At the end of `run_seconds`, and on SIGTERM after `stop_seconds`, the group is killed. A
-    process that even then does not end is left behind: what is known of the run is written down without it.
+    The first answer counts. After `run_seconds`, the group gets SIGTERM and is then killed; if the task is stopped, it
+    is killed after `stop_seconds`. A process that does not end even then is left behind, so the run can be closed.
     """
     ending = Ending(clock())
     limit, told, killed = ending.released + run_seconds, False, False
@@ -81,7 +81,7 @@ def supervise(
             child.signal(signal.SIGTERM)
             limit = clock() + (KILL_SECONDS if ending.timed_out else stop_seconds)
         elif isinstance(value, Answer):
-            if ending.timed_out:  # it has had its time; nothing that it says counts any more
+            if ending.timed_out:  # too late: the answer does not count
                 limit = clock()
             else:
                 ending.answer = value
@@ -93,7 +93,7 @@ def supervise(
 
 
 def _end(child: Child, messages: SimpleQueue[Message], ending: Ending, clock: Callable[[], float]) -> None:
-    """Let the runtime finish what follows its answer, then end the group, as Lambda freezes it."""
+    """Let the runtime finish after its answer, then kill the group, where Lambda would freeze it."""
     settled = clock() + _SETTLE_SECONDS
     while ending.exit is None and (message := _next(child, messages, settled, clock)) is not None:
         kind, value = message
@@ -108,7 +108,7 @@ def _end(child: Child, messages: SimpleQueue[Message], ending: Ending, clock: Ca
 
 
 def _next(child: Child, messages: SimpleQueue[Message], limit: float, clock: Callable[[], float]) -> Message | None:
-    """Return what happens next, None where nothing does until `limit`."""
+    """Return the next message, or None if there is none until `limit`."""
     while True:
         left = limit - clock()
         try:
@@ -117,7 +117,7 @@ def _next(child: Child, messages: SimpleQueue[Message], limit: float, clock: Cal
             ended = child.ended()
         if ended is not None:
             try:
-                return messages.get_nowait()  # an answer comes before the end, even if only just
+                return messages.get_nowait()  # an answer takes precedence over the process's end
             except Empty:
                 return "exit", ended
         if left <= LOOK_SECONDS and clock() >= limit:

@@ -1,4 +1,4 @@
-"""What ECS says about the task that this container belongs to (task metadata endpoint, version 4)."""
+"""The container's task, from ECS's metadata endpoint (version 4)."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ _OK = 200
 
 
 class Task:
-    """The task's ARN, and its memory limit in MiB where it has one."""
+    """The task's ARN, and its memory limit in MiB, if it has one."""
 
     def __init__(self, arn: str, memory_mib: int | None = None) -> None:
         self.arn, self.memory_mib = arn, memory_mib
 
     @property
     def log_stream(self) -> str:
-        """The stream that the awslogs driver writes to, with this program's prefix and container name."""
+        """The awslogs driver's stream, named after its prefix, the container and the task."""
         return f"overtime/runner/{self.arn.rpartition('/')[2]}"
 
 
 def this_task(environ: Mapping[str, str], budget: RetryBudget) -> Task:
-    """Ask ECS; outside of ECS the container's host name is as unique. Raises UnavailableError.
+    """Return the task that ECS reports, or outside of ECS one named after the container's host. Raise UnavailableError.
 
-    A run is not claimed under a host name where ECS has a name for the task: the watcher knows tasks by ECS's names
-    only, and would take this one for another that it need not look after.
+    On ECS, a run must not be claimed under a host name: the watcher identifies tasks by ARN, and would not recognize
+    this task as the run's.
     """
     address = environ.get("ECS_CONTAINER_METADATA_URI_V4")
     if not address:
@@ -49,13 +49,13 @@ def this_task(environ: Mapping[str, str], budget: RetryBudget) -> Task:
             document = json.loads(response.body)
             return Task(document["TaskARN"], document.get("Limits", {}).get("Memory"))
         except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise TransportError(f"{address}/task names no task: {error!r}") from error
+            raise TransportError(f"{address}/task did not return a task: {error!r}") from error
 
     try:
         return retrying(once, lambda error: isinstance(error, TransportError), budget)
     except TransportError as error:
         raise UnavailableError(
-            f"ECS did not say within {budget.seconds} s which task this is, so its run was not claimed: {error}."
+            f"ECS did not identify this task within {budget.seconds} s, so its run was not claimed: {error}."
         ) from error
     finally:
         client.close()

@@ -1,4 +1,4 @@
-"""A small HTTP/1.1 client over kept connections: what the runner needs of one, without the cost of importing more."""
+"""A small HTTP/1.1 client with persistent connections: only what the runner needs, because imports cost time."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 CONNECT_SECONDS = 5
 READ_SECONDS = 60
 EXCHANGE_SECONDS = 600
-"""How long an answer may take as a whole: one that trickles would never end by the bound on a single read."""
+"""The limit of a whole answer, because a slow trickle never exceeds the limit of a single read."""
 _IDLE_SECONDS = 20
-"""How long a kept connection is trusted: what lies between may have forgotten an older one without telling."""
+"""How long an idle connection is reused: a NAT gateway, say, may have dropped an older one silently."""
 _PIECE = 1 << 20
 _LONGEST_LINE = 65_536
 _MOST_LINES, _MOST_DIGITS = 256, 16
 _LARGEST_BODY = 1 << 29
-"""Bytes; more than any archive that Lambda takes (250 MB unpacked), and less than what a garbled length asks for."""
+"""In bytes: more than any archive that Lambda accepts (250 MB unpacked), but less than a corrupt length may claim."""
 _STATUSES, _INTERIM = range(100, 600), range(100, 200)
 
 _tls_lock = threading.Lock()
@@ -32,23 +32,23 @@ _tls_contexts: dict[str, SSLContext] = {}
 
 
 class TransportError(OSError):
-    """A connection that could not be made, broke, or did not speak HTTP; trying again may help."""
+    """A connection failed, broke, or did not speak HTTP; a retry may help."""
 
 
 class Response:
-    """What came back; header names are in lower case."""
+    """An answer; header names are in lower case."""
 
     def __init__(self, status: int, headers: Mapping[str, str], body: bytearray) -> None:
         self.status, self.headers, self.body = status, headers, body
 
 
 class Url:
-    """The parts of an http(s) address that a request needs. Raises ValueError for any other text."""
+    """The parts of an http(s) URL that a request needs. Raises ValueError for any other text."""
 
     def __init__(self, text: str) -> None:
         self.scheme, separator, rest = text.partition("://")
         if self.scheme not in ("http", "https") or not separator:
-            raise ValueError(f"{text!r} is no http or https address")
+            raise ValueError(f"{text!r} is not an http or https URL")
         self.host, slash, target = rest.partition("/")
         self.target = slash + target or "/"
         name, _, port = self.host.rpartition(":")
@@ -58,7 +58,7 @@ class Url:
 
 
 class Client:
-    """Sends one request at a time and keeps the connection to each host open. Use one per thread."""
+    """Sends one request at a time, and keeps the connection to each host open. Use one per thread."""
 
     def __init__(self, ca_bundle: str | None = None) -> None:
         self._ca_bundle = ca_bundle
@@ -74,9 +74,9 @@ class Client:
         body: bytes = b"",
         observe: Callable[[memoryview], object] | None = None,
     ) -> Response:
-        """Return the answer, whatever its status; `observe` sees the body's pieces as they arrive.
+        """Return the answer, whatever its status; `observe` gets the body's pieces as they arrive.
 
-        Raises TransportError.
+        Raise TransportError.
         """
         key = (url.scheme, url.host)
         try:
@@ -97,7 +97,7 @@ class Client:
         return response
 
     def close(self) -> None:
-        """Let go of every connection."""
+        """Close all connections."""
         while self._open:
             self._open.popitem()[1][0].close()
 
@@ -140,27 +140,27 @@ class _Connection:
         self._socket.settimeout(READ_SECONDS)
         self._socket.sendall("\r\n".join(lines).encode("latin-1") + body)
         status = _INTERIM.start
-        while status in _INTERIM:  # "100 Continue" and the like precede the real answer
+        while status in _INTERIM:  # such as "100 Continue", before the actual answer
             status, answer_headers = self._head()
         if method == "HEAD" or status in (204, 304):
             return Response(status, answer_headers, bytearray())
         return Response(status, answer_headers, self._body(answer_headers, observe))
 
     def _line(self) -> bytes:
-        """Return a line without its end. Raises for one that breaks off: the rest may have changed its sense."""
+        """Return a line without its end. Raise if it is incomplete, because the rest may change its meaning."""
         line = self._reader.readline(_LONGEST_LINE)
         if line.endswith(b"\n"):
             return line.rstrip(b"\r\n")
         if len(line) == _LONGEST_LINE:
-            raise ValueError(f"a line began with {line[:40]!r} and did not end")
+            raise ValueError(f"a line that begins with {line[:40]!r} is too long")
         raise ConnectionResetError("the connection was closed before the answer's end")
 
     def _head(self) -> tuple[int, dict[str, str]]:
         if not self._reader.peek(1):
-            raise ConnectionResetError("the connection was closed before an answer came")
+            raise ConnectionResetError("the connection was closed without an answer")
         version, _, rest = self._line().partition(b" ")
         if not version.startswith(b"HTTP/1.") or (status := int(rest[:3])) not in _STATUSES:
-            raise ValueError(f"it began with {version[:40]!r}")
+            raise ValueError(f"the answer begins with {version[:40]!r}")
         headers: dict[str, str] = {}
         for line in self._lines():
             name, _, value = line.decode("latin-1").partition(":")
@@ -168,13 +168,13 @@ class _Connection:
         return status, headers
 
     def _lines(self) -> Iterator[bytes]:
-        """Give the lines before the next empty one."""
+        """Yield the lines before the next empty one."""
         for _ in range(_MOST_LINES):
             line = self._line()
             if not line:
                 return
             yield line
-        raise ValueError(f"it has over {_MOST_LINES} header lines")
+        raise ValueError(f"the answer has more than {_MOST_LINES} header lines")
 
     def _body(self, headers: dict[str, str], observe: Callable[[memoryview], object] | None) -> bytearray:
         if headers.get("transfer-encoding", "").lower() == "chunked":
@@ -182,13 +182,13 @@ class _Connection:
             while size := _size(self._line().partition(b";")[0].strip(), 16, len(body)):
                 body += self._exactly(size, observe)
                 if self._line():
-                    raise ValueError("a chunk is longer than it says")
+                    raise ValueError("a chunk is longer than its size")
             for _ in self._lines():
-                pass  # trailers say nothing that is needed here
+                pass  # trailers are not needed
             return body
         if "content-length" in headers:
             return self._exactly(_size(headers["content-length"].encode("latin-1"), 10), observe)
-        # The end of the connection is the end of the body, and may have come too early: whoever reads it has to check.
+        # The body ends with the connection, which may have ended too early, so the caller has to check it.
         headers["connection"] = "close"
         body = bytearray()
         while piece := self._reader.read1(_PIECE):
@@ -214,7 +214,7 @@ class _Connection:
 
 
 class _Incoming(socket.SocketIO):
-    """What arrives, until `end` (by the monotonic clock): one read may take so long, all of them so much."""
+    """A socket's input, with a limit for each read and, as `end` by the monotonic clock, one for all."""
 
     def __init__(self, connected: socket.socket) -> None:
         super().__init__(connected, "r")
@@ -224,26 +224,26 @@ class _Incoming(socket.SocketIO):
     def readinto(self, into: WriteableBuffer) -> int | None:
         left = self.end - time.monotonic()
         if left <= 0:
-            raise TimeoutError(f"the answer was not whole after {EXCHANGE_SECONDS} s")
+            raise TimeoutError(f"the answer was not complete after {EXCHANGE_SECONDS} s")
         self._connected.settimeout(min(left, READ_SECONDS))
         return super().readinto(into)
 
 
 def _size(digits: bytes, base: int, before: int = 0) -> int:
-    """Read a number of bytes strictly: `int` would take signs, spaces and underscores, too."""
+    """Return a number of bytes, parsed strictly, because `int` also accepts signs, spaces and underscores."""
     if not 0 < len(digits) <= _MOST_DIGITS or digits.lower().strip(b"0123456789abcdef"[:base]):
-        raise ValueError(f"it gives {digits[:40]!r} as a size")
+        raise ValueError(f"{digits[:40]!r} is not a size")
     return _checked(before + int(digits, base)) - before
 
 
 def _checked(size: int) -> int:
     if size > _LARGEST_BODY:
-        raise ValueError(f"it is {size} bytes long, and at most {_LARGEST_BODY} are accepted")
+        raise ValueError(f"{size} bytes are more than the limit of {_LARGEST_BODY}")
     return size
 
 
 def _tls(ca_bundle: str | None) -> SSLContext:
-    import ssl  # noqa: PLC0415 -- 10 ms that a plain http endpoint need not pay
+    import ssl  # noqa: PLC0415 -- takes 10 ms, which plain http does not need
 
     with _tls_lock:
         key = ca_bundle or ""

@@ -1,4 +1,4 @@
-"""Unpacking a function's code or a layer into its folder, as Lambda does, and never outside of it."""
+"""Unpacks a function's code or a layer into its folder, as Lambda does, and never outside of it."""
 
 # ruff: noqa: PTH101, PTH102, PTH106, PTH108, PTH112, PTH208, PTH211 -- pathlib costs 5 ms before the handler can start
 
@@ -18,17 +18,17 @@ _OWNER_ALL = 0o700
 _WRITE_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 _LONGEST_LINK = 4096
 _SHARE = 64
-"""Files for which another thread is worth starting."""
+"""The number of files that justifies another thread."""
 
 
 def unpack(data: memoryview, root: str) -> int:
-    """Write every member below `root`, over what is there (a later layer shadows an earlier one); return the count.
+    """Write every member below `root`, replacing what exists (a later layer shadows an earlier one); return the count.
 
-    What is there gives way, whatever it is: a folder with all that is in it to a file or a link, either of them to a
-    folder. Only a link to a folder stays where a folder is to be, because it is one already.
+    A file or a link replaces a folder with all its content, and a folder replaces a file or a link. One exception: a
+    link to a folder stays if a folder is to be created there.
 
-    A link is written as it stands, wherever it points, because Lambda does so; but nothing is ever written through one
-    that leads out of `root`. Raises ArchiveError for a bad archive, OSError where the file system refuses.
+    Links are written unchanged, wherever they point, as Lambda does, but nothing is ever written through a link that
+    leads out of `root`. Raise ArchiveError for a bad archive, OSError for an error of the file system.
     """
     found = members(data)
     folders, others = _planned(found)
@@ -39,7 +39,7 @@ def unpack(data: memoryview, root: str) -> int:
         target.folder(path, mode)
     files = [(path, member) for path, member in others.items() if not member.is_link]
     _shared_out(lambda part: target.files(data, part), files)
-    # Links come last, so that no file of the same archive can be led astray by one.
+    # Links come last, so that no file of the same archive is written through one.
     for path, member in others.items():
         if member.is_link:
             target.link(data, path, member)
@@ -49,15 +49,15 @@ def unpack(data: memoryview, root: str) -> int:
 def _planned(found: list[Member]) -> tuple[dict[str, int | None], dict[str, Member]]:
     """Return the folders with their modes, parents first, and the other members, all by path.
 
-    A later member takes the place of an earlier one, whatever the two are: a file that of a folder with all that is in
-    it, a folder that of a file or a link.
+    A later member replaces an earlier one with the same path: a file replaces a folder with all its content, a folder
+    replaces a file or a link.
     """
     folders: dict[str, int | None] = {}
     others: dict[str, Member] = {}
     for member in found:
         path = relative(member.name)
         if not path and not member.is_folder:
-            raise ArchiveError(f"member {member.name!r} names no file")
+            raise ArchiveError(f"member {member.name!r} has no file name")
         for folder in _above(path if member.is_folder else path.rpartition("/")[0], folders):
             folders[folder] = None
             others.pop(folder, None)
@@ -72,7 +72,7 @@ def _planned(found: list[Member]) -> tuple[dict[str, int | None], dict[str, Memb
 
 
 def _above(folder: str, known: dict[str, int | None]) -> list[str]:
-    """Return the folder and those above it that are not known yet, the uppermost first."""
+    """Return the folder and its parents that are not known yet, the topmost first."""
     missing = []
     while folder and folder not in known:
         missing.append(folder)
@@ -81,7 +81,7 @@ def _above(folder: str, known: dict[str, int | None]) -> list[str]:
 
 
 def _shared_out(act: Callable[[list[tuple[str, Member]]], None], items: list[tuple[str, Member]]) -> None:
-    """Let each processor do its share: members lie apart in memory, and inflating and writing hold no lock."""
+    """Share the work among all processors: the members are independent, and inflating and writing release the GIL."""
     workers = min(len(os.sched_getaffinity(0)), 1 + len(items) // _SHARE)
     errors: list[BaseException] = []
 
@@ -102,11 +102,11 @@ def _shared_out(act: Callable[[list[tuple[str, Member]]], None], items: list[tup
 
 
 def relative(name: str) -> str:
-    """Return a member's path below the root, which is `/` as well. Raises ArchiveError where it leads elsewhere."""
+    """Return a member's path relative to the root; `/` is the root, too. Raise ArchiveError if it leads outside."""
     parts = [part for part in name.split("/") if part not in ("", ".")]
     drive = name[1:2] == ":" and name[0].isalpha() and name[2:3] in ("", "/", "\\")
     if name.startswith("\\") or drive or "\0" in name or ".." in name.replace("\\", "/").split("/"):
-        raise ArchiveError(f"member {name!r} would be written outside of its folder; nothing of it is run")
+        raise ArchiveError(f"member {name!r} would be written outside of its folder, so no code was run")
     return "/".join(parts)
 
 
@@ -115,7 +115,7 @@ class _Target:
         self._root, self._umask = root, umask
 
     def folder(self, path: str, mode: int | None) -> None:
-        """Make the folder, those above it being there, in the place of whatever is no folder."""
+        """Create a folder whose parents exist, replacing anything that is not a folder."""
         full, found = f"{self._root}/{path}", _FOLDER_MODE & ~self._umask
         try:
             os.mkdir(full, _FOLDER_MODE)
@@ -127,7 +127,7 @@ class _Target:
                 _remove(full)
                 os.mkdir(full, _FOLDER_MODE)
         if mode is not None and mode != found:
-            # A folder that its owner may not write could not be filled.
+            # The owner must be able to write into it.
             os.chmod(full, mode | _OWNER_ALL)
 
     def files(self, data: memoryview, found: list[tuple[str, Member]]) -> None:
@@ -153,7 +153,7 @@ class _Target:
         aim = b"".join(bytes(piece) for piece in content(data, member))
         if not aim or b"\0" in aim:
             raise ArchiveError(f"member {member.name!r} is a link to nowhere: {aim!r}")
-        # Another link of this archive may have taken a folder's place since that was looked at.
+        # Another link of this archive may have replaced a folder in the meantime.
         self._inside(path.rpartition("/")[0])
         full = f"{self._root}/{path}"
         _replace(full, lambda: os.symlink(aim, os.fsencode(full)))
@@ -161,7 +161,7 @@ class _Target:
     def _inside(self, path: str) -> None:
         real = os.path.realpath(f"{self._root}/{path}")
         if real != self._root and not real.startswith(f"{self._root}/"):
-            raise ArchiveError(f"{path!r} is a link to {real!r}, outside of the folder; nothing is written through it")
+            raise ArchiveError(f"{path!r} is a link to {real!r}, outside of the folder, so nothing is written there")
 
 
 def _replace(path: str, make: Callable[[], int | None]) -> int:
@@ -173,7 +173,7 @@ def _replace(path: str, make: Callable[[], int | None]) -> int:
 
 
 def _remove(path: str) -> None:
-    """Remove a file, a link, or a folder with all that is in it; no link is followed."""
+    """Remove a file, a link, or a folder with all its content, without following links."""
     left = [path]
     while left:
         try:

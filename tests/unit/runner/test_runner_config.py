@@ -51,7 +51,7 @@ def test_what_is_not_set_has_its_default() -> None:
         ("OVERTIME_RUN_KEY", "report", "OVERTIME_RUN_KEY: 'report' is not a run key"),
         ("OVERTIME_RUN_KEY", "report/../x", "cannot be a request id"),
         ("OVERTIME_TASK_ATTEMPT", "0", "OVERTIME_TASK_ATTEMPT = '0' must be a whole number from 1"),
-        ("OVERTIME_FUNCTION_ARN", "report", "OVERTIME_FUNCTION_ARN: 'report' is no function's ARN"),
+        ("OVERTIME_FUNCTION_ARN", "report", "OVERTIME_FUNCTION_ARN: 'report' is not a function's ARN"),
         ("OVERTIME_MAX_RUNTIME_SECONDS", "1209601", "must be a whole number from 1 to 1209600"),
         ("OVERTIME_MAX_RUNTIME_SECONDS", "²", "must be a whole number"),
         ("OVERTIME_STOP_SECONDS", "121", "OVERTIME_STOP_SECONDS = '121' must be a whole number from 1 to 120"),

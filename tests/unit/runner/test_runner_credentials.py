@@ -88,13 +88,13 @@ def test_keys_that_have_ended_are_not_used(standin: StandIn) -> None:
     role = Role(standin)
     role.now = role.expires
     standin.faults["ecs:credentials"] = [(503, b"")]
-    with pytest.raises(UnavailableError, match=r"could not be had .* after 0 s of trying: it answered 503"):
+    with pytest.raises(UnavailableError, match=r"could not be fetched .* in 0 s: it answered 503"):
         role.source.get()
 
 
 def test_an_endpoint_that_is_gone_may_come_back(standin: StandIn) -> None:
     environ = {"AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://127.0.0.1:9/credentials"}
-    with pytest.raises(UnavailableError, match="the task role's credentials could not be had"):
+    with pytest.raises(UnavailableError, match="the task role's credentials could not be fetched"):
         source_of(environ).get()
     standin.faults["ecs:credentials"] = [(503, b""), (429, b""), (200, b"cut o")]
     assert source_of(endpoint(standin), seconds=20).get().access_key == "AKID"
@@ -136,13 +136,13 @@ def test_what_is_no_set_of_keys_that_are_good_is_asked_for_again(standin: StandI
 def test_an_answer_that_cannot_be_read_is_not_in_the_error(standin: StandIn) -> None:
     """It may hold keys all the same."""
     standin.faults["ecs:credentials"] = [(200, b'{"SecretAccessKey": "s3cret\xff"}')]
-    with pytest.raises(UnavailableError, match="its answer holds no keys: UnicodeDecodeError") as caught:
+    with pytest.raises(UnavailableError, match="its answer has no keys: UnicodeDecodeError") as caught:
         source_of(endpoint(standin)).get()
     assert "s3cret" not in str(caught.value)
 
 
 def test_an_address_that_is_none_is_named() -> None:
-    with pytest.raises(PermissionMissingError, match="FULL_URI leads nowhere: 'ftp://x' is no http or https address"):
+    with pytest.raises(PermissionMissingError, match="FULL_URI is invalid: 'ftp://x' is not an http or https URL"):
         source_of({"AWS_CONTAINER_CREDENTIALS_FULL_URI": "ftp://x"}).get()
 
 
@@ -180,5 +180,5 @@ def test_a_tokens_file_that_is_not_there_is_named() -> None:
 
 def test_an_answer_that_is_none_is_said(standin: StandIn) -> None:
     standin.faults["ecs:credentials"] = [(200, b"{}")]
-    with pytest.raises(UnavailableError, match=r"its answer holds no keys: KeyError\('AccessKeyId'\)"):
+    with pytest.raises(UnavailableError, match=r"its answer has no keys: KeyError\('AccessKeyId'\)"):
         source_of(endpoint(standin)).get()

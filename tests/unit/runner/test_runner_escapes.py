@@ -181,7 +181,7 @@ def test_a_process_that_outlives_sigkill_is_left_behind_when_the_task_is_to_stop
     ending = supervise(undying, messages, run_seconds=AT_MOST_SECONDS, stop_seconds=0)
     state, reason = outcome(ending)
     assert state == "cancelled"
-    assert "signal: killed (the task was told to stop: SIGTERM)" in str(reason)
+    assert "signal: killed (the task was stopped: SIGTERM)" in str(reason)
 
 
 @pytest.fixture

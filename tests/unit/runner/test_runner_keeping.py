@@ -81,7 +81,7 @@ def test_what_is_waited_for_is_said_ever_more_rarely(capfd: pytest.CaptureFixtur
         run.now += 15
         assert run.keeping.passes(DOWN)
     lines = capfd.readouterr().err.splitlines()
-    assert lines[0] == "overtime: the run's end could not be written down for 60 s, and is retried: down"
+    assert lines[0] == "overtime: the run's outcome could not be recorded for 60 s; retrying: down"
     assert len(lines) == 11
 
 

@@ -53,7 +53,7 @@ DIED = "RequestId: id Error: Runtime exited with error: "
         (ending(code=-11), ("failed", 1, "Runtime.ExitError", f"{DIED}signal: segmentation fault")),
         (
             ending(code=-15, stopped=True),
-            ("cancelled", 1, "Runtime.ExitError", f"{DIED}signal: terminated (the task was told to stop: SIGTERM)"),
+            ("cancelled", 1, "Runtime.ExitError", f"{DIED}signal: terminated (the task was stopped: SIGTERM)"),
         ),
         (
             ending(code=-15, timed_out=True),

@@ -93,12 +93,12 @@ def test_a_function_of_another_language(task: Task) -> None:
     task.deploy("index.handler", Runtime="nodejs22.x")
     ended = task.run()
     assert ended.code == 65
-    assert "runs on 'nodejs22.x': this image continues Python functions only" in only_line(ended)
+    assert "runs on 'nodejs22.x': this image runs only Python functions" in only_line(ended)
 
 
 def test_a_function_that_is_an_image(task: Task) -> None:
     task.deploy("app.handler", PackageType="Image")
-    assert "only functions packaged as a zip can be continued here" in only_line(task.run())
+    assert "only functions packaged as a zip can continue here" in only_line(task.run())
 
 
 def test_a_download_that_breaks_down_once_is_made_again(task: Task) -> None:
@@ -163,7 +163,7 @@ def test_a_run_that_is_not_to_be_had_is_left_alone(task: Task, state: str) -> No
     task.standin.add_run(b"1", state=state)
     ended = task.ended(task.start())
     assert (ended.code, ended.state, ended.standin.result, ended.output) == (2, state, None, "")
-    assert f"run {FUNCTION}/{REQUEST_ID} cannot be claimed for task attempt 1: the ledger has it as {state}" in (
+    assert f"run {FUNCTION}/{REQUEST_ID} cannot be claimed for task attempt 1: in the ledger it is {state}" in (
         only_line(ended)
     )
 
@@ -179,7 +179,7 @@ def test_a_run_that_is_at_another_attempt_is_left_alone(task: Task) -> None:
 def test_a_run_that_the_ledger_does_not_know(task: Task) -> None:
     task.deploy("app.handler")
     ended = task.ended(task.start())
-    assert (ended.code, "the ledger does not know it" in only_line(ended)) == (2, True)
+    assert (ended.code, "it is not in the ledger" in only_line(ended)) == (2, True)
 
 
 def test_a_claim_whose_answer_was_lost_is_recognised(task: Task) -> None:
@@ -198,7 +198,7 @@ def test_a_run_that_was_given_away_meanwhile_keeps_the_ledgers_word(task: Task) 
     task.standin.on_call["s3:PutObject"] = lambda: task.standin.run.update(attempt={"N": "2"}, state={"S": "queued"})
     ended = task.ended(task.start())
     assert (ended.code, ended.state) == (2, "queued")
-    assert "ended here as succeeded but is not this task's any more" in only_line(ended)
+    assert "ended here as succeeded, but no longer belongs to this task" in only_line(ended)
 
 
 def test_a_ledger_that_cannot_be_reached(task: Task) -> None:
@@ -208,7 +208,7 @@ def test_a_ledger_that_cannot_be_reached(task: Task) -> None:
     task.standin.add_run(b"1")
     ended = task.ended(task.start(AWS_ENDPOINT_URL=f"http://127.0.0.1:{port}"))
     assert (ended.code, ended.state) == (67, "launching")
-    assert f"claiming run {FUNCTION}/{REQUEST_ID} failed after 0 s of trying: http://127.0.0.1:{port}" in only_line(
+    assert f"claiming run {FUNCTION}/{REQUEST_ID} failed despite retries for 0 s: http://127.0.0.1:{port}" in only_line(
         ended
     )
 
@@ -241,10 +241,14 @@ def test_an_event_that_is_gone(task: Task) -> None:
 @pytest.mark.parametrize(
     ("call", "fault", "doing"),
     [
-        ("lambda:GetFunction", THROTTLED, f"reading {FUNCTION_ARN} failed after 0 s of trying: "),
-        ("lambda:GetLayerVersion", THROTTLED, "layer:lower:1 failed after 0 s of trying: "),
-        ("code:download", (503, b"SlowDown"), "the function's code could not be downloaded after 0 s of trying: "),
-        ("s3:GetObject", (503, b"<Error><Code>SlowDown</Code></Error>"), "failed after 0 s of trying: s3:GetObject"),
+        ("lambda:GetFunction", THROTTLED, f"reading {FUNCTION_ARN} failed despite retries for 0 s: "),
+        ("lambda:GetLayerVersion", THROTTLED, "layer:lower:1 failed despite retries for 0 s: "),
+        ("code:download", (503, b"SlowDown"), "the function's code could not be downloaded despite retries for 0 s: "),
+        (
+            "s3:GetObject",
+            (503, b"<Error><Code>SlowDown</Code></Error>"),
+            "failed despite retries for 0 s: s3:GetObject",
+        ),
     ],
 )
 def test_what_may_pass_leaves_the_run_open_for_the_next_task(
@@ -287,7 +291,7 @@ def test_a_download_is_given_up_while_its_address_is_still_good(
     assert config.function is not None
     credentials = CredentialSource(config.environ, Clock(0))
     aws = Aws(region=config.region, endpoint=config.endpoint, credentials=credentials)
-    with pytest.raises(UnavailableError, match="could not be downloaded after 480 s of trying"):
+    with pytest.raises(UnavailableError, match="could not be downloaded despite retries for 480 s"):
         fetch(aws, config, config.function)
     assert 400 < sum(slept) <= 480
 
@@ -323,7 +327,7 @@ def test_credentials_that_cannot_be_had_leave_the_run_unclaimed(task: Task) -> N
         AWS_CONTAINER_CREDENTIALS_FULL_URI=f"{task.standin.url}/credentials",
     )
     assert (ended.code, ended.state) == (67, "launching")
-    assert "the task role's credentials could not be had from the container's endpoint" in only_line(ended)
+    assert "the task role's credentials could not be fetched from the container's endpoint" in only_line(ended)
 
 
 def test_no_credentials_at_all(task: Task) -> None:
@@ -343,7 +347,7 @@ def test_a_task_whose_name_ecs_does_not_tell_claims_nothing(task: Task, answer: 
     ended = task.run("app.handler")
     assert (ended.code, ended.state, "task_arn" in ended.standin.run) == (67, "launching", False)
     assert "dynamodb:UpdateItem" not in ended.standin.calls
-    assert "ECS did not say within 0 s which task this is, so its run was not claimed" in only_line(ended)
+    assert "ECS did not identify this task within 0 s, so its run was not claimed" in only_line(ended)
 
 
 def test_ecs_is_asked_again_which_task_this_is(task: Task) -> None:

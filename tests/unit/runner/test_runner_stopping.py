@@ -56,15 +56,14 @@ def test_a_handler_that_sigterm_ends_was_cancelled(task: Task) -> None:
     ended = stopped(task, "behaviours.sleeps")
     assert (ended.code, ended.state) == (1, "cancelled")
     assert ended.error["errorMessage"] == (
-        f"RequestId: {REQUEST_ID} Error: Runtime exited with error: signal: terminated "
-        "(the task was told to stop: SIGTERM)"
+        f"RequestId: {REQUEST_ID} Error: Runtime exited with error: signal: terminated (the task was stopped: SIGTERM)"
     )
 
 
 def test_a_handler_that_does_not_mind_sigterm_is_killed_in_time(task: Task) -> None:
     ended = stopped(task, "behaviours.stubborn", OVERTIME_STOP_SECONDS="1")
     assert (ended.code, ended.state) == (1, "cancelled")
-    assert "signal: killed (the task was told to stop: SIGTERM)" in str(ended.error["errorMessage"])
+    assert "signal: killed (the task was stopped: SIGTERM)" in str(ended.error["errorMessage"])
 
 
 def test_sigterm_while_the_code_is_fetched_ends_the_run_at_once(task: Task) -> None:
@@ -82,7 +81,7 @@ def test_sigterm_while_the_code_is_fetched_ends_the_run_at_once(task: Task) -> N
     ended = task.ended(process)
     ended_first.set()
     assert (ended.code, ended.state, ended.error["errorType"]) == (1, "cancelled", "Overtime.Stopped")
-    assert ended.errors == "overtime: the task was told to stop (SIGTERM) before its handler began.\n"
+    assert ended.errors == "overtime: the task was stopped (SIGTERM) before its handler started.\n"
 
 
 def test_sigterm_while_the_result_is_written_changes_nothing(task: Task) -> None:
