@@ -1,4 +1,4 @@
-"""Lambda functions that finish, however long they take: read the settings, build the stack, export where things are."""
+"""Entry point for the Pulumi command line: reads the settings, builds the stack, exports its outputs."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from overtime.errors import OvertimeError
 from overtime.program import build
 from overtime.settings import StackContext
 
-_PEOPLE_WERE_TOLD = 32
-"""The exit code after which Pulumi's language host says no more; a `RunError` ends with another, and is followed by
-"Program exited with non-zero exit code"."""
+_ALREADY_REPORTED = 32
+"""Exit code after which Pulumi's language host prints nothing more. After a `RunError`, which has another exit code, it
+adds "Program exited with non-zero exit code"."""
 
 
 def main() -> None:
-    """Build this stack. What people can fix is told without a stack trace."""
+    """Build this stack. Log an error that users can fix without a stack trace, and exit."""
     context = StackContext(
         project=pulumi.get_project(),
         stack=pulumi.get_stack(),
@@ -25,11 +25,11 @@ def main() -> None:
         region=pulumi.Config("aws").get("region"),
     )
     try:
-        # The engine works in the folder of this file: colleagues with other clones store the same, so see no change.
+        # Relative to the engine's working folder, this file's, so that colleagues with other clones see no change.
         outputs = build(configuration.load(context), context, sources=".")
     except OvertimeError as error:
         pulumi.log.error(str(error))
-        raise SystemExit(_PEOPLE_WERE_TOLD) from None
+        raise SystemExit(_ALREADY_REPORTED) from None
     for name, value in outputs.items():
         pulumi.export(name, value)
 

@@ -93,6 +93,7 @@ class Network(pulumi.ComponentResource):
         child = pulumi.ResourceOptions(parent=self)
         group = aws.ec2.SecurityGroup(
             f"{name}-tasks",
+            # AWS cannot change a description, so another text would replace the group, which running tasks use.
             description="overtime tasks: they call out, nothing calls them",
             vpc_id=vpc.vpc_id,
             opts=child,

@@ -1,8 +1,8 @@
-"""What is deployed of a stack already, asked before anything changes.
+"""The state of the deployed stack, read before anything changes.
 
-The last deployment's outputs come from the engine, what the stack still has to do from its own watcher
-(`contract.backlog`). Both go through the engine and the provider, so the provider's credentials, profile and
-region apply. An answer that cannot be had stops no deployment: it is told (see `notices`).
+The last deployment's outputs come from the engine, the remaining work from the stack's own watcher
+(`contract.backlog`). Both calls go through the engine and the provider, so the provider's credentials, profile and
+region apply. If a call fails, the deployment continues, and `notices` reports the failure.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from overtime.settings import StackContext
 
 _READ_OUTPUTS = "pulumi:pulumi:readStackOutputs"
-"""The engine's own function behind `pulumi.StackReference`; called by itself it leaves nothing in the state."""
+"""The engine's function behind `pulumi.StackReference`; a direct call leaves nothing in the state."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,36 +32,36 @@ class DeployedFunction:
     name: str
     """Its name in AWS."""
     enabled: bool = True
-    """Whether it took new work until now."""
+    """Whether it has handed over failures until now."""
     protected: bool = True
-    """Whether Pulumi refuses to delete its queues, or nobody has looked whether it may."""
+    """Whether Pulumi protects its queues from deletion; also true if the outputs do not say so."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Deployed:
-    """What the last deployment left."""
+    """The last deployment and its remaining work."""
 
     functions: Mapping[str, DeployedFunction] = field(default_factory=dict)
     """By key."""
     network: Mapping[str, object] | None = None
-    """The network's settings; None where nothing was deployed."""
+    """The network settings; None if nothing was deployed."""
     work: Mapping[str, Work] = field(default_factory=dict)
     """By the function's name in AWS."""
     task_retirement_days: int | None = None
-    """Days that Fargate waits before it stops tasks of a platform revision that it retires, in this account."""
+    """Days that Fargate waits before it stops tasks of a retired platform revision, in this account."""
     unasked: str | None = None
-    """Why the watcher did not say what work there is; None also where there is no watcher yet."""
+    """Why the remaining work is unknown; None if it is known, or if there is no watcher yet."""
 
     def work_of(self, key: str) -> Work | None:
-        """Say what a function still has to do; None where that is not known."""
+        """Return a function's remaining work; None if it is unknown."""
         return self.work.get(self.functions[key].name) if key in self.functions else None
 
 
 def deployed(context: StackContext) -> Deployed:
-    """Ask what the last deployment left; nothing, for a stack that is new."""
+    """Return the last deployment and its remaining work; for a new stack, an empty value."""
     try:
         outputs = _outputs(context)
-    except Exception as error:  # noqa: BLE001 - the SDK has no narrower one for a function that fails
+    except Exception as error:  # noqa: BLE001 - the SDK raises no narrower type if a function fails
         return Deployed(unasked=f"the last deployment's outputs could not be read ({error})")
     functions = {
         key: DeployedFunction(
@@ -73,16 +73,16 @@ def deployed(context: StackContext) -> Deployed:
     if not watcher:
         return Deployed(functions=functions, network=network)
     try:
-        told = _told(str(watcher["name"]))
-        if told is None:
-            unasked = f"the watcher {watcher['name']!r} is of an older version, which this update replaces"
+        answer = _backlog(str(watcher["name"]))
+        if answer is None:
+            unasked = f"the watcher {watcher['name']!r} is an older version, which this update replaces"
             return Deployed(functions=functions, network=network, unasked=unasked)
-        work = {name: Work(**numbers) for name, numbers in told[FUNCTIONS].items()}
+        work = {name: Work(**numbers) for name, numbers in answer[FUNCTIONS].items()}
     except Exception as error:  # noqa: BLE001 - likewise
-        unasked = f"the watcher {watcher['name']!r} could not be asked ({error}); that needs lambda:InvokeFunction"
+        unasked = f"the watcher {watcher['name']!r} could not be queried ({error}); this needs lambda:InvokeFunction"
         return Deployed(functions=functions, network=network, unasked=unasked)
     return Deployed(
-        functions=functions, network=network, work=work, task_retirement_days=told.get(TASK_RETIREMENT_DAYS)
+        functions=functions, network=network, work=work, task_retirement_days=answer.get(TASK_RETIREMENT_DAYS)
     )
 
 
@@ -92,6 +92,6 @@ def _outputs(context: StackContext) -> dict[str, Any]:
     return cast("dict[str, Any]", (answer or {}).get("outputs") or {})
 
 
-def _told(watcher_name: str) -> dict[str, Any] | None:
+def _backlog(watcher_name: str) -> dict[str, Any] | None:
     answer = aws.lambda_.get_invocation(function_name=watcher_name, input=json.dumps(EVENT))
     return cast("dict[str, Any] | None", json.loads(answer.result))

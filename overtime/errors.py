@@ -1,7 +1,7 @@
-"""The errors that overtime raises on purpose; each text says what happened, with which value, and what to do next."""
+"""The base class of all errors that overtime raises. Their texts name the problem, the value, and what to do next."""
 
 from __future__ import annotations
 
 
 class OvertimeError(Exception):
-    """Root of the family: catch it to catch everything that overtime itself reports."""
+    """Base class of every error that overtime itself raises."""

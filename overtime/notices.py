@@ -1,7 +1,7 @@
-"""What a person should know before an update: work that would be cut off, and promises that AWS does not keep. Pure.
+"""Warnings before an update, about work that it would cut off and limits that AWS does not guarantee. Pure.
 
-An update that would delete a queue which may hold work is refused here, in our own words and before anything changes:
-Pulumi's own refusal comes last, after the update's other steps.
+An update that would delete a queue with possible work is refused here, before anything changes, because Pulumi refuses
+it only after the update's other steps.
 """
 
 from __future__ import annotations
@@ -26,21 +26,21 @@ DEFAULT_RETIREMENT_DAYS = 7
 
 @dataclass(frozen=True)
 class Notice:
-    """One thing to know."""
+    """A message to log before the update."""
 
     severity: Literal["info", "warning"]
     text: str
 
 
 def network_output(settings: Settings) -> dict[str, object]:
-    """Give the network's settings as an output, to compare the next update's with; the engine keeps no nulls."""
+    """Return the network settings as an output, to compare them in the next update; the engine stores no nulls."""
     return settings.network.model_dump(mode="json", exclude_none=True)
 
 
 def protected(key: str, settings: Settings, there: Deployed) -> bool:
-    """Tell whether a function's queues must survive: until a person gives them up, or the function is drained.
+    """Return whether a function's queues must be kept: until `force_destroy` is set, or the function is drained.
 
-    What was counted while it still took new work may be out of date by the end of this update.
+    A count from the time when new failures were still handed over may be outdated by the end of this update.
     """
     return not settings.retention.force_destroy and not _drained(key, settings, there)
 
@@ -52,35 +52,35 @@ def _drained(key: str, settings: Settings, there: Deployed) -> bool:
 
 
 class StillNeededError(OvertimeError):
-    """The settings leave out a function that may have work left."""
+    """The settings omit a function that may have work left."""
 
 
 def refuse(settings: Settings, there: Deployed) -> None:
-    """Raise StillNeededError for functions that are not in the settings any more and may have work left."""
-    left_out = [(key, each) for key, each in sorted(there.functions.items()) if key not in settings.functions]
-    gone = [key for key, each in left_out if each.protected or _has_work(key, settings, there)]
-    if gone:
-        left = "".join(f"\n\n  {key!r}: there {_left(there.work_of(key))}." for key in gone)
+    """Raise `StillNeededError` if the settings omit deployed functions that may have work left."""
+    omitted = [(key, each) for key, each in sorted(there.functions.items()) if key not in settings.functions]
+    needed = [key for key, each in omitted if each.protected or _has_work(key, settings, there)]
+    if needed:
+        listed = "".join(f"\n\n  {key!r}: {_left(there.work_of(key))}." for key in needed)
         raise StillNeededError(
-            f"the settings leave out functions that may have work left, whose queues and roles would go with them{left}"
-            "\n\nA function is drained first: put its key back with `enabled: false`, run `pulumi up` until that says "
-            "it is drained, and remove the key then. To give the work up instead, put the key back, set "
-            "retention.force_destroy to true, and run `pulumi up` once before you remove the key."
+            "The settings omit functions that may have work left, and their queues and roles would be deleted."
+            f"{listed}\n\nDrain a function first: restore its key with `enabled: false`, run `pulumi up` until it "
+            "reports that the function is drained, then remove the key. To give up its work instead, restore the key, "
+            "set retention.force_destroy to true, and run `pulumi up` once before you remove the key."
         )
 
 
 def notices(settings: Settings, there: Deployed) -> Iterator[Notice]:
-    """Give everything that is to be told before this update."""
+    """Yield every notice for this update."""
     yield from _removed(settings, there)
     yield from _draining(settings, there)
     yield from _moved(settings, there)
     yield from _retired(settings, there)
     if there.unasked is not None:
-        yield Notice("info", f"It is not known what work is left in this stack: {there.unasked}.")
+        yield Notice("info", f"The remaining work of this stack is unknown: {there.unasked}.")
 
 
 def _has_work(key: str, settings: Settings, there: Deployed) -> bool:
-    """Tell whether work has come since the function was drained, as parked messages do while Lambda invokes it."""
+    """Return whether a drained function has work again: its failures on Lambda are still parked."""
     work = there.work_of(key)
     return work is not None and not work.nothing and not settings.retention.force_destroy
 
@@ -89,7 +89,7 @@ def _removed(settings: Settings, there: Deployed) -> Iterator[Notice]:
     for key in sorted(there.functions.keys() - settings.functions.keys()):
         work = there.work_of(key)
         if not (work and work.nothing):
-            yield Notice("warning", f"The function {key!r} goes with this update, and there {_left(work)}.")
+            yield Notice("warning", f"This update removes the function {key!r}: {_left(work)}.")
 
 
 def _draining(settings: Settings, there: Deployed) -> Iterator[Notice]:
@@ -98,13 +98,13 @@ def _draining(settings: Settings, there: Deployed) -> Iterator[Notice]:
             continue
         work = there.work_of(key)
         if _drained(key, settings, there):
-            text = f"The function {key!r} is drained. After this update its key can be removed."
+            text = f"The function {key!r} is drained. After this update, you can remove its key."
             yield Notice("info", text)
         else:
             text = (
-                f"The function {key!r} is being drained: there {_left(work)}. Its queues stay protected until nothing "
-                "is left after it takes nothing new; run `pulumi up` again to see how far it is. What is parked waits "
-                'for a person: see "Remove a function" in docs/operating.md.'
+                f"The function {key!r} is draining: {_left(work)}. Its queues stay protected until a later `pulumi up` "
+                'finds that nothing is left. Parked messages wait for an operator: see "Remove a function" in '
+                "docs/operating.md."
             )
             yield Notice("warning", text)
 
@@ -116,10 +116,10 @@ def _moved(settings: Settings, there: Deployed) -> Iterator[Notice]:
     if runs or there.unasked is not None:
         yield Notice(
             "warning",
-            f"The network's settings change while runs are open ({runs or 'how many is not known'}). AWS keeps a "
-            "subnet or security group while a task has its address in it (DependencyViolation), so the update may wait "
-            "for half an hour and then stop halfway. Drain the functions first (`enabled: false`), or wait until "
-            "nothing runs.",
+            f"The network settings change while runs are open ({runs or 'their number is unknown'}). AWS does not "
+            "delete a subnet or security group while a task has an address in it (DependencyViolation), so the update "
+            "may wait for half an hour and then fail halfway. Drain the functions first (`enabled: false`), or wait "
+            "until nothing runs.",
         )
 
 
@@ -129,27 +129,27 @@ def _retired(settings: Settings, there: Deployed) -> Iterator[Notice]:
     longer = sorted(key for key, each in settings.functions.items() if each.max_runtime > wait * DAY_SECONDS)
     if not longer:
         return
-    whose = "AWS's default, and this account's could not be read" if days is None else "this account's setting"
+    whose = "AWS's default, because this account's could not be read" if days is None else "this account's setting"
     yield Notice(
         "warning",
         f"max_runtime of {', '.join(map(repr, longer))} is longer than the {_number(wait, 'day')} that Fargate waits "
-        f"before it stops tasks of a platform revision that it retires ({RETIREMENT_SETTING}: {whose}). A run that is "
-        "stopped then starts again from its beginning. Lower max_runtime, or let Fargate wait longer, 14 days at most: "
+        f"before it stops tasks of a retired platform revision ({RETIREMENT_SETTING}: {whose}). Their runs then start "
+        "again from the beginning. Lower max_runtime, or make Fargate wait for up to 14 days: "
         f"aws ecs put-account-setting-default --name {RETIREMENT_SETTING} --value 14",
     )
 
 
 def _left(work: Work | None) -> str:
     if work is None:
-        return "may be work left, which could not be counted"
+        return "its remaining work could not be counted"
     if work.nothing:
-        return "is no work left"
+        return "no work is left"
     counted = (
         _number(work.open_runs, "open run"),
         f"{_number(work.waiting, 'message')} on the failure queue",
         f"{_number(work.parked, 'message')} on the parking queue",
     )
-    return f"are still {counted[0]}, {counted[1]} and {counted[2]}"
+    return f"{counted[0]}, {counted[1]} and {counted[2]} are left"
 
 
 def _number(count: int | None, noun: str) -> str:

@@ -1,4 +1,4 @@
-"""The program of a stack: `__main__.py` runs it for the Pulumi command line, `overtime.automation` elsewhere."""
+"""The program of a stack. `__main__.py` runs it for the Pulumi command line, `overtime.automation` from Python code."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ Outputs = dict[str, object]
 
 
 def build(settings: Settings, context: StackContext, *, sources: str = str(SOURCES)) -> Outputs:
-    """Declare every resource of the stack, and return what it exports.
+    """Declare every resource of the stack, and return its outputs. Raise `OvertimeError` for what users can fix.
 
-    `sources` is `archives.SOURCES` as the engine's working folder finds it.
+    `sources` is `archives.SOURCES` relative to the engine's working folder, or absolute.
     """
     _verify_region(settings, context)
     if settings.tags:
@@ -69,7 +69,7 @@ def build(settings: Settings, context: StackContext, *, sources: str = str(SOURC
 
 
 def _verify_region(settings: Settings, context: StackContext) -> None:
-    """Check what has to be in the stack's region, where a profile or a variable says which that is."""
+    """Check the rules on regions with the provider's region, if the configuration does not name one."""
     if context.region is None:
         verify(settings, replace(context, region=aws.get_region().region))
 
@@ -205,7 +205,7 @@ def _watcher_outputs(watcher: Watcher) -> Outputs:
 
 def _tagged(tags: Mapping[str, str]) -> pulumi.ResourceTransformation:
     def transform(args: pulumi.ResourceTransformationArgs) -> pulumi.ResourceTransformationResult | None:
-        if not isinstance(args.props, dict) or "tags" not in args.props:  # a resource that takes none
+        if not isinstance(args.props, dict) or "tags" not in args.props:  # a resource without tags
             return None
         return pulumi.ResourceTransformationResult(
             {**args.props, "tags": {**tags, **(args.props["tags"] or {})}}, args.opts

@@ -1,4 +1,4 @@
-"""Deploy from Python: give settings and a stack's name, then preview, up, refresh, destroy, and read the outputs.
+"""Deploys stacks from Python code: preview, up, refresh, destroy, and outputs.
 
     from overtime.automation import Deployment
 
@@ -10,8 +10,8 @@
     result = deployment.up(print)
     print(result.changes, result.outputs["functions"])
 
-It builds what the `pulumi` command line builds from the project's own `__main__.py`, and needs no files on disk but the
-functions' code. Everything that it raises on purpose is an `OvertimeError`.
+It deploys the same program as the `pulumi` command line, and needs no files except the functions' code. The errors that
+it raises itself are subclasses of `OvertimeError`.
 """
 
 from overtime.automation.deployment import Deployment

@@ -28,16 +28,16 @@ if TYPE_CHECKING:
 
 
 class Deployment:
-    """One stack, of these settings. Making it checks them; nothing is started before a method is called.
+    """One stack and its settings. The constructor checks the settings; only the methods start the engine.
 
-    Its methods raise `DeploymentError` and its subclasses; one deployment does one thing at a time. They print nothing;
-    `on_event` is called with each event, or is a `Progress`, which shows them.
+    The methods raise `DeploymentError` or a subclass, and cannot run concurrently. They print nothing: they call
+    `on_event` with each event, or show the events if it is a `Progress`.
     """
 
     settings: Settings
     context: StackContext
 
-    def __init__(  # noqa: PLR0913 - each is a fact of its own, and all but two have defaults
+    def __init__(  # noqa: PLR0913 - all but two have defaults
         self,
         settings: Settings | Mapping[str, object],
         *,
@@ -47,10 +47,10 @@ class Deployment:
         region: str | None = None,
         engine: Engine | None = None,
     ) -> None:
-        """Check the settings. Raises `SettingsError`.
+        """Check the settings. Raise `SettingsError` if any are invalid.
 
-        `root` is the folder that relative `code` paths start from, by default the current one. `region` is AWS's, by
-        default that of `AWS_REGION` or the AWS profile. `stack` may say `organization/stack`.
+        `root` is the folder to which `code` paths are relative, by default the current one. `region` is the AWS region,
+        by default that of `AWS_REGION` or the AWS profile. `stack` may have the form `organization/stack`.
         """
         self.context = StackContext(
             project=project, stack=stack.rpartition("/")[2], root=(root or Path.cwd()).resolve(), region=region
@@ -66,11 +66,11 @@ class Deployment:
         return f"Deployment(project={self.context.project!r}, stack={self._stack!r}, region={self.context.region!r})"
 
     def preview(self, on_event: OnEvent | Progress | None = None) -> Result:
-        """Tell what `up` would do; nothing is touched but the stack's own entry in the backend."""
+        """Return what `up` would do. Nothing changes except the stack's own entry in the backend."""
         return self._run("preview", on_event, lambda stack, listen: stack.preview(on_event=listen), create=True)
 
     def up(self, on_event: OnEvent | Progress | None = None) -> Result:
-        """Make the stack what the settings say, and tell where things are."""
+        """Create or update the stack according to the settings, and return what was done and the outputs."""
         outputs: Outputs = {}
 
         def work(stack: automation.Stack, listen: automation.OnEvent) -> None:
@@ -81,24 +81,24 @@ class Deployment:
         return replace(self._run("up", on_event, work, create=True), outputs=outputs)
 
     def refresh(self, on_event: OnEvent | Progress | None = None) -> Result:
-        """Bring the state up to what AWS says; nothing in AWS is touched."""
+        """Update Pulumi's state to match the resources in AWS, and return the differences. AWS does not change."""
         return self._run("refresh", on_event, lambda stack, listen: stack.refresh(on_event=listen))
 
     def destroy(self, on_event: OnEvent | Progress | None = None, *, remove: bool = False) -> Result:
-        """Delete every resource; with `remove` the stack itself too, its history and its settings in the backend.
+        """Delete every resource; with `remove`, also the stack's history and configuration in the backend.
 
-        Raises `ProtectedError`, with nothing deleted, while queues may hold work or stored runs would be lost.
+        Raise `ProtectedError`, with nothing deleted, while queues may contain work or stored runs would be lost.
         """
 
         def work(stack: automation.Stack, listen: automation.OnEvent) -> None:
-            # The engine refuses too, but without a preview only when much else is deleted.
+            # The engine would refuse, too, but without a preview only after it has deleted other resources.
             failures.refuse_protected(stack.export_stack(), stack=self._stack)
             stack.destroy(on_event=listen, remove=remove)
 
         return self._run("destroy", on_event, work)
 
     def outputs(self, *, secrets: bool = False) -> Outputs:
-        """Tell where things are. Without `secrets`, `WITHHELD` stands in the place of what is secret."""
+        """Return the stack's outputs. Without `secrets`, `WITHHELD` replaces those that are secret."""
         found: Outputs = {}
 
         def work(stack: automation.Stack, _listen: automation.OnEvent) -> None:
@@ -109,7 +109,7 @@ class Deployment:
         return found
 
     def cancel(self) -> None:
-        """Break the lock that an update left which died; an update that is going on is stopped where it is."""
+        """Remove the lock of an update that died. An update that is still running is stopped halfway."""
         self._run("cancel", None, lambda stack, _listen: stack.cancel())
 
     def _run(
@@ -139,7 +139,7 @@ class Deployment:
             except automation.CommandError as error:
                 if isinstance(program.error, OvertimeError):
                     raise program.error from None
-                # Not from the engine's error, whose text is all that was printed, secrets too.
+                # Not chained to the engine's error, whose text contains all output, including secrets.
                 raise failures.error_of(error, listener, stack=self._stack, action=action) from program.error
 
     def _secrets(self) -> Iterator[str]:
@@ -155,7 +155,7 @@ def _shown(
 
 
 def _outputs(stack: automation.Stack, *, secrets: bool = False) -> Outputs:
-    # The library's own `outputs` asks for the secrets in any case, and does not mark those within a section.
+    # The library's own `outputs` always requests secrets, and does not mark those inside a section.
     work = stack.workspace
     home = {"PULUMI_HOME": work.pulumi_home} if work.pulumi_home else {}
     command = ["stack", "output", "--json", "--stack", stack.name, *(["--show-secrets"] if secrets else [])]

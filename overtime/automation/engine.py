@@ -1,4 +1,4 @@
-"""How the Pulumi engine is found and started, and the temporary workspace that it works in."""
+"""Finds and configures the Pulumi engine, and creates its temporary workspace."""
 
 from __future__ import annotations
 
@@ -25,23 +25,23 @@ HOW_TO_INSTALL = "https://www.pulumi.com/docs/install/"
 
 @dataclass(frozen=True, kw_only=True)
 class Engine:
-    """How to run Pulumi. Every default is what the `pulumi` command itself would take."""
+    """How to run Pulumi. Every default is that of the `pulumi` command itself."""
 
     backend_url: str | None = None
-    """Where the state is kept, such as `s3://bucket` or `file:///folder`; by default where `pulumi login` said."""
+    """Where the state is stored, such as `s3://bucket` or `file:///folder`; by default as `pulumi login` selected."""
     passphrase: str | None = field(default=None, repr=False)
-    """Encrypts secrets in the state where the backend does not do it itself."""
+    """Encrypts secrets in the state, for backends that do not do so themselves."""
     secrets_provider: str | None = None
-    """Encrypts them with a key service instead, such as `awskms://alias/state`."""
+    """Key service that encrypts secrets instead, such as `awskms://alias/state`."""
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
-    """Variables for the engine and its plugins, beside this process's own: `AWS_PROFILE`, `PATH` and so on."""
+    """Variables for the engine and its plugins in addition to this process's own, such as `AWS_PROFILE` or `PATH`."""
     home: Path | None = None
     """Folder for plugins and credentials (`PULUMI_HOME`)."""
     root: Path | None = None
-    """Folder with `bin/pulumi` in it; by default the `pulumi` on PATH."""
+    """Folder that contains `bin/pulumi`; by default the `pulumi` on PATH is used."""
 
     def variables(self) -> dict[str, str]:
-        """Give the variables that say all this to the engine."""
+        """Return the environment variables that configure the engine."""
         found = dict(self.environment)
         if self.passphrase is not None:
             found["PULUMI_CONFIG_PASSPHRASE"] = self.passphrase
@@ -50,14 +50,14 @@ class Engine:
         return found
 
     def command(self, stack: str, action: str) -> PulumiCommand:
-        """Find the program. Raises `EngineUnusableError`."""
+        """Return the engine's command. Raise `EngineUnusableError` if there is no usable one."""
         try:
             return PulumiCommand(root=str(self.root) if self.root else None)
         except (OSError, subprocess.SubprocessError, automation.InvalidVersionError) as error:
             where = f"at {str(self.root / 'bin' / 'pulumi')!r}" if self.root else "on PATH"
             text = (
-                f"No stack can be deployed without Pulumi's engine, and there is no usable `pulumi` {where} ({error}). "
-                f"Install it ({HOW_TO_INSTALL}), or give Engine(root=...) the folder with bin/pulumi in it."
+                f"Deployments need the Pulumi engine, but there is no usable `pulumi` {where} ({error}). "
+                f"Install it ({HOW_TO_INSTALL}), or set Engine(root=...) to the folder that contains bin/pulumi."
             )
             raise EngineUnusableError(text, stack=stack, action=action) from error
 
@@ -66,11 +66,11 @@ class Engine:
 def workspace(
     context: StackContext, engine: Engine, command: PulumiCommand, program: Callable[[], None]
 ) -> Iterator[LocalWorkspace]:
-    """Give the engine a project and a stack to work with, and remove them afterwards."""
+    """Yield a temporary workspace with the project's and the stack's settings, and delete it afterwards."""
     project = ProjectSettings(
         name=context.project,
         runtime="python",
-        # The engine's working folder: there it finds what the runner image is built from, whoever deploys.
+        # The engine's working folder, so that it finds the sources of the runner image, whoever deploys.
         main=str(SOURCES),
     )
     stack = StackSettings(

@@ -1,4 +1,4 @@
-"""What can go wrong with a deployment whose settings are right."""
+"""Errors of a deployment whose settings are valid."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class DeploymentError(OvertimeError):
-    """The engine did not do what it was asked; what it had done until then is in the stack's state."""
+    """The engine failed; the stack's state contains what it had done until then."""
 
     stack: str
     action: str
@@ -24,16 +24,16 @@ class DeploymentError(OvertimeError):
 
 
 class ConcurrentUpdateError(DeploymentError):
-    """Another update of this stack is going on, or one died and left its lock."""
+    """Another update of this stack is running, or has died and left its lock."""
 
 
 class ProtectedError(DeploymentError):
-    """The stack has resources that must not be deleted yet: queues that may hold work, and stored runs."""
+    """The stack has resources that must not be deleted yet: queues that may contain work, or stored runs."""
 
 
 class StackNotFoundError(DeploymentError):
-    """There is no such stack: it was never deployed, or it was removed."""
+    """The stack does not exist: it was never deployed, or it was removed."""
 
 
 class EngineUnusableError(DeploymentError):
-    """There is no `pulumi` program where it was looked for, or it is not one that this library works with."""
+    """The `pulumi` program was not found, or its version is not supported."""

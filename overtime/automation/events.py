@@ -1,4 +1,4 @@
-"""What a deployment reports while it goes on: values without anything secret in them."""
+"""The events that a running deployment reports, as values without secrets."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from pulumi.automation.events import DiagnosticEvent, StepEventMetadata
 
 WITHHELD = "[secret]"
-"""What stands in the place of a secret, here and in outputs that were not asked for theirs."""
+"""Replaces a secret, here and in outputs that are read without secrets."""
 
 _MARKUP = re.compile(r"<\{%.*?%\}>")
 _SHORTEST_SECRET = 6
-"""Shorter values are flags, ports and levels: to replace them would garble texts and hide nothing."""
+"""Shorter values are flags, ports and levels: replacing them would garble texts and hide nothing."""
 
 Status = Literal["started", "done", "failed"]
 Severity = Literal["info", "warning", "error"]
@@ -27,12 +27,12 @@ Severity = Literal["info", "warning", "error"]
 
 @dataclass(frozen=True, kw_only=True)
 class ResourceStep:
-    """One step with one resource. No property's value is in it."""
+    """One step with one resource, without the values of its properties."""
 
     operation: str
-    """Pulumi's word: `create`, `update`, `same`, `delete`, `replace`, `read`, `refresh` and so on."""
+    """Pulumi's name for it: `create`, `update`, `same`, `delete`, `replace`, `read`, `refresh` and so on."""
     status: Status
-    """Where the step stands; in a preview it is only planned."""
+    """The progress of the step; in a preview it is only planned."""
     type: str
     """Such as `aws:lambda/function:Function`."""
     name: str
@@ -50,16 +50,15 @@ class ResourceStep:
 
 @dataclass(frozen=True, kw_only=True)
 class Diagnostic:
-    """Something that the engine, a provider or the program says."""
+    """A message of the engine, a provider or the program."""
 
     severity: Severity
-    """How bad it is."""
     text: str
-    """The text, secrets withheld."""
+    """The text, without secrets."""
     name: str | None = None
-    """The resource that it is about."""
+    """Name of the resource that it is about."""
     passing: bool = False
-    """Whether it is progress that the next text replaces, such as a step of an image build."""
+    """Whether it is transient, such as a step of an image build: the next text replaces it."""
 
     def __str__(self) -> str:
         return f"{self.severity}: {f'{self.name}: ' if self.name else ''}{self.text}"
@@ -67,19 +66,19 @@ class Diagnostic:
 
 Event = ResourceStep | Diagnostic
 OnEvent = Callable[[Event], object]
-"""Takes events, one at a time, in a thread that is not the caller's."""
+"""A callback for events. It is called with one event at a time, from another thread than the caller's."""
 
 
 class Redactor:
-    """Withholds the values it knows from any text."""
+    """Removes known secrets from texts."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
         forms = {form for secret in secrets for form in (secret, json.dumps(secret)[1:-1])}
-        # Longest first: one secret may be part of another.
+        # Longest first, because one secret may be part of another.
         self._secrets = sorted((form for form in forms if len(form) >= _SHORTEST_SECRET), key=len, reverse=True)
 
     def redacted(self, text: str) -> str:
-        """Give a text without markup and without secrets."""
+        """Return a text without the engine's markup and without secrets."""
         text = _MARKUP.sub("", text).strip()
         for secret in self._secrets:
             text = text.replace(secret, WITHHELD)
@@ -87,7 +86,7 @@ class Redactor:
 
 
 def translate(event: EngineEvent, redactor: Redactor) -> Event | None:
-    """Give an engine's event in our words; `None` for those that say nothing to people."""
+    """Return an engine event as an `Event`; `None` for events without meaning for users."""
     if event.resource_pre_event:
         return _step(event.resource_pre_event.metadata, "started")
     if event.res_outputs_event:
@@ -114,7 +113,7 @@ def _step(step: StepEventMetadata, status: Status) -> ResourceStep:
 
 def _diagnostic(event: DiagnosticEvent, redactor: Redactor) -> Diagnostic | None:
     text = redactor.redacted(event.message)
-    if not text or event.severity == "debug":  # the library's own trace of every call
+    if not text or event.severity == "debug":  # the library's trace of every call
         return None
     return Diagnostic(
         severity=_severity(event.severity),
@@ -128,7 +127,7 @@ def _severity(word: str) -> Severity:
     match word:
         case "warning" | "error":
             return word
-    return "info"  # also `info#err`: what a plugin writes to its standard error
+    return "info"  # also `info#err`, a plugin's standard error
 
 
 def _name(urn: str) -> str:

@@ -1,4 +1,4 @@
-"""Hears the engine's events: passes them on, and keeps what the result and the errors are made of."""
+"""Receives the engine's events, passes them on, and collects the data for results and errors."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Listener:
-    """One operation's ear."""
+    """Receives the events of one operation."""
 
     def __init__(self, on_event: OnEvent | None, redactor: Redactor) -> None:
         self.redactor = redactor
@@ -23,22 +23,22 @@ class Listener:
         self._seconds = 0
 
     def hear(self, event: EngineEvent) -> None:
-        """Take one event of the engine's."""
+        """Process one event of the engine."""
         if event.summary_event:
             changes = event.summary_event.resource_changes
             self._changes = {str(getattr(key, "value", key)): count for key, count in changes.items()}
             self._seconds = event.summary_event.duration_seconds
-        said = translate(event, self.redactor)
-        if isinstance(said, Diagnostic) and said.severity == "error":
-            self.errors.append(said)
-        if said and self._on_event and not self._callback_error:
+        translated = translate(event, self.redactor)
+        if isinstance(translated, Diagnostic) and translated.severity == "error":
+            self.errors.append(translated)
+        if translated and self._on_event and not self._callback_error:
             try:
-                self._on_event(said)
-            except Exception as error:  # noqa: BLE001 - the library would only warn; `result` raises it to the caller
+                self._on_event(translated)
+            except Exception as error:  # noqa: BLE001 - the library would only warn; `result` raises it
                 self._callback_error = error
 
     def result(self) -> Result:
-        """Give what the engine did. Raises what the caller's own callback raised, now that the work is done."""
+        """Return what the engine did. Raise the exception of the caller's callback, if any, after the work is done."""
         if self._callback_error:
             raise self._callback_error
         return Result(changes=self._changes, seconds=self._seconds)

@@ -1,4 +1,4 @@
-"""The program of a stack as the engine calls it in this process."""
+"""The program that the engine calls in this process."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Program:
-    """Does what `__main__.py` does, with settings that are read already; remembers what stopped it."""
+    """Does the same as `__main__.py` with settings that are already read; stores the exception that stopped it."""
 
     error: Exception | None = None
 
@@ -22,9 +22,9 @@ class Program:
         self._settings, self._context = settings, context
 
     def __call__(self) -> None:
-        """Declare the stack's resources and its exports."""
+        """Declare the stack's resources and outputs."""
         try:
-            # The engine works in the sources' folder (see `workspace`), which is another one on each computer.
+            # Relative to the engine's working folder (see `workspace`), so that it is the same on every computer.
             outputs = build(self._settings, self._context, sources=".")
         except OvertimeError as error:
             self.error = error

@@ -1,4 +1,4 @@
-"""What a deployment has done, and where things are."""
+"""What the methods of a deployment return."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 Outputs = Mapping[str, object]
-"""What the stack exports: functions, cluster, ledger, images. Secrets are `WITHHELD` unless they were asked for."""
+"""The stack's outputs: functions, cluster, ledger, images and so on. Secrets are `WITHHELD` unless requested."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """What one preview, up, refresh or destroy did, or would do."""
+    """What a preview, up, refresh or destroy did, or would do."""
 
     changes: Mapping[str, int]
-    """Resources by what was done with them, such as `{"create": 40}` or `{"same": 38, "update": 2}`."""
+    """Number of resources by operation, such as `{"create": 40}` or `{"same": 38, "update": 2}`."""
     seconds: int
-    """How long the engine took."""
+    """Duration of the operation."""
     outputs: Outputs = field(default_factory=dict)
-    """The stack's outputs, after an up."""
+    """The stack's outputs, after `up`."""
 
     @property
     def unchanged(self) -> bool:
-        """Whether everything was as it should be."""
+        """Whether there was nothing to change."""
         return not set(self.changes) - {"same", "read"}

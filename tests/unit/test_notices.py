@@ -58,8 +58,10 @@ def test_a_function_that_goes_is_told_with_the_work_that_goes_with_it(root: Path
     refuse(now, there({"report": IDLE, "sums": BUSY}))
     [(severity, text)] = told(now, there({"report": IDLE, "sums": BUSY}))
     assert severity == "warning"
-    assert "'sums' goes with this update" in text
-    assert "2 open runs, 1 message on the failure queue and 0 messages on the parking queue" in text
+    assert text == (
+        "This update removes the function 'sums': 2 open runs, 1 message on the failure queue and 0 messages on the "
+        "parking queue are left."
+    )
 
 
 def test_a_drained_function_goes_in_silence(root: Path) -> None:
@@ -68,13 +70,22 @@ def test_a_drained_function_goes_in_silence(root: Path) -> None:
     assert told(now, deployed) == []
 
 
-@pytest.mark.parametrize("work", [{}, {"sums": BUSY}, {"sums": IDLE}])
-def test_a_function_that_was_not_found_drained_cannot_go(root: Path, work: dict[str, Work]) -> None:
+@pytest.mark.parametrize(
+    ("work", "left"),
+    [
+        ({}, "its remaining work could not be counted"),
+        ({"sums": BUSY}, "2 open runs, 1 message on the failure queue and 0 messages on the parking queue are left"),
+        ({"sums": IDLE}, "no work is left"),
+    ],
+)
+def test_a_function_that_was_not_found_drained_cannot_go(root: Path, work: dict[str, Work], left: str) -> None:
     """Its queues are protected in Pulumi's state, so the update would fail after its other steps."""
     names = {"sums": DeployedFunction(name="overtime-test-sums", protected=True)}
     known = {f"overtime-test-{key}": each for key, each in work.items()}
     deployed = Deployed(functions=names, work=known, task_retirement_days=7)
-    with pytest.raises(StillNeededError, match=r"'sums': there .*\n\nA function is drained first.*`enabled: false`"):
+    with pytest.raises(
+        StillNeededError, match=rf"'sums': {left}\.\n\nDrain a function first: restore its key with `enabled: false`"
+    ):
         refuse(settings(root, {"report": {}}, retention={"force_destroy": True}), deployed)
     refuse(settings(root, {"report": {}, "sums": {}}), deployed)
 
@@ -88,7 +99,7 @@ def test_work_that_came_after_the_drain_keeps_its_function(root: Path) -> None:
 @pytest.mark.parametrize(
     ("work", "expected"),
     [
-        ({}, "may be work left, which could not be counted"),
+        ({}, "its remaining work could not be counted"),
         ({"sums": UNKNOWN}, "0 open runs, an unknown number of messages on the failure queue"),
     ],
 )
@@ -100,10 +111,10 @@ def test_what_is_not_known_is_not_called_nothing(root: Path, work: dict[str, Wor
 @pytest.mark.parametrize(
     ("work", "severity", "expected"),
     [
-        ({"report": BUSY}, "warning", "'report' is being drained: there are still 2 open runs"),
-        ({"report": UNKNOWN}, "warning", "being drained"),
+        ({"report": BUSY}, "warning", "'report' is draining: 2 open runs, 1 message"),
+        ({"report": UNKNOWN}, "warning", "is draining"),
         ({}, "warning", "could not be counted"),
-        ({"report": IDLE}, "info", "'report' is drained. After this update its key can be removed"),
+        ({"report": IDLE}, "info", "'report' is drained. After this update, you can remove its key"),
     ],
 )
 def test_a_drain_is_told_how_far_it_is(root: Path, work: dict[str, Work], severity: str, expected: str) -> None:
@@ -140,7 +151,7 @@ def test_what_was_counted_while_work_still_came_in_unprotects_nothing(root: Path
     assert protected("report", draining, deployed)
     [(severity, text)] = told(draining, deployed)
     assert severity == "warning"
-    assert "there is no work left. Its queues stay protected" in text
+    assert "is draining: no work is left. Its queues stay protected" in text
 
 
 def test_a_new_function_is_protected_from_its_first_update_on(root: Path) -> None:
@@ -164,8 +175,8 @@ def test_a_network_that_changes_under_runs(root: Path) -> None:
     assert told(now, there({"report": IDLE}, network=before)) == []
     assert told(settings(root, functions), there({"report": BUSY}, network=before)) == []
     moved, unasked = told(now, Deployed(network=before, unasked="it was throttled"))
-    assert "change while runs are open (how many is not known)" in moved[1]
-    assert unasked == ("info", "It is not known what work is left in this stack: it was throttled.")
+    assert "change while runs are open (their number is unknown)" in moved[1]
+    assert unasked == ("info", "The remaining work of this stack is unknown: it was throttled.")
 
 
 @pytest.mark.parametrize(
@@ -176,7 +187,7 @@ def test_a_network_that_changes_under_runs(root: Path) -> None:
         (0, "1h", "the 0 days that Fargate waits"),
         (14, "14d", None),
         (None, "7d", None),
-        (None, "8d", "AWS's default, and this account's could not be read"),
+        (None, "8d", "AWS's default, because this account's could not be read"),
     ],
 )
 def test_a_runtime_that_the_account_does_not_give(

@@ -141,7 +141,7 @@ def test_failure_names_what_the_engine_said() -> None:
     assert str(error) == (
         "up of stack 'dev' failed:\n"
         "  error: creating role: AccessDenied\n"
-        "Fix what it says and run it again: what was done so far is in the state."
+        "Fix the cause and run it again; the state contains what was done so far."
     )
     assert [each.text for each in error.diagnostics] == ["creating role: AccessDenied"]
     assert (error.stack, error.action) == ("dev", "up")
@@ -154,20 +154,20 @@ def test_failure_without_diagnostics() -> None:
 
 def test_failure_without_words() -> None:
     """An engine that dies silently is told as that."""
-    assert "\n  it said nothing\n" in str(failure(""))
+    assert "\n  the engine printed no error\n" in str(failure(""))
 
 
 @pytest.mark.parametrize(
     ("stderr", "kind", "advice"),
     [
-        ("error: the stack is currently locked by 1 lock(s)", ConcurrentUpdateError, "cancel() breaks its lock"),
+        ("error: the stack is currently locked by 1 lock(s)", ConcurrentUpdateError, "cancel() removes its lock"),
         (
             "error: [409] Conflict: Another update is currently in progress.",
             ConcurrentUpdateError,
             "Wait until the other update has ended",
         ),
-        ("error: no stack named 'dev' found", StackNotFoundError, "up() makes it"),
-        ("error: failed to decrypt: incorrect passphrase", DeploymentError, "Give Engine(passphrase=...)"),
+        ("error: no stack named 'dev' found", StackNotFoundError, "create the stack with up()"),
+        ("error: failed to decrypt: incorrect passphrase", DeploymentError, "Set Engine(passphrase=...)"),
     ],
 )
 def test_kinds_of_failure(stderr: str, kind: type[DeploymentError], advice: str) -> None:
