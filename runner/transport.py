@@ -74,10 +74,7 @@ class Client:
         body: bytes = b"",
         observe: Callable[[memoryview], object] | None = None,
     ) -> Response:
-        """Return the answer, whatever its status; `observe` gets the body's pieces as they arrive.
-
-        Raise TransportError.
-        """
+        """Return the answer, whatever its status. Raise TransportError. `observe` gets the body's pieces at once."""
         key = (url.scheme, url.host)
         try:
             connection = self._kept(key) or _Connection(url, self._ca_bundle)

@@ -26,7 +26,7 @@ class ImpossibleStateError(OvertimeError):
 
 
 def bounded(text: str, longest: int = LONGEST_TEXT) -> str:
-    """Truncate a text to `longest` bytes of UTF-8, not inside a character; mask surrogates, which DynamoDB rejects."""
+    """Truncate a text to `longest` bytes of whole UTF-8 characters; replace surrogates, which DynamoDB rejects."""
     return text.encode("utf-8", "replace")[:longest].decode("utf-8", "ignore")
 
 

@@ -156,7 +156,7 @@ def abandon(
     exit_code: int | None = None,
     reopened: bool = False,
 ) -> UpdateItemInputTypeDef:
-    """Close a run whose task stopped without recording an outcome, when no other task is to follow.
+    """Close a run whose task stopped without recording an outcome, and which gets no other task.
 
     `held_by` is the run's task at the time of that decision. A task that has claimed the run since then keeps it.
     """
@@ -192,11 +192,10 @@ def relaunch(
 ) -> UpdateItemInputTypeDef:
     """Return the run to `queued` with the next attempt.
 
-    If the older task is still running, it can then neither claim nor finish the run. For `held_by` see `abandon`. The
-    item is kept at least until `expires_at`, and as long as the next attempt may last. `unstarted` is the number of
-    attempts that never claimed the run, or None if this one did; an unstarted attempt does not end the run's wait.
-    `refusals` is the number of consecutive tasks that could not start for a permanent reason. For `unparked` see
-    `launching`.
+    The older task, if still running, can then neither claim nor finish the run. The item is kept at least until
+    `expires_at`, and as long as the next attempt may last. `unstarted` counts the attempts that never claimed the run,
+    or is None if this one did; an unstarted attempt does not end the run's wait. `refusals` counts consecutive tasks
+    that could not start for a permanent reason. For `held_by` see `abandon`, for `unparked` see `launching`.
     """
     update = _without_task(table, key, attempt, "relaunch", held_by, reopened=reopened)
     update.enter(RunState.QUEUED, None, reason, now, attempt=attempt + 1, remember=remember)
