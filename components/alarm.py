@@ -1,4 +1,4 @@
-"""What an alarm is, as a plain value."""
+"""An alarm as a plain value."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 PERIOD_SECONDS = 300
 NEWEST = "sort @timestamp desc | limit 200"
 FAULTS = f'fields @timestamp, level, run_key, message, reason | filter level != "INFO" | {NEWEST}'
-"""A query for what a function of ours logs when something is wrong."""
+"""A query for warnings and errors in the log of a dispatcher or the watcher."""
 
 
 _OF_WATCHER = "watcher-"
@@ -69,7 +69,7 @@ class Alarm:
 
 
 def ours(function_name: str, metric: Metric) -> Watched:
-    """Return one of our own metrics."""
+    """Return the metric that an alarm of this function evaluates, if it is one of overtime's own."""
     return Watched(metrics.NAMESPACE, metric.name, metric.dimensions(function_name))
 
 

@@ -113,7 +113,7 @@ class Alarms(pulumi.ComponentResource):
     def _alarm(self, name: str, alarm: Alarm, args: AlarmsArgs, actions: _Actions) -> pulumi.Output[str]:
         return aws.cloudwatch.MetricAlarm(
             name,
-            name=alarm.name,  # fixed, because it is the first thing that people read when an alarm wakes them
+            name=alarm.name,  # fixed, because people read it first when an alarm wakes them
             alarm_description=pulumi.Output.from_input(args.arn_prefix).apply(
                 lambda prefix: description(alarm, _place(prefix, args))
             ),

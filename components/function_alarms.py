@@ -59,7 +59,7 @@ def of_function(  # noqa: PLR0913 -- what differs from function to function
 
 
 class _Logs(NamedTuple):
-    """The log groups in which the cause of a function's alarm may be."""
+    """The log groups that may show the cause of a function's alarm."""
 
     function: str
     dispatcher: str

@@ -1,4 +1,4 @@
-"""What the fallback needs to know of a function, whether this program deploys it or it exists already."""
+"""The attributes of a function that its fallback uses, whether this program deploys it or it exists already."""
 
 from __future__ import annotations
 

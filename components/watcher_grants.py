@@ -41,11 +41,11 @@ def shared_out(
     The inline policies of a role may have 10,240 characters in total, a managed policy 6,144, without white space.
     https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
     """
-    told = [(arn, _KINDS[arn.split(":")[2]]) for arn in destination_arns]
+    targets = [(arn, _KINDS[arn.split(":")[2]]) for arn in destination_arns]
     grants: list[tuple[str, pulumi.Input[str], int]] = [
         *(("LaunchAgain", arn, _LONGEST_QUEUE_ARN) for arn in queue_arns),
         *(("ParkRuns", arn, _LONGEST_QUEUE_ARN) for arn in parking_arns),
-        *((kind.sid, f"{arn}{kind.granted}", len(arn) + len(kind.granted)) for arn, kind in told),
+        *((kind.sid, f"{arn}{kind.granted}", len(arn) + len(kind.granted)) for arn, kind in targets),
         *(("UseDestinationKeys", arn, len(arn)) for arn in key_arns),
     ]
     shares: list[list[WiredGrant]] = [[]]

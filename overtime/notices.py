@@ -1,7 +1,7 @@
 """Warnings before an update, about work that it would cut off and limits that AWS does not guarantee. Pure.
 
-An update that would delete a queue with possible work is refused here, before anything changes, because Pulumi refuses
-it only after the update's other steps.
+An update that would delete a queue that may contain work is refused here, before anything changes, because Pulumi
+refuses it only after the update's other steps.
 """
 
 from __future__ import annotations

@@ -42,7 +42,7 @@ class ResourceStep:
     changed: tuple[str, ...] = ()
     """Names of the properties that differ."""
     component: bool = False
-    """Whether the resource only holds others; it is done when the program has declared them all."""
+    """Whether the resource only contains others; it is done once the program has declared them all."""
 
     def __str__(self) -> str:
         return f"{self.operation} {self.status}: {self.type} {self.name}"
