@@ -9,8 +9,8 @@ import pulumi
 import pulumi_aws as aws
 
 from overtime.components import policies
+from overtime.components.documents import written_later
 from overtime.components.own_function import OwnFunctionArgs, own_function
-from overtime.components.runner_task import CONTAINER_NAME
 from overtime.contract import metrics, variables
 from overtime.contract.rescue import NOTHING
 from overtime.settings.names import DISPATCHER_SUFFIX
@@ -94,12 +94,7 @@ class Dispatcher(pulumi.ComponentResource):
             variables.LEDGER_TABLE: platform.ledger.table_name,
             variables.LEDGER_BUCKET: platform.ledger.bucket_name,
             variables.RUNS_DAYS: str(args.retention.runs_days),
-            variables.CLUSTER_ARN: platform.cluster_arn,
-            variables.TASK_FAMILY: args.task.family,
-            variables.CONTAINER_NAME: CONTAINER_NAME,
-            variables.SUBNET_IDS: platform.network.subnet_ids.apply(",".join),
-            variables.SECURITY_GROUP_IDS: platform.network.security_group_ids.apply(",".join),
-            variables.ASSIGN_PUBLIC_IP: "ENABLED" if platform.network.public_ip else "DISABLED",
+            variables.RUN_TASK: self._run_task(args),
             variables.RESCUE: ",".join(options.rescue) if options.enabled else NOTHING,
             variables.ATTEMPTS: str(options.attempts),
             variables.CAPACITY: options.task.capacity,
@@ -108,6 +103,27 @@ class Dispatcher(pulumi.ComponentResource):
             variables.PARKING_QUEUE_URL: args.failures.parking_url,
             variables.MAX_RECEIVE_COUNT: str(options.max_receive_count),
         }
+
+    def _run_task(self, args: DispatcherArgs) -> pulumi.Output[str]:
+        """Return the RunTask parameters that are the same for all runs; the dispatcher adds those of each run."""
+        network = args.platform.network
+        return written_later(
+            {
+                "cluster": args.platform.cluster_arn,
+                # Without a revision, so ECS uses the newest, and a new task definition does not change the dispatcher.
+                "taskDefinition": args.task.family,
+                # The account's bill distinguishes functions by the tags of their task definitions.
+                "propagateTags": "TASK_DEFINITION",
+                "enableECSManagedTags": True,
+                "networkConfiguration": {
+                    "awsvpcConfiguration": {
+                        "subnets": network.subnet_ids,
+                        "securityGroups": network.security_group_ids,
+                        "assignPublicIp": "ENABLED" if network.public_ip else "DISABLED",
+                    }
+                },
+            }
+        )
 
     def _recursion(self, name: str, function: aws.lambda_.Function) -> aws.lambda_.FunctionRecursionConfig:
         # A deferred record goes back to the queue it came from. Lambda would stop this loop after about 16 turns. It

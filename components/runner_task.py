@@ -11,13 +11,13 @@ import pulumi_aws as aws
 from overtime.components import policies
 from overtime.components.documents import written, written_later
 from overtime.contract import variables
+from overtime.contract.task import CONTAINER_NAME
 
 if TYPE_CHECKING:
     from overtime import settings
     from overtime.components.platform import Platform
     from overtime.components.primary import Primary
 
-CONTAINER_NAME = "runner"
 FUNCTION_TAG = "overtime:function"
 """Tag of every task, copied from its definition, so that the account's bill distinguishes functions."""
 RUNNER_USER = "993:990"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, cast
 
 from overtime.contract import variables
 from overtime.contract.capacity import Capacity
@@ -13,7 +14,10 @@ from overtime.errors import OvertimeError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from mypy_boto3_ecs.type_defs import RunTaskRequestTypeDef
+
 _MOST_ATTEMPTS = 3
+_REQUIRED_BY_RUN_TASK = frozenset({"cluster", "networkConfiguration", "taskDefinition"})
 _MOST_RUNS = 1000
 """Limit of `max_concurrent_runs`: one ledger item names all tasks, and each start and end writes it."""
 
@@ -32,13 +36,8 @@ class Config:
     ledger_bucket: str
     runs_days: int
     """How long a finished run is kept."""
-    cluster_arn: str
-    task_family: str
-    """Without a revision, so ECS uses the newest, and a new task definition does not change the dispatcher."""
-    container_name: str
-    subnet_ids: tuple[str, ...]
-    security_group_ids: tuple[str, ...]
-    assign_public_ip: Literal["ENABLED", "DISABLED"]
+    run_task: RunTaskRequestTypeDef
+    """The part of the RunTask request that is the same for all runs. `launch` adds the rest."""
     rescue: frozenset[Rescue]
     """The failures that it hands over; empty while the function is being drained."""
     lambda_attempts: int
@@ -63,12 +62,7 @@ class Config:
             ledger_table=read.text(variables.LEDGER_TABLE),
             ledger_bucket=read.text(variables.LEDGER_BUCKET),
             runs_days=read.number(variables.RUNS_DAYS, lowest=1),
-            cluster_arn=read.text(variables.CLUSTER_ARN),
-            task_family=read.text(variables.TASK_FAMILY),
-            container_name=read.text(variables.CONTAINER_NAME),
-            subnet_ids=read.words(variables.SUBNET_IDS),
-            security_group_ids=read.words(variables.SECURITY_GROUP_IDS),
-            assign_public_ip=read.switch(variables.ASSIGN_PUBLIC_IP),
+            run_task=read.run_task(variables.RUN_TASK),
             rescue=read.rescue(variables.RESCUE),
             lambda_attempts=read.number(variables.ATTEMPTS, lowest=0, highest=_MOST_ATTEMPTS),
             queue_url=read.text(variables.QUEUE_URL),
@@ -115,14 +109,15 @@ class _Reader:
             raise self.refusal(name, f"it must be {bounds}")
         return number
 
-    def switch(self, name: str) -> Literal["ENABLED", "DISABLED"]:
-        match self.text(name):
-            case "ENABLED":
-                return "ENABLED"
-            case "DISABLED":
-                return "DISABLED"
-            case _:
-                raise self.refusal(name, "it must be ENABLED or DISABLED")
+    def run_task(self, name: str) -> RunTaskRequestTypeDef:
+        try:
+            request = json.loads(self.text(name))
+        except ValueError:
+            request = None
+        if not isinstance(request, dict) or not request.keys() >= _REQUIRED_BY_RUN_TASK:
+            needed = ", ".join(sorted(_REQUIRED_BY_RUN_TASK))
+            raise self.refusal(name, f"it must be a JSON object with {needed}, the parameters of RunTask")
+        return cast("RunTaskRequestTypeDef", request)
 
     def rescue(self, name: str) -> frozenset[Rescue]:
         words = self.words(name)

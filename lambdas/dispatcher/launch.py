@@ -15,17 +15,23 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
 from overtime.contract import variables
 from overtime.contract.aws_errors import THROTTLED
 from overtime.contract.capacity import Capacity
+from overtime.contract.task import CONTAINER_NAME
 
 if TYPE_CHECKING:
     from mypy_boto3_ecs import ECSClient
-    from mypy_boto3_ecs.type_defs import FailureTypeDef, RunTaskRequestTypeDef, RunTaskResponseTypeDef
+    from mypy_boto3_ecs.type_defs import (
+        FailureTypeDef,
+        KeyValuePairTypeDef,
+        RunTaskRequestTypeDef,
+        RunTaskResponseTypeDef,
+    )
 
     from overtime.contract.runs import RunKey
     from overtime.lambdas.dispatcher.config import Config
@@ -51,12 +57,8 @@ class LaunchPlan:
 
     key: RunKey
     attempt: int
-    cluster_arn: str
-    task_family: str
-    container_name: str
-    subnet_ids: tuple[str, ...]
-    security_group_ids: tuple[str, ...]
-    assign_public_ip: Literal["ENABLED", "DISABLED"]
+    run_task: RunTaskRequestTypeDef
+    """What is the same for all runs of the function."""
     spot: bool = False
 
     @property
@@ -67,32 +69,16 @@ class LaunchPlan:
 
     def request(self) -> RunTaskRequestTypeDef:
         """Build the request; its overrides contain only run key and attempt, because events and logs show them."""
+        environment: list[KeyValuePairTypeDef] = [
+            {"name": variables.RUN_KEY, "value": str(self.key)},
+            {"name": variables.TASK_ATTEMPT, "value": str(self.attempt)},
+        ]
         request: RunTaskRequestTypeDef = {
-            "cluster": self.cluster_arn,
-            "taskDefinition": self.task_family,
+            **self.run_task,
             "count": 1,
             "clientToken": self.client_token,
             "startedBy": STARTED_BY,
-            "propagateTags": "TASK_DEFINITION",
-            "enableECSManagedTags": True,
-            "networkConfiguration": {
-                "awsvpcConfiguration": {
-                    "subnets": list(self.subnet_ids),
-                    "securityGroups": list(self.security_group_ids),
-                    "assignPublicIp": self.assign_public_ip,
-                }
-            },
-            "overrides": {
-                "containerOverrides": [
-                    {
-                        "name": self.container_name,
-                        "environment": [
-                            {"name": variables.RUN_KEY, "value": str(self.key)},
-                            {"name": variables.TASK_ATTEMPT, "value": str(self.attempt)},
-                        ],
-                    }
-                ]
-            },
+            "overrides": {"containerOverrides": [{"name": CONTAINER_NAME, "environment": environment}]},
         }
         if self.spot:
             request["capacityProviderStrategy"] = [{"capacityProvider": "FARGATE_SPOT", "weight": 1}]
@@ -148,12 +134,7 @@ def plan(config: Config, key: RunKey, attempt: int, *, on_demand: bool = False) 
     return LaunchPlan(
         key=key,
         attempt=attempt,
-        cluster_arn=config.cluster_arn,
-        task_family=config.task_family,
-        container_name=config.container_name,
-        subnet_ids=config.subnet_ids,
-        security_group_ids=config.security_group_ids,
-        assign_public_ip=config.assign_public_ip,
+        run_task=config.run_task,
         spot=config.capacity is Capacity.SPOT and attempt == 1 and not on_demand,
     )
 
@@ -164,6 +145,8 @@ def launch(ecs: ECSClient, planned: LaunchPlan) -> Outcome:
         answer = ecs.run_task(**planned.request())
     except ClientError as error:
         return _refused(error)
+    except ParamValidationError as error:
+        return Rejected(f"the request is not one of RunTask's, so it was not sent: {error}")
     except BotoCoreError as error:
         return Unclear(f"RunTask did not answer: {error}")
     return _answered(answer)

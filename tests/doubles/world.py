@@ -132,12 +132,17 @@ class World:
             ledger_table="runs",
             ledger_bucket="runs-objects",
             runs_days=30,
-            cluster_arn=CLUSTER_ARN,
-            task_family="report",
-            container_name="runner",
-            subnet_ids=("subnet-1",),
-            security_group_ids=("sg-1",),
-            assign_public_ip="ENABLED",
+            run_task={
+                "cluster": CLUSTER_ARN,
+                "taskDefinition": "report",
+                "networkConfiguration": {
+                    "awsvpcConfiguration": {
+                        "subnets": ["subnet-1"],
+                        "securityGroups": ["sg-1"],
+                        "assignPublicIp": "ENABLED",
+                    }
+                },
+            },
             rescue=frozenset({Rescue.TIMEOUT}),
             lambda_attempts=3,
             queue_url=QUEUE,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections import Counter
 from typing import TYPE_CHECKING
@@ -94,12 +95,13 @@ def _environ(ledger: str, server: str) -> dict[str, str]:
         "OVERTIME_FUNCTION_ARN": "arn:aws:lambda:eu-west-1:123456789012:function:report",
         "OVERTIME_LEDGER_TABLE": TABLE,
         "OVERTIME_LEDGER_BUCKET": BUCKET,
-        "OVERTIME_CLUSTER_ARN": CLUSTER_ARN,
-        "OVERTIME_TASK_FAMILY": "report",
-        "OVERTIME_CONTAINER_NAME": "runner",
-        "OVERTIME_SUBNET_IDS": "subnet-1",
-        "OVERTIME_SECURITY_GROUP_IDS": "sg-1",
-        "OVERTIME_ASSIGN_PUBLIC_IP": "ENABLED",
+        "OVERTIME_RUN_TASK": json.dumps(
+            {
+                "cluster": CLUSTER_ARN,
+                "taskDefinition": "report",
+                "networkConfiguration": {"awsvpcConfiguration": {"subnets": ["subnet-1"]}},
+            }
+        ),
         "OVERTIME_RESCUE": "timeout",
         "OVERTIME_ATTEMPTS": "3",
         "OVERTIME_PARKING_QUEUE_URL": f"{server}/parking",

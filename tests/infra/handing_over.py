@@ -20,7 +20,7 @@ import pulumi
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from moto import mock_aws
 
-from overtime.contract.variables import CLUSTER_ARN
+from overtime.contract.variables import RUN_TASK
 from overtime.lambdas.dispatcher import handler
 from tests.doubles.ecs import Cluster
 from tests.infra.recording import REGION
@@ -85,7 +85,7 @@ def _digest(image: Mapping[str, Any]) -> str:
 @functools.cache
 def _requested(variables: tuple[tuple[str, str], ...]) -> dict[str, Any] | None:
     environ = dict(variables)
-    cluster = Cluster(environ[CLUSTER_ARN])
+    cluster = Cluster(json.loads(environ[RUN_TASK])["cluster"])
 
     def answer(params: Mapping[str, Any], **_: object) -> Any:
         return SimpleNamespace(status_code=200), cluster.run_task(**json.loads(params["body"]))

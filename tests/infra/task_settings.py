@@ -71,17 +71,17 @@ ARRIVES: Mapping[str, Arrives] = {
     "network.subnet_ids": Arrives(
         ["subnet-0a", "subnet-0b"],
         ["subnet-0b"],
-        {"environment.OVERTIME_SUBNET_IDS", "request.networkConfiguration.awsvpcConfiguration.subnets"},
+        {"environment.OVERTIME_RUN_TASK", "request.networkConfiguration.awsvpcConfiguration.subnets"},
     ),
     "network.security_group_ids": Arrives(
         ["sg-0a", "sg-0b"],
         ["sg-0b"],
-        {"environment.OVERTIME_SECURITY_GROUP_IDS", "request.networkConfiguration.awsvpcConfiguration.securityGroups"},
+        {"environment.OVERTIME_RUN_TASK", "request.networkConfiguration.awsvpcConfiguration.securityGroups"},
     ),
     "network.assign_public_ip": Arrives(
         True,
         False,
-        {"environment.OVERTIME_ASSIGN_PUBLIC_IP", "request.networkConfiguration.awsvpcConfiguration.assignPublicIp"},
+        {"environment.OVERTIME_RUN_TASK", "request.networkConfiguration.awsvpcConfiguration.assignPublicIp"},
     ),
     "retention.runs_days": Arrives(60, 70, {"environment.OVERTIME_RUNS_DAYS"}),
     "image.base_images": Arrives(

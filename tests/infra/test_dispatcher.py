@@ -4,7 +4,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from overtime.components.documents import written
 from overtime.contract.capacity import Capacity
+from overtime.contract.task import CONTAINER_NAME
 from overtime.lambdas.dispatcher.config import Config
 
 if TYPE_CHECKING:
@@ -49,12 +51,21 @@ def test_environment(deploy: Deploy, recorder: Recorder) -> None:
         "OVERTIME_LEDGER_TABLE": outputs["ledger_table"],
         "OVERTIME_LEDGER_BUCKET": outputs["ledger_bucket"],
         "OVERTIME_RUNS_DAYS": "20",
-        "OVERTIME_CLUSTER_ARN": outputs["cluster_arn"],
-        "OVERTIME_TASK_FAMILY": "overtime-test-report",
-        "OVERTIME_CONTAINER_NAME": "runner",
-        "OVERTIME_SUBNET_IDS": "subnet-1,subnet-2",
-        "OVERTIME_SECURITY_GROUP_IDS": "overtime-network-tasks-0a1b2c3-id",
-        "OVERTIME_ASSIGN_PUBLIC_IP": "ENABLED",
+        "OVERTIME_RUN_TASK": written(
+            {
+                "cluster": outputs["cluster_arn"],
+                "taskDefinition": "overtime-test-report",
+                "propagateTags": "TASK_DEFINITION",
+                "enableECSManagedTags": True,
+                "networkConfiguration": {
+                    "awsvpcConfiguration": {
+                        "subnets": ["subnet-1", "subnet-2"],
+                        "securityGroups": ["overtime-network-tasks-0a1b2c3-id"],
+                        "assignPublicIp": "ENABLED",
+                    }
+                },
+            }
+        ),
         "OVERTIME_RESCUE": "timeout",
         "OVERTIME_ATTEMPTS": "2",
         "OVERTIME_CAPACITY": "on_demand",
@@ -73,9 +84,13 @@ def test_the_handler_understands_it(deploy: Deploy, recorder: Recorder) -> None:
 
     config = Config.from_environ(variables(recorder))
     assert config.function_name == "overtime-test-report"
-    assert config.subnet_ids == ("subnet-0a", "subnet-0b")
-    assert config.security_group_ids == ("sg-0a", "sg-0b")
-    assert config.assign_public_ip == "DISABLED"
+    assert config.run_task["networkConfiguration"] == {
+        "awsvpcConfiguration": {
+            "subnets": ["subnet-0a", "subnet-0b"],
+            "securityGroups": ["sg-0a", "sg-0b"],
+            "assignPublicIp": "DISABLED",
+        }
+    }
 
 
 @pytest.mark.parametrize(
@@ -109,9 +124,9 @@ def test_container_name(deploy: Deploy, recorder: Recorder) -> None:
     """The dispatcher overrides the container that the task definition has."""
     deploy()
 
-    assert variables(recorder)["OVERTIME_CONTAINER_NAME"] == recorder.container("report-task-definition")["name"]
+    assert recorder.container("report-task-definition")["name"] == CONTAINER_NAME
     family = recorder.inputs("TaskDefinition", "report-task-definition")["family"]
-    assert variables(recorder)["OVERTIME_TASK_FAMILY"] == family
+    assert Config.from_environ(variables(recorder)).run_task["taskDefinition"] == family
 
 
 def test_event_source(deploy: Deploy, recorder: Recorder) -> None:

@@ -117,13 +117,19 @@ def test_nothing_may_connect_to_a_task(deploy: Deploy, recorder: Recorder) -> No
     assert recorder.all("SecurityGroupIngressRule") == []
 
 
+def network_of_tasks(recorder: Recorder) -> dict[str, object]:
+    """Return the network configuration with which the dispatcher starts tasks."""
+    variables = recorder.inputs("Function", "report-dispatcher-function")["environment"]["variables"]
+    found: dict[str, object] = json.loads(variables["OVERTIME_RUN_TASK"])["networkConfiguration"]["awsvpcConfiguration"]
+    return found
+
+
 @pytest.mark.parametrize(("network", "public"), [({}, "ENABLED"), ({"assign_public_ip": False}, "DISABLED")])
 def test_public_address(network: dict[str, object], public: str, deploy: Deploy, recorder: Recorder) -> None:
     """In the VPC that is made tasks get a public address, their only way out, unless settings say otherwise."""
     deploy(network=network)
 
-    dispatcher = recorder.inputs("Function", "report-dispatcher-function")
-    assert dispatcher["environment"]["variables"]["OVERTIME_ASSIGN_PUBLIC_IP"] == public
+    assert network_of_tasks(recorder)["assignPublicIp"] == public
 
 
 @pytest.mark.parametrize(("more", "public"), [({}, "DISABLED"), ({"assign_public_ip": True}, "ENABLED")])
@@ -132,10 +138,11 @@ def test_given_subnets(more: dict[str, object], public: str, deploy: Deploy, rec
     deploy(network=SUBNETS | more)
 
     assert recorder.all("Vpc") + recorder.all("SecurityGroup") + recorder.all("SecurityGroupEgressRule") == []
-    variables = recorder.inputs("Function", "report-dispatcher-function")["environment"]["variables"]
-    assert variables["OVERTIME_SUBNET_IDS"] == "subnet-0a,subnet-0b"
-    assert variables["OVERTIME_SECURITY_GROUP_IDS"] == "sg-0a"
-    assert variables["OVERTIME_ASSIGN_PUBLIC_IP"] == public
+    assert network_of_tasks(recorder) == {
+        "subnets": ["subnet-0a", "subnet-0b"],
+        "securityGroups": ["sg-0a"],
+        "assignPublicIp": public,
+    }
 
 
 @pytest.mark.parametrize(("switch", "value"), [(False, "disabled"), (True, "enabled")])

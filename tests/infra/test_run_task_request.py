@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from overtime.components.documents import written
 from overtime.settings import Settings, StackContext, parse
 from tests.infra import recording
 from tests.infra.handing_over import KEY, everything, handed_over
@@ -63,12 +64,21 @@ def test_everything_that_is_handed_over(build: Built) -> None:
         "OVERTIME_LEDGER_TABLE": "overtime-ledger-runs-0a1b2c3",
         "OVERTIME_LEDGER_BUCKET": "overtime-ledger-objects-0a1b2c3",
         "OVERTIME_RUNS_DAYS": "60",
-        "OVERTIME_CLUSTER_ARN": "arn:aws:ecs:eu-west-1:123456789012:cluster/overtime-cluster-0a1b2c3",
-        "OVERTIME_TASK_FAMILY": "overtime-test-report",
-        "OVERTIME_CONTAINER_NAME": "runner",
-        "OVERTIME_SUBNET_IDS": "subnet-0a,subnet-0b",
-        "OVERTIME_SECURITY_GROUP_IDS": "sg-0a,sg-0b",
-        "OVERTIME_ASSIGN_PUBLIC_IP": "ENABLED",
+        "OVERTIME_RUN_TASK": written(
+            {
+                "cluster": "arn:aws:ecs:eu-west-1:123456789012:cluster/overtime-cluster-0a1b2c3",
+                "taskDefinition": "overtime-test-report",
+                "propagateTags": "TASK_DEFINITION",
+                "enableECSManagedTags": True,
+                "networkConfiguration": {
+                    "awsvpcConfiguration": {
+                        "subnets": ["subnet-0a", "subnet-0b"],
+                        "securityGroups": ["sg-0a", "sg-0b"],
+                        "assignPublicIp": "ENABLED",
+                    }
+                },
+            }
+        ),
         "OVERTIME_RESCUE": "timeout",
         "OVERTIME_ATTEMPTS": "2",
         "OVERTIME_CAPACITY": "spot",

@@ -35,6 +35,7 @@ HOMONYMS = {
     "on_demand": "a setting's example in an error text",
     "overtime": "the project's own name: in names, tags, log streams and pointer records",
     "run_key": "a field of pointer records and of log lines",
+    "runner": "the folder of the container's program",
     "skipped": "an alarm's key, and what the dispatcher did with a record",
     "succeeded": "a line of the dashboard, for people",
     "timed_out": "a word for the REPORT line",

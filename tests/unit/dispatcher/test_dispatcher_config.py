@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from overtime.contract.capacity import Capacity
@@ -11,12 +13,7 @@ ENVIRON = {
     "OVERTIME_FUNCTION_ARN": "arn:aws:lambda:eu-west-1:123456789012:function:report",
     "OVERTIME_LEDGER_TABLE": "runs",
     "OVERTIME_LEDGER_BUCKET": "runs-objects",
-    "OVERTIME_CLUSTER_ARN": "arn:aws:ecs:eu-west-1:123456789012:cluster/overtime",
-    "OVERTIME_TASK_FAMILY": "report",
-    "OVERTIME_CONTAINER_NAME": "runner",
-    "OVERTIME_SUBNET_IDS": "subnet-1, subnet-2",
-    "OVERTIME_SECURITY_GROUP_IDS": "sg-1",
-    "OVERTIME_ASSIGN_PUBLIC_IP": "ENABLED",
+    "OVERTIME_RUN_TASK": '{"cluster": "c", "networkConfiguration": {}, "taskDefinition": "report"}',
     "OVERTIME_RESCUE": "timeout,out_of_memory",
     "OVERTIME_ATTEMPTS": "3",
     "OVERTIME_QUEUE_URL": "https://sqs.eu-west-1.amazonaws.com/123456789012/failures",
@@ -29,7 +26,7 @@ ENVIRON = {
 def test_the_environment_becomes_typed_values() -> None:
     """Lists are split, numbers are numbers, rules are rules."""
     config = Config.from_environ(ENVIRON | {"UNRELATED": "x"})
-    assert (config.subnet_ids, config.lambda_attempts, config.runs_days) == (("subnet-1", "subnet-2"), 3, 30)
+    assert (config.run_task["taskDefinition"], config.lambda_attempts, config.runs_days) == ("report", 3, 30)
     assert config.rescue == {Rescue.TIMEOUT, Rescue.OUT_OF_MEMORY}
 
 
@@ -44,8 +41,10 @@ def test_a_missing_variable_is_named(name: str) -> None:
     ("name", "value", "rule"),
     [
         ("OVERTIME_FUNCTION_NAME", "  ", "must not be empty"),
-        ("OVERTIME_SUBNET_IDS", "subnet-1,,subnet-2", "without empty parts"),
-        ("OVERTIME_ASSIGN_PUBLIC_IP", "true", "ENABLED or DISABLED"),
+        ("OVERTIME_RUN_TASK", "{", "a JSON object with cluster, networkConfiguration, taskDefinition"),
+        ("OVERTIME_RUN_TASK", "[]", "a JSON object with cluster, networkConfiguration, taskDefinition"),
+        ("OVERTIME_RUN_TASK", '{"cluster": "c"}', "a JSON object with cluster, networkConfiguration, taskDefinition"),
+        ("OVERTIME_RESCUE", "timeout,,any", "without empty parts"),
         ("OVERTIME_RESCUE", "timeout,all", "one of any, out_of_memory, timeout, or the value nothing"),
         ("OVERTIME_RESCUE", "timeout,nothing", "one of any, out_of_memory, timeout, or the value nothing"),
         ("OVERTIME_ATTEMPTS", "4", "from 0 to 3"),
@@ -56,7 +55,7 @@ def test_a_missing_variable_is_named(name: str) -> None:
 )
 def test_a_value_that_cannot_work_is_shown_with_its_rule(name: str, value: str, rule: str) -> None:
     """The error names the variable, the value, and what is allowed."""
-    with pytest.raises(ConfigError, match=f"{name} is {value!r}: .*{rule}"):
+    with pytest.raises(ConfigError, match=re.escape(f"{name} is {value!r}: ") + f".*{rule}"):
         Config.from_environ(ENVIRON | {name: value})
 
 

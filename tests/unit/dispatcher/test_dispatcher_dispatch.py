@@ -52,12 +52,17 @@ def config(queue: str, parking: str, *, subnet: str = "subnet-1") -> Config:
         ledger_table="runs",
         ledger_bucket="runs-objects",
         runs_days=30,
-        cluster_arn=CLUSTER_ARN,
-        task_family="report",
-        container_name="runner",
-        subnet_ids=(subnet,),
-        security_group_ids=("sg-1",),
-        assign_public_ip="ENABLED",
+        run_task={
+            "cluster": CLUSTER_ARN,
+            "taskDefinition": "report",
+            "networkConfiguration": {
+                "awsvpcConfiguration": {
+                    "subnets": [subnet],
+                    "securityGroups": ["sg-1"],
+                    "assignPublicIp": "ENABLED",
+                }
+            },
+        },
         rescue=frozenset({Rescue.TIMEOUT, Rescue.OUT_OF_MEMORY}),
         lambda_attempts=3,
         queue_url=queue,

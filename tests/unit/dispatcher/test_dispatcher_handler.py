@@ -201,10 +201,10 @@ def test_records_for_which_the_time_is_too_short_are_not_begun(
 @pytest.fixture
 def made(handling: ModuleType, monkeypatch: pytest.MonkeyPatch) -> Dispatcher:
     """Make the dispatcher as an execution environment does."""
-    names = "FUNCTION_NAME FUNCTION_ARN LEDGER_TABLE LEDGER_BUCKET CLUSTER_ARN TASK_FAMILY CONTAINER_NAME SUBNET_IDS "
-    for name in (names + "SECURITY_GROUP_IDS QUEUE_URL PARKING_QUEUE_URL").split():
+    for name in ["FUNCTION_NAME", "FUNCTION_ARN", "LEDGER_TABLE", "LEDGER_BUCKET", "QUEUE_URL", "PARKING_QUEUE_URL"]:
         monkeypatch.setenv(f"OVERTIME_{name}", "x")
-    for name, value in {"ASSIGN_PUBLIC_IP": "DISABLED", "RESCUE": "any"}.items():
+    run_task = '{"cluster": "c", "networkConfiguration": {}, "taskDefinition": "report"}'
+    for name, value in {"RUN_TASK": run_task, "RESCUE": "any"}.items():
         monkeypatch.setenv(f"OVERTIME_{name}", value)
     monkeypatch.setenv("OVERTIME_FUNCTION_NAME", "report")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")

@@ -12,12 +12,12 @@ from overtime.lambdas.dispatcher.launch import Launched, LaunchPlan, NoCapacity,
 PLAN = LaunchPlan(
     key=RunKey("report", "r-1"),
     attempt=1,
-    cluster_arn="arn:aws:ecs:eu-west-1:1:cluster/c",
-    task_family="report",
-    container_name="runner",
-    subnet_ids=("subnet-1", "subnet-2"),
-    security_group_ids=("sg-1",),
-    assign_public_ip="DISABLED",
+    run_task={
+        "cluster": "arn:aws:ecs:eu-west-1:1:cluster/c",
+        "taskDefinition": "report",
+        "propagateTags": "TASK_DEFINITION",
+        "networkConfiguration": {"awsvpcConfiguration": {"subnets": ["subnet-1", "subnet-2"]}},
+    },
 )
 TASK = "arn:aws:ecs:eu-west-1:1:task/c/a"
 VCPU_QUOTA = (
@@ -33,10 +33,22 @@ def test_a_plan_always_gives_the_same_request() -> None:
     assert PLAN.request() == replace(PLAN).request()
 
 
-def test_a_task_carries_the_tags_that_the_bill_is_read_by() -> None:
-    """Those of its definition, which name the function, and the cluster's, which ECS adds itself."""
+def test_a_request_is_what_all_runs_have_and_what_only_this_one_has() -> None:
+    """The program's parameters as they are, and beside them nothing of the run but its key and attempt."""
     request = PLAN.request()
-    assert (request["propagateTags"], request["enableECSManagedTags"]) == ("TASK_DEFINITION", True)
+    own = {"count", "clientToken", "startedBy", "overrides", "launchType"}
+    assert {name: value for name, value in request.items() if name not in own} == PLAN.run_task
+    assert request["overrides"] == {
+        "containerOverrides": [
+            {
+                "name": "runner",
+                "environment": [
+                    {"name": "OVERTIME_RUN_KEY", "value": "report/r-1"},
+                    {"name": "OVERTIME_TASK_ATTEMPT", "value": "1"},
+                ],
+            }
+        ]
+    }
 
 
 def test_the_token_belongs_to_one_attempt_of_one_run() -> None:
@@ -136,3 +148,12 @@ def test_a_conflict_that_names_its_task_is_a_launch() -> None:
             "run_task", "ConflictException", "conflict", modeled_fields={"resourceIds": [TASK]}, http_status_code=400
         )
         assert launch(ecs, PLAN) == Launched(TASK)
+
+
+def test_a_parameter_that_run_task_does_not_have_needs_an_operator() -> None:
+    """The client refuses it before anything is sent, so no task can have started."""
+    ecs = boto3.client("ecs", region_name="eu-west-1", aws_access_key_id="testing", aws_secret_access_key="testing")
+    wrong = replace(PLAN, run_task={**PLAN.run_task, "speed": "high"})  # type: ignore[typeddict-unknown-key]
+    outcome = launch(ecs, wrong)
+    assert isinstance(outcome, Rejected)
+    assert 'Unknown parameter in input: "speed"' in outcome.reason

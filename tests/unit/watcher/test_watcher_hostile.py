@@ -97,7 +97,7 @@ def test_no_task_of_another_cluster_account_or_region_is_asked_about(world: Worl
     ):
         lie = arn.replace(ours, other)
         asked = Asked(world.cluster)
-        described = Tasks(asked, world.dispatcher().config.cluster_arn).describe([lie, arn])  # type: ignore[arg-type]
+        described = Tasks(asked, world.dispatcher().config.run_task["cluster"]).describe([lie, arn])  # type: ignore[arg-type]
         assert (asked.arns, described.task(lie)) == ([arn], None)
 
 
