@@ -62,7 +62,7 @@ def _up(report: Reporter) -> int:
                 record_calls=True,
                 outlive_parent=True,
             )
-            emulator = Emulator(with_containers(settings, docker)).start()
+            emulator = Emulator(with_containers(settings, docker, base)).start()
             phase.summary = f"emulator at {emulator.endpoint}, IAM enforced"
         kept.write(Kept(emulator_pid=emulator.pid, endpoint=emulator.endpoint, folder=str(kept.folder())))
         containers.keep()

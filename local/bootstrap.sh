@@ -3,6 +3,16 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+case "$OSTYPE" in msys* | cygwin* | win32*)
+    echo "overtime: 1 thing stops the set-up; nothing was changed. Fix it, then run make again.
+
+  1. This is Windows itself ($OSTYPE).
+     why: The set-up and the emulator need what Linux and macOS have: file locks, process groups, sockets in files.
+     do:  run make in WSL2 (https://learn.microsoft.com/windows/wsl/install)" >&2
+    exit 1
+    ;;
+esac
+
 fits() { command -v "$1" >/dev/null && "$1" -c "import sys$2; sys.exit(sys.version_info < (3, 11))" 2>/dev/null; }
 
 # One that can make virtual environments, if there is one; else the others' report says what that one lacks.

@@ -39,6 +39,8 @@ class ContainerEngine:
     """Started here, so that builds must name `--network=host`: it makes no bridge and touches no firewall."""
     rootless: bool = False
     """Run by a plain user: its containers may have another network than this computer."""
+    desktop: bool = False
+    """Docker Desktop's, which runs in a virtual machine: its containers have that machine's network."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,7 +103,10 @@ def ask(host: str, *, ours: bool) -> ContainerEngine | None:
     driver = info.get("Driver")
     # The name is the Docker Engine API's (SystemInfo.SecurityOptions).
     rootless = "name=rootless" in (info.get("SecurityOptions") or [])
-    return ContainerEngine(host=host, storage_driver=driver, ours=ours, rootless=rootless) if driver else None
+    desktop = info.get("OperatingSystem") == "Docker Desktop"
+    if not driver:
+        return None
+    return ContainerEngine(host=host, storage_driver=driver, ours=ours, rootless=rootless, desktop=desktop)
 
 
 def can_start() -> bool:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from dataclasses import asdict, dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from local import containers, paths
 from local.emulator.process import stop_process
+from local.process import command_line
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 FILE = "kept.json"
 
@@ -57,13 +60,4 @@ def take_down() -> bool:
 
 def _runs(pid: int) -> bool:
     """Say whether this process is an emulator of ours: its number may have gone to another since."""
-    try:
-        return b"local.emulator.server" in Path(f"/proc/{pid}/cmdline").read_bytes()
-    except FileNotFoundError:
-        if Path("/proc/self").exists():
-            return False
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
+    return "local.emulator.server" in command_line(pid)

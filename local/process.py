@@ -6,6 +6,7 @@ import shlex
 import subprocess
 import threading
 from collections import deque
+from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from local.errors import LocalError
@@ -13,7 +14,6 @@ from overtime.progress import Passing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
-    from pathlib import Path
 
     Say = Callable[[str], None]
 
@@ -22,13 +22,14 @@ LAST_WORDS_SECONDS = 5
 """How long the last lines of a command that has ended are waited for."""
 
 
-def run(
+def run(  # noqa: PLR0913 - all but the command by name
     command: Sequence[str],
     *,
     because: str,
     timeout_seconds: float = 60,
     cwd: Path | None = None,
     env: Mapping[str, str] | None = None,
+    shown: str = "",
 ) -> str:
     """Run `command` and return what it wrote to stdout.
 
@@ -38,12 +39,13 @@ def run(
         timeout_seconds: the command is killed after this time.
         cwd: folder to run in.
         env: the whole environment; the caller's when None.
+        shown: how the error names the command, if all of it would be too long.
 
     Raises:
         LocalError: the command is missing, failed or took too long.
 
     """
-    shown = shlex.join(command)
+    shown = shown or shlex.join(command)
     try:
         done = subprocess.run(
             command,
@@ -151,3 +153,16 @@ def succeeds(
     except LocalError:
         return False
     return True
+
+
+def command_line(pid: int, processes: Path = Path("/proc")) -> str:
+    """Return the command line of a process, an empty text if there is none: from /proc, else (macOS) from ps."""
+    if (processes / "self").exists():
+        try:
+            return (processes / str(pid) / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except (FileNotFoundError, ProcessLookupError):
+            return ""
+    try:
+        return run(["ps", "-ww", "-o", "command=", "-p", str(pid)], because="").strip()
+    except LocalError:
+        return ""

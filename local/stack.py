@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import boto3
 
-from local import base_image, engine, paths, provider
+from local import base_image, engine, paths, provider, reach
 from local.containers import container_engine
 from local.emulator import Emulator, EmulatorSettings
 from overtime import automation
@@ -120,10 +120,11 @@ def machine_on(docker: ContainerEngine, settings: EmulatorSettings, say: Say) ->
     """Do the same with a container engine that somebody else starts and stops."""
     base = base_image.prepare(docker.host, say)
     pulumi = engine.prepare(say)
-    with Emulator(with_containers(settings, docker)) as emulator:
+    with Emulator(with_containers(settings, docker, base)) as emulator:
         yield Machine(folder=settings.state_folder, engine=pulumi, docker=docker, base=base, emulator=emulator)
 
 
-def with_containers(settings: EmulatorSettings, docker: ContainerEngine) -> EmulatorSettings:
+def with_containers(settings: EmulatorSettings, docker: ContainerEngine, base: BaseImage) -> EmulatorSettings:
     """Give the same settings with this engine for tasks."""
-    return replace(settings, docker_host=docker.host)
+    reach_with = "" if reach.shares_our_network(docker) else base.reference
+    return replace(settings, docker_host=docker.host, reach_with=reach_with)

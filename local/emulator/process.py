@@ -13,7 +13,7 @@ import urllib.error
 import urllib.request
 from typing import TYPE_CHECKING, Self
 
-from local import paths
+from local import paths, reach
 from local.emulator.calls import read_calls
 from local.emulator.settings import ROOT_ACCESS_KEY
 from local.errors import LocalError
@@ -41,6 +41,7 @@ class Emulator:
         self.settings = settings
         self.port = 0
         self._paused = False
+        self._relay = ""
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -84,7 +85,8 @@ class Emulator:
         """Start the server and wait until it answers; after `pause`, on the same port and with all that was.
 
         Raises:
-            LocalError: it ended or did not answer in time; the text holds the end of its log.
+            LocalError: it ended or did not answer in time, and the text holds the end of its log; or containers cannot
+                reach it.
 
         """
         settings = self.settings
@@ -105,6 +107,7 @@ class Emulator:
                 )
         self._paused = False
         self._wait_until_healthy(self._process)
+        self._let_containers_in()
         return self
 
     def stop(self) -> None:
@@ -113,6 +116,9 @@ class Emulator:
             # Only the server knows its containers.
             self.start()
         self._end()
+        if self._relay and self.settings.docker_host:
+            reach.disconnect(self.settings.docker_host, self._relay)
+            self._relay = ""
 
     def pause(self) -> None:
         """Stop the server as an outage would: its containers go on, and `start` finds everything again.
@@ -139,6 +145,16 @@ class Emulator:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+    def _let_containers_in(self) -> None:
+        """Open the way from containers, where it is not there of itself and was not opened before a pause."""
+        if not (self.settings.docker_host and self.settings.reach_with) or self._relay:
+            return
+        try:
+            self._relay = reach.connect(self.settings.docker_host, self.settings.reach_with, self.port)
+        except BaseException:
+            self.stop()
+            raise
 
     def set_faults(self, faults: Sequence[Fault]) -> None:
         """Make the next calls that match fail; counting starts anew."""

@@ -30,6 +30,8 @@ class EmulatorSettings:
     """Made if missing; holds the log, the call record, the fault rules and the workers' files."""
     docker_host: str | None = None
     """Container engine for ECS tasks; without one, tasks cannot start."""
+    reach_with: str = ""
+    """Image in which to look for the way from containers to the emulator; empty if they share this network."""
     account_id: str = "123456789012"
     region: str = "eu-west-1"
     enforce_iam: bool = False

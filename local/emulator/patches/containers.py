@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Any
 
 from local.emulator.patches import acting, registry
@@ -59,14 +58,13 @@ def empty_volumes(container: Mapping[str, Any], definition: Mapping[str, Any]) -
 
 
 def run_containers_as_defined() -> None:
-    """User, read-only root, init process, memory limit, entry point, volumes, ulimits; on Linux, the host's network.
+    """User, read-only root, init process, memory limit, entry point, volumes, ulimits; and the host's network.
 
     With the host's network 127.0.0.1 is the emulator, as 169.254.170.2 is Fargate's agent: nothing has to listen on an
-    address that others could reach.
+    address that others could reach. `local.reach` makes that true where the engine's host is a virtual machine.
     """
     ecs = module("services.ecs")
     inner, register = original(ecs, "_build_run_kwargs"), original(ecs, "_register_metadata")
-    on_host = sys.platform == "linux"
 
     def build(  # noqa: PLR0913, PLR0917 - ministack's signature
         container: Record,
@@ -74,7 +72,7 @@ def run_containers_as_defined() -> None:
         env: dict[str, str],
         ports: Record,
         network: str | None,
-        host_mode: bool,  # noqa: FBT001
+        host_mode: bool,  # noqa: ARG001, FBT001
         task_id: str,
         task_arn: str,
         address: str | None,
@@ -83,12 +81,20 @@ def run_containers_as_defined() -> None:
         from docker.types import Mount, Ulimit  # type: ignore[import-untyped]  # noqa: PLC0415 - only where an engine is
 
         options: Record = inner(
-            container, definition, env, ports, network, host_mode or on_host, task_id, task_arn, address, cluster_arn
+            container,
+            definition,
+            env,
+            ports,
+            network,
+            True,  # noqa: FBT003
+            task_id,
+            task_arn,
+            address,
+            cluster_arn,
         )
         options.update(engine_options(container, definition))
         options["name"] = f"overtime-{task_id}-{container['name']}"
-        if on_host:
-            options["ports"] = None
+        options["ports"] = None
         if volumes := empty_volumes(container, definition):
             options["mounts"] = [
                 Mount(target=path, source=None, type="volume", read_only=read_only) for path, read_only in volumes
@@ -106,11 +112,10 @@ def run_containers_as_defined() -> None:
         container: Record,
         launch_type: str,
         env: dict[str, str],
-        host_mode: bool,  # noqa: FBT001
+        host_mode: bool,  # noqa: ARG001, FBT001
         address: str | None,
     ) -> str:
-        on = host_mode or on_host
-        token: str = register(task_arn, cluster_arn, definition, container, launch_type, env, on, address)
+        token: str = register(task_arn, cluster_arn, definition, container, launch_type, env, True, address)  # noqa: FBT003
         return token
 
     replace(ecs, "_build_run_kwargs", build)

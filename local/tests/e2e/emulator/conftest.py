@@ -8,6 +8,7 @@ import pytest
 
 from local.emulator import Emulator, EmulatorSettings
 from local.emulator.testkit import Aws
+from local.stack import with_containers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -17,18 +18,17 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(scope="session")
-def aws(docker: ContainerEngine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
+def aws(docker: ContainerEngine, base: BaseImage, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
     """Give an emulator that enforces IAM, with a cluster and roles."""
     settings = EmulatorSettings(
         state_folder=tmp_path_factory.mktemp("emulator"),
-        docker_host=docker.host,
         enforce_iam=True,
         retry_base_seconds=0.1,
         record_calls=True,
         schedule_seconds_per_minute=1,
         delay_seconds_per_minute=6,
     )
-    with Emulator(settings) as emulator:
+    with Emulator(with_containers(settings, docker, base)) as emulator:
         aws = Aws(emulator)
         aws.ecs.create_cluster(clusterName="c")
         aws.logs.create_log_group(logGroupName="/tasks")

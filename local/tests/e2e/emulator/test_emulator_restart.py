@@ -14,6 +14,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 
 from local.emulator import Emulator, EmulatorSettings
 from local.emulator.testkit import Aws
+from local.stack import with_containers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,11 +42,11 @@ TICKS = (
 
 
 @pytest.fixture(scope="module")
-def own(docker: ContainerEngine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
+def own(docker: ContainerEngine, base: BaseImage, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
     """Give an emulator that may go away."""
     folder = tmp_path_factory.mktemp("restarted")
-    settings = EmulatorSettings(state_folder=folder, docker_host=docker.host, enforce_iam=True, retry_base_seconds=2)
-    with Emulator(settings) as emulator:
+    settings = EmulatorSettings(state_folder=folder, enforce_iam=True, retry_base_seconds=2)
+    with Emulator(with_containers(settings, docker, base)) as emulator:
         aws = Aws(emulator)
         aws.ecs.create_cluster(clusterName="c")
         aws.logs.create_log_group(logGroupName="/tasks")

@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 
 from local.emulator import Emulator, EmulatorSettings
 from local.emulator.testkit import Aws
+from local.stack import with_containers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -151,7 +152,7 @@ def test_faults_on_order(aws: Aws, run: Callable[..., str]) -> None:
 def test_nothing_is_left(docker: ContainerEngine, base: BaseImage, tmp_path_factory: pytest.TempPathFactory) -> None:
     """When the emulator ends, so do its workers, containers and image names."""
     folder = tmp_path_factory.mktemp("brief")
-    settings = EmulatorSettings(state_folder=folder, docker_host=docker.host)
+    settings = with_containers(EmulatorSettings(state_folder=folder), docker, base)
     with Emulator(settings) as emulator:
         aws = Aws(emulator)
         aws.function("busy", aws.role("r"), "import time\ndef handler(event, context): time.sleep(600)", Timeout=600)

@@ -13,6 +13,7 @@ from pulumi import automation
 
 from local import provider
 from local.emulator import Emulator, EmulatorSettings
+from local.stack import with_containers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -56,7 +57,7 @@ def place(
 ) -> Iterator[Place]:
     """Give all that a stack needs."""
     plugins = provider.install(tmp_path_factory.mktemp("plugins"))
-    settings = EmulatorSettings(state_folder=tmp_path_factory.mktemp("emulator"), docker_host=docker.host)
+    settings = with_containers(EmulatorSettings(state_folder=tmp_path_factory.mktemp("emulator")), docker, base)
     with Emulator(settings) as emulator:
         session = boto3.Session("test", "test", region_name=settings.region)
         yield Place(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -12,7 +15,7 @@ from local.base_image import PYTHON_PACKAGES, locked_packages, recipe
 from local.containers import running
 from local.docker_daemon import daemon_command, places
 from local.errors import LocalError
-from local.process import run, succeeds
+from local.process import command_line, run, succeeds
 
 LOCK = "".join(f"{name}==1 \\\n    --hash=sha256:{index}\n    # via x\n" for index, name in enumerate(PYTHON_PACKAGES))
 
@@ -92,3 +95,28 @@ def test_a_sockets_path_stays_short(tmp_path: Path) -> None:
     """However deep the cache folder lies, the socket's path stays below the kernel's 107 characters."""
     deep = tmp_path / ("x" * 120)
     assert len(str(places({"XDG_CACHE_HOME": str(deep)}).socket)) < 107
+
+
+@pytest.mark.parametrize("processes", ["/proc", "/nonexistent"], ids=["from proc", "from ps"])
+def test_a_process_is_known_by_its_command_line(processes: str) -> None:
+    """Where there is no /proc, as on macOS, ps says the same; no process has no command line."""
+    if not Path(processes, "self").exists() and shutil.which("ps") is None:
+        pytest.skip("no ps here")
+    assert Path(sys.executable).name in command_line(os.getpid(), Path(processes))
+    with subprocess.Popen([sys.executable, "-c", "pass"]) as ended:
+        ended.wait()
+    assert command_line(ended.pid, Path(processes)) == ""
+
+
+def test_windows_is_sent_to_wsl() -> None:
+    """Before any Python is looked for; bash says what it was built for."""
+    done = subprocess.run(
+        ["bash", str(paths.REPOSITORY / "local" / "bootstrap.sh"), "local.checks"],
+        env={**os.environ, "OSTYPE": "msys"},
+        capture_output=True,
+        check=False,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 1
+    assert "run make in WSL2" in done.stderr
