@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -22,6 +24,24 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         file = item.nodeid.partition("::")[0]
         item.add_marker(pytest.mark.xdist_group("end to end" if item.get_closest_marker("e2e") else file))
+
+
+ROOT = Path(__file__).parent
+LINUX_ONLY = (ROOT / "tests" / "faults", ROOT / "tests" / "unit" / "runner")
+"""They run the runner, a program for Linux, outside its image."""
+
+
+def pytest_ignore_collect(collection_path: Path) -> bool | None:
+    """Leave out what cannot work here."""
+    return True if sys.platform != "linux" and collection_path in LINUX_ONLY else None
+
+
+def pytest_report_header() -> str | None:
+    """Say what is left out."""
+    if sys.platform == "linux":
+        return None
+    left = " and ".join(folder.relative_to(ROOT).as_posix() for folder in LINUX_ONLY)
+    return f"left out on {sys.platform}: {left}, which run the runner, a program for Linux"
 
 
 @pytest.fixture(scope="session")

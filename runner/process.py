@@ -68,7 +68,7 @@ class Child:
         if wrapper := environment.get("AWS_LAMBDA_EXEC_WRAPPER"):
             shell = "/bin/bash" if os.path.exists("/bin/bash") else "/bin/sh"
             command = [shell, "-c", _WRAPPED, shell, wrapper, *command]
-        here = os.open(".", os.O_PATH)
+        here = os.open(".", getattr(os, "O_PATH", os.O_RDONLY))
         try:
             os.chdir(places.task_root)
             return cls(_spawn(command, environment, log))

@@ -12,9 +12,6 @@ from overtime.runner.archive import ArchiveError, Member, content, members
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import TypeVar
-
-    Made = TypeVar("Made")
 
 _FILE_MODE, _FOLDER_MODE = 0o644, 0o755
 _OWNER_ALL = 0o700
@@ -83,9 +80,14 @@ def _above(folder: str, known: dict[str, int | None]) -> list[str]:
     return missing[::-1]
 
 
+def _processors() -> int:
+    """Count those that this process may use; only Linux tells those of one process."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def _shared_out(act: Callable[[list[tuple[str, Member]]], None], items: list[tuple[str, Member]]) -> None:
     """Share the work among all processors: the members are independent, and inflating and writing release the GIL."""
-    workers = min(len(os.sched_getaffinity(0)), 1 + len(items) // _SHARE)
+    workers = min(_processors(), 1 + len(items) // _SHARE)
     errors: list[BaseException] = []
 
     def work(part: list[tuple[str, Member]]) -> None:
@@ -167,12 +169,12 @@ class _Target:
             raise ArchiveError(f"{path!r} is a link to {real!r}, outside of the folder, so nothing is written there")
 
 
-def _replace(path: str, make: Callable[[], Made]) -> Made:
+def _replace(path: str, make: Callable[[], int | None]) -> int:
     try:
-        return make()
+        return make() or 0
     except FileExistsError:
         _remove(path)
-        return make()
+        return make() or 0
 
 
 def _remove(path: str) -> None:

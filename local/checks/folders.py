@@ -28,7 +28,8 @@ def look(path: Path, below: Iterable[str] = ()) -> Folder:
         owner=_owner(blocked) if blocked else "",
         device=existing.stat().st_dev,
         free_bytes=space.f_bavail * space.f_frsize,
-        may_execute=not space.f_flag & os.ST_NOEXEC,
+        # Only Linux tells. Where nobody does, nothing speaks against it.
+        may_execute=not space.f_flag & getattr(os, "ST_NOEXEC", 0),
     )
 
 

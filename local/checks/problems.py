@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from local.docker_socket import Answer
 
-INSTALL_DOCKER = "https://docs.docker.com/engine/install/"
+INSTALL_DOCKER = "https://docs.docker.com/get-started/get-docker/"
 INSTALL_GO = "https://go.dev/dl/"
 OLDEST_GO = (1, 21)
 """From here on Go fetches the newer Go that the engine's module asks for (go.dev/doc/toolchain)."""
@@ -166,7 +166,7 @@ def containers(found: Containers, machine: Machine) -> Iterator[Problem]:
     else:
         start = "start Docker (systemctl start docker, or Docker Desktop)"
         if "dockerd" not in machine.tools:
-            start = f"install and start Docker ({INSTALL_DOCKER})"
+            start = f"install and start Docker ({INSTALL_DOCKER}; on macOS, start Docker Desktop)"
         yield Problem(
             what="No container engine was found:" + "".join(f"\n  {each.host}: {each.fault}" for each in found.asked),
             why=why,

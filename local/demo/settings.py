@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 NAMESPACE = "overtime:"
 TIMEOUT_SECONDS = 2
+ARM = frozenset({"aarch64", "arm64"})
+"""As Linux and macOS name it."""
 
 
 def dev_settings() -> dict[str, Any]:
@@ -24,9 +27,11 @@ def dev_settings() -> dict[str, Any]:
     return {key.removeprefix(NAMESPACE): value for key, value in config.items() if key.startswith(NAMESPACE)}
 
 
-def changes(base: BaseImage) -> dict[str, object]:
+def changes(base: BaseImage, machine: str = platform.machine()) -> dict[str, object]:
     """Say what differs here, by the path of each setting."""
-    return {
+    # Emulating another architecture is slow, and not every engine can.
+    own: dict[str, object] = {"functions.report.architecture": "arm64"} if machine in ARM else {}
+    return own | {
         "functions.report.runtime": f"python{base.python}",
         "functions.report.timeout_seconds": TIMEOUT_SECONDS,
         "functions.report.task.cpu": 256,
