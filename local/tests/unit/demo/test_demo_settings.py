@@ -22,6 +22,17 @@ def test_the_changed_settings_are_the_dev_stack_but_for_what_is_shown() -> None:
     assert dev_settings()["functions"]["report"]["timeout_seconds"] == 900
 
 
+def test_an_arm_computer_needs_no_emulation() -> None:
+    """Apple's are named `arm64`, Linux says `aarch64`; what an x86_64 computer changes does not name the setting."""
+    key = "functions.report.architecture"
+    assert [changes(BASE, machine).get(key) for machine in ("arm64", "aarch64", "x86_64")] == ["arm64", "arm64", None]
+    function = parse(
+        changed(dev_settings(), changes(BASE, "arm64")),
+        StackContext(project="overtime", stack="local", root=REPOSITORY),
+    ).functions["report"]
+    assert function.architecture == "arm64"
+
+
 def test_a_change_may_name_a_section_that_is_not_there() -> None:
     assert changed({}, {"image.base_images": {"python3.11": "x"}}) == {"image": {"base_images": {"python3.11": "x"}}}
 
