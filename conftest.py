@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from local import base_image, engine
 from local.containers import container_engine
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
     from local.base_image import BaseImage
     from local.docker_daemon import ContainerEngine
     from local.engine import Engine
+
+# How long an example takes says nothing on a machine that is busy with other work.
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

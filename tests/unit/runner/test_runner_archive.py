@@ -152,7 +152,7 @@ def test_packed_zeros_come_in_pieces_that_memory_can_hold() -> None:
 
 
 @given(st.integers(0, 3_000_000), st.binary(min_size=1, max_size=40), st.integers(0, 9))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_what_is_deflated_in_any_way_is_inflated_whole(size: int, pattern: bytes, level: int) -> None:
     """Also where the last of the packed bytes are read long before the last of the unpacked ones."""
     whole = (pattern * (size // len(pattern) + 1))[:size]
@@ -285,7 +285,7 @@ def test_an_archive_behind_other_bytes(tmp_path: Path) -> None:
 
 
 @given(st.integers(0, 10_000))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_an_archive_that_is_cut_off_is_refused(length: int) -> None:
     data = packed(("app.py", os.urandom(300) * 2, FILE), ("other.py", b"2", FILE))
     with tempfile.TemporaryDirectory() as folder, pytest.raises(ArchiveError):
@@ -293,7 +293,7 @@ def test_an_archive_that_is_cut_off_is_refused(length: int) -> None:
 
 
 @given(st.integers(0), st.integers(1, 255))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_a_changed_byte_is_noticed_or_does_no_harm(at: int, change: int) -> None:
     """It ends in an ArchiveError or a refusal of the file system, or below the root: never in another error."""
     data = bytearray(packed(("app.py", b"print(1)\n" * 50, FILE), ("a/b.py", b"2", FILE)))

@@ -9,7 +9,7 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from overtime.runner.messages import Answer
@@ -60,7 +60,7 @@ def served() -> Iterator[Served]:
 
 
 @given(JSON, st.sampled_from([None, 1, "\t"]), st.booleans())
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=200)
 def test_an_event_is_handed_out_byte_for_byte(value: object, indent: int | str | None, ascii_only: bool) -> None:  # noqa: FBT001
     event = json.dumps(value, indent=indent, ensure_ascii=ascii_only).encode("utf-8", "surrogatepass")
     served = Served(event)

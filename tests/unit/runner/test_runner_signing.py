@@ -29,7 +29,7 @@ HEADER = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1,
     body=st.binary(max_size=50),
     token=st.none() | HEADER,
 )
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_a_request_is_signed_as_botocore_signs_it(  # noqa: PLR0913 -- a signature covers all of these
     *,
     service: str,

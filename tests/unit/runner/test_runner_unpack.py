@@ -10,7 +10,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from overtime.runner.archive import ArchiveError
@@ -29,7 +29,7 @@ DOS_ARCHIVE = 0x20
 
 
 @given(FILES)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_what_was_packed_is_what_is_unpacked(files: dict[str, tuple[bytes, int, int]]) -> None:
     data = io.BytesIO()
     with zipfile.ZipFile(data, "w") as opened:
@@ -50,7 +50,7 @@ def test_what_was_packed_is_what_is_unpacked(files: dict[str, tuple[bytes, int, 
     st.sampled_from(["..", "\\", "C:", "..\\", "\0", "a\\..\\.."]),
     st.lists(PART, max_size=2),
 )
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=100)
 def test_a_name_that_leads_outside_is_refused_and_nothing_is_written(
     before: list[str], bad: str, after: list[str]
 ) -> None:
@@ -68,7 +68,7 @@ def test_a_name_that_leads_outside_is_refused_and_nothing_is_written(
 
 
 @given(st.text(max_size=30))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_every_name_that_is_taken_stays_below_the_root(name: str) -> None:
     try:
         path = relative(name)
