@@ -50,7 +50,7 @@ unit: .venv/.ready ## the tests that need no engine, no containers and no networ
 	@.venv/bin/pytest local/tests/unit tests/unit tests/infra
 
 test: setup check ## install everything, then run every check and every test
-	@OVERTIME_ALL_FAULTS=1 .venv/bin/pytest -n auto --dist loadgroup
+	@bash tests/all.sh
 
 faults: .venv/.ready ## the whole fault matrix and the flood of records, alone
 	@OVERTIME_ALL_FAULTS=1 .venv/bin/pytest tests/faults

@@ -24,13 +24,6 @@ settings.register_profile("any machine", deadline=None, suppress_health_check=[H
 settings.load_profile("any machine")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run end-to-end tests one after the other, whichever process runs the other files: they share a machine."""
-    for item in items:
-        file = item.nodeid.partition("::")[0]
-        item.add_marker(pytest.mark.xdist_group("end to end" if item.get_closest_marker("e2e") else file))
-
-
 ROOT = Path(__file__).parent
 LINUX_ONLY = (ROOT / "tests" / "faults", ROOT / "tests" / "unit" / "runner")
 """They run the runner, a program for Linux, outside its image."""
