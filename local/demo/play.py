@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from local.demo import bucket, sales
 from local.demo.invocation import Deployed, Invocation
-from local.demo.story import Attempt, Snapshot, attempts, happenings
+from local.demo.story import Attempt, Snapshot, attempts, happenings, logged, over
 from local.demo.table import table
 
 if TYPE_CHECKING:
@@ -24,6 +24,8 @@ WORK_SECONDS = 3.0
 CHUNK_BYTES = 64 * 1024
 PATIENCE_SECONDS = 240
 LOOK_SECONDS = 0.3
+LOG_SECONDS = 20
+"""How long the log's last lines are waited for once the task has stopped."""
 DAY_MS = 86_400_000
 
 
@@ -62,6 +64,7 @@ def _follow(invocation: Invocation, began: float, say: Say) -> Snapshot:
     """Tell the story while it happens, until the run has ended and its task has stopped."""
     told: set[str] = set()
     deadline = time.monotonic() + PATIENCE_SECONDS
+    ended = None
     while True:
         seen = invocation.look()
         for happening in happenings(seen):
@@ -69,8 +72,10 @@ def _follow(invocation: Invocation, began: float, say: Say) -> Snapshot:
             if line not in told:
                 told.add(line)
                 say(line)
-        if seen.run is not None and seen.run.finished and (seen.task is None or seen.task.stopped_at):
-            return seen
+        if over(seen):
+            ended = ended or time.monotonic()
+            if logged(seen) or time.monotonic() > ended + LOG_SECONDS:
+                return seen
         if time.monotonic() > deadline:
             say(f"Nothing more happened within {PATIENCE_SECONDS} s.")
             return seen

@@ -100,6 +100,16 @@ def happenings(seen: Snapshot) -> list[Happening]:
     return sorted(told)
 
 
+def over(seen: Snapshot) -> bool:
+    """Check whether the run has ended, and its task if it has one."""
+    return seen.run is not None and seen.run.finished and (seen.task is None or bool(seen.task.stopped_at))
+
+
+def logged(seen: Snapshot) -> bool:
+    """Check whether the log has the end of the task's execution, which may arrive after the task has stopped."""
+    return seen.task is None or any(not each.on_lambda for each in attempts(seen))
+
+
 def _streams(log: Sequence[LogLine]) -> dict[str, list[LogLine]]:
     """Part the log by invocation; a stream holds several where Lambda used an environment again."""
     parts: dict[str, list[LogLine]] = {}

@@ -5,7 +5,7 @@ from dataclasses import fields
 from datetime import UTC, datetime
 from typing import Any
 
-from local.demo.story import LogLine, Snapshot, Task, attempts, happenings
+from local.demo.story import LogLine, Snapshot, Task, attempts, happenings, logged, over
 from local.demo.table import table
 from overtime.contract.runs import RunKey, RunState
 from overtime.ledger.run import Run, Step
@@ -78,6 +78,25 @@ def test_the_story_is_told_in_order_of_time_from_log_ledger_and_task() -> None:
         (11.0, "ledger: succeeded"),
         (12.0, "Fargate: container ended, exit code 0"),
     ]
+
+
+def test_the_story_is_over_with_the_run_and_its_task() -> None:
+    stopped = Task(started_at=6.0, stopped_at=12.0, exit_code=0)
+    running = Task(started_at=6.0, stopped_at=None, exit_code=None)
+    run = run_with((RunState.QUEUED, 4.0), (RunState.RUNNING, 7.0))
+    ended = run_with((RunState.SUCCEEDED, 11.0))
+    assert [over(Snapshot(run=each, task=stopped)) for each in (None, run, ended)] == [False, False, True]
+    assert [over(Snapshot(run=ended, task=each)) for each in (running, stopped, None)] == [False, True, True]
+
+
+def test_the_logs_last_lines_may_come_after_the_tasks_end() -> None:
+    """The log driver works on its own; without its REPORT line an execution is not in the table."""
+    task = Task(started_at=6.0, stopped_at=12.0, exit_code=0)
+    lines = log("overtime/runner/1", 10.0, 3000)
+    assert not logged(Snapshot(log=lines[:-1], task=task))
+    assert not logged(Snapshot(log=log("2026/11/24/[$LATEST]a", 3.0, 2000), task=task))
+    assert logged(Snapshot(log=lines, task=task))
+    assert logged(Snapshot(log=lines[:-1], task=None))
 
 
 def test_a_line_of_braces_that_is_no_json_is_no_news() -> None:
