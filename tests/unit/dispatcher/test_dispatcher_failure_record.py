@@ -155,6 +155,11 @@ def test_members_refuses_what_is_no_object(text: str) -> None:
         list(json_slice.members(text))
 
 
+@pytest.mark.parametrize("text", ["{}", " { } ", "{}\n"])
+def test_an_object_may_have_no_members(text: str) -> None:
+    assert list(json_slice.members(text)) == []
+
+
 @given(st.dictionaries(st.text(), JSON, max_size=4), st.sampled_from([None, 1]))
 def test_members_are_those_that_python_reads(value: dict[str, object], indent: int | None) -> None:
     """Every member is found in order, and its slice means its value."""

@@ -131,6 +131,22 @@ def test_what_only_a_person_can_fix_spends_receives_and_is_parked(world: World) 
     assert world.run(key).parked_at is None
 
 
+def test_a_parked_record_that_is_moved_back_may_wait_for_a_slot(world: World) -> None:
+    """The run is no longer parked, so the watcher looks after its record again."""
+    world.receives = 1
+    key = world.fail("r-1")
+    world.cluster.answers = [refused("AccessDeniedException")]
+    assert world.deliver() is None
+    assert world.run(key).parked_at is not None
+    world.queues.move_back()
+    world.slots().give_back(key, 1)
+    for other in ("r-2", "r-3", "r-4"):
+        world.start(other)
+    assert delivered(world).result is Result.HELD
+    run = world.run(key)
+    assert (run.state, run.parked_at) == (RunState.QUEUED, None)
+
+
 def test_a_crash_around_any_call_of_a_limited_function_ends_in_one_task(world: World) -> None:
     """Event, item, count, slot, launching, Spot, fallback, on demand, launched: die at each, and there is one task."""
     world.spot = True

@@ -319,6 +319,21 @@ def test_launching_keeps_the_time_of_the_first_call(dynamodb: DynamoDBClient) ->
     assert (item["launching_at"]["S"], item["reason"]["S"]) == ("2023-11-14T22:13:30.000Z", "RESOURCE:MEMORY")
 
 
+def test_a_fallback_to_on_demand_is_on_record(dynamodb: DynamoDBClient) -> None:
+    """With its reason, for whoever looks at the run before its task has started."""
+    put(dynamodb, RunState.LAUNCHING, task=None)
+    item = sent(dynamodb, wait_requests.fall_back(TABLE, NOW, KEY, 1, "Spot has no capacity"))
+    assert item is not None
+    assert (item["capacity"]["S"], item["reason"]["S"]) == ("on_demand", "Spot has no capacity")
+
+
+@pytest.mark.parametrize(("steps", "remembers"), [(99, True), (100, False)])
+def test_a_history_of_a_hundred_steps_is_long(steps: int, *, remembers: bool) -> None:
+    item = cast("Item", first()["Item"])
+    history: AttributeValueTypeDef = {"L": [item["history"]["L"][0]] * steps}
+    assert Run.from_item(KEY, {**item, "history": history}).remembers is remembers
+
+
 def test_a_run_that_is_tried_for_ever_does_not_outgrow_its_item(dynamodb: DynamoDBClient) -> None:
     """`remember=False` moves the run and leaves its history as it is."""
     put(dynamodb, RunState.QUEUED, task=None)

@@ -271,6 +271,14 @@ def test_no_bytes_are_no_file_of_some() -> None:
         read(by_hand(Entry(raw=b"app.py", plain=bytes(10))))
 
 
+def test_a_deflated_member_that_does_not_end_is_refused() -> None:
+    """Even if all of its bytes came: the end of the stream is missing."""
+    deflater = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    unended = deflater.compress(b"whole") + deflater.flush(zlib.Z_SYNC_FLUSH)
+    with pytest.raises(ArchiveError, match=r"'app\.py' is truncated"):
+        read(by_hand(Entry(raw=b"app.py", content=unended, plain=b"whole")))
+
+
 def test_an_archive_of_64_bit_sizes(tmp_path: Path) -> None:
     data = io.BytesIO()
     with zipfile.ZipFile(data, "w") as opened, opened.open("app.py", "w", force_zip64=True) as file:

@@ -35,6 +35,12 @@ def test_the_handlers_path_may_name_the_folder(task: Task, path: str) -> None:
     assert json.loads(ended.output)["event"] == 1
 
 
+def test_a_context_that_is_not_given_is_made_up(task: Task) -> None:
+    seen = json.loads(task.by_hand("1", "seen.handler").output)["context"]
+    names = "function_name", "function_version", "log_group_name", "log_stream_name"
+    assert [seen[name] for name in names] == ["by-hand", "$LATEST", "/aws/lambda/by-hand", "by-hand"]
+
+
 def test_the_context_comes_from_its_variable(task: Task) -> None:
     given = {
         "aws_request_id": "0" * 36,

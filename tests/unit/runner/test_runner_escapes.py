@@ -204,9 +204,11 @@ class Told(threading.Event):
     def __init__(self) -> None:
         super().__init__()
         self.waited = threading.Event()
+        self.timeout: float | None = None
 
     def wait(self, timeout: float | None = None) -> bool:
         """Tell, and wait."""
+        self.timeout = timeout
         self.waited.set()
         return super().wait(timeout)
 
@@ -221,6 +223,7 @@ def test_a_want_of_descriptors_that_passes_leaves_the_runtime_api_open(api: Runt
         try:
             client.connect((host, int(port)))
             assert told.waited.wait(AT_MOST_SECONDS)
+            assert told.timeout == 0.1, "it would keep a processor busy"
         finally:
             resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
         assert asked(client) == b"HTTP/1.1 200 OK\r\n"

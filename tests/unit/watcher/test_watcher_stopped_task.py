@@ -116,6 +116,7 @@ def test_a_real_event_names_its_run(name: str) -> None:
         {"taskArn": "a", "lastStatus": "STOPPED"},
         {"taskArn": "a", "lastStatus": "STOPPED", "overrides": None, "containers": "x"},
         {"taskArn": "a", "lastStatus": "STOPPED", "overrides": {"containerOverrides": [{"environment": [{}]}]}},
+        {"taskArn": "a", "lastStatus": "STOPPED", "overrides": {"containerOverrides": [None, "x"]}},
     ],
 )
 def test_what_is_no_runs_task_is_none(detail: dict[str, object]) -> None:
