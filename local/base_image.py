@@ -188,7 +188,9 @@ def _make(docker_host: str, kept: Path, say: Callable[[str], None]) -> None:
     with tempfile.TemporaryDirectory(dir=kept.parent, prefix="root-") as temporary, _ordinary_modes():
         root = Path(temporary) / "root"
         _bootstrap(root, say)
+        say("base image: installing its Python packages")
         _install_python_packages(root)
+        say("base image: packing it")
         for name in UNNEEDED:
             shutil.rmtree(root / name, ignore_errors=True)
         for name in ("var/task", "var/runtime", "opt", "var/cache/apt/archives/partial", "var/lib/apt/lists/partial"):
