@@ -26,7 +26,8 @@ AT_MOST_SECONDS = 30
 
 def assert_gone(pid: int) -> None:
     """Wait for the end of a process that may have ended already."""
-    assert sys.platform == "linux", "conftest.py leaves these tests out elsewhere"
+    if sys.platform != "linux":
+        raise NotImplementedError("the conftest.py at the top leaves these tests out elsewhere")
     try:
         descriptor = os.pidfd_open(pid)
     except ProcessLookupError:
