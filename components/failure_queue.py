@@ -9,8 +9,8 @@ import pulumi_aws as aws
 
 from overtime.components import policies
 from overtime.components.documents import written
+from overtime.contract.limits import LONGEST_MESSAGE_LIFE_SECONDS
 
-LONGEST_RETENTION_SECONDS = 1_209_600
 LARGEST_MESSAGE_BYTES = 1_048_576
 """SQS's limit, because an event may have 1 MiB; the provider's default is smaller."""
 _VISIBILITY_FACTOR = 6
@@ -78,7 +78,7 @@ class FailureQueue(pulumi.ComponentResource):
     ) -> aws.sqs.Queue:
         return aws.sqs.Queue(
             name,
-            message_retention_seconds=LONGEST_RETENTION_SECONDS,
+            message_retention_seconds=LONGEST_MESSAGE_LIFE_SECONDS,
             max_message_size=LARGEST_MESSAGE_BYTES,
             sqs_managed_sse_enabled=True,
             visibility_timeout_seconds=visibility_timeout_seconds,

@@ -9,6 +9,7 @@ import pulumi_aws as aws
 
 from overtime.components import policies
 from overtime.contract import runs
+from overtime.contract.limits import LONGEST_LIFE_DAYS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,7 +122,7 @@ class RunLedger(pulumi.ComponentResource):
                     filter=aws.s3.BucketLifecycleConfigurationRuleFilterArgs(prefix=""),
                     expiration=aws.s3.BucketLifecycleConfigurationRuleExpirationArgs(
                         # As for states: a late task may still need its event.
-                        days=max(days, runs.LONGEST_LIFE_DAYS)
+                        days=max(days, LONGEST_LIFE_DAYS)
                     ),
                 )
             ],

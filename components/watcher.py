@@ -10,13 +10,14 @@ import pulumi_aws as aws
 
 from overtime.components import policies
 from overtime.components.documents import written_later
-from overtime.components.failure_queue import LARGEST_MESSAGE_BYTES, LONGEST_RETENTION_SECONDS
+from overtime.components.failure_queue import LARGEST_MESSAGE_BYTES
 from overtime.components.functions_table import functions_table
 from overtime.components.own_function import OwnFunctionArgs, own_function
 from overtime.components.watcher_grants import shared_out
 from overtime.components.watcher_rules import CLOCK_SECONDS, WatcherRules, WatcherRulesArgs
 from overtime.contract import metrics, runs, variables
 from overtime.contract.functions_table import FILE
+from overtime.contract.limits import LONGEST_MESSAGE_LIFE_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -94,7 +95,7 @@ class Watcher(pulumi.ComponentResource):
     def _dead_letters(self, name: str) -> aws.sqs.Queue:
         return aws.sqs.Queue(
             f"{name}-dead-letters",
-            message_retention_seconds=LONGEST_RETENTION_SECONDS,
+            message_retention_seconds=LONGEST_MESSAGE_LIFE_SECONDS,
             max_message_size=LARGEST_MESSAGE_BYTES,
             sqs_managed_sse_enabled=True,
             opts=pulumi.ResourceOptions(parent=self),

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from overtime.contract.backlog import RETIREMENT_SETTING
+from overtime.contract.limits import DAY_SECONDS
 from overtime.errors import OvertimeError
-from overtime.settings.rules import DAY_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,15 +6,13 @@ import json
 from functools import partial
 
 from overtime.contract import variables
+from overtime.contract.limits import LONGEST_RUN_SECONDS
 from overtime.contract.runs import InvalidRunKeyError, RunKey
 from overtime.runner.errors import BadEnvironmentError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-
-LONGEST_RUNTIME_SECONDS = 1_209_600
-"""14 days: AWS retires older Fargate tasks, and Node's timers overflow at 24.8 days."""
 
 CONTEXT_FIELDS = frozenset(
     {
@@ -62,7 +60,7 @@ class Config:
     event: bytes = b""
     handler: str | None = None
     result_file: str | None = None
-    max_runtime_seconds = LONGEST_RUNTIME_SECONDS
+    max_runtime_seconds = LONGEST_RUN_SECONDS
     patience_seconds = 300
     """How long a call is retried before the handler starts, and the minimum for recording the outcome."""
     result_patience_seconds = 86_400
@@ -87,11 +85,11 @@ def read(environ: Mapping[str, str]) -> Config:
     faults: list[str] = []
     number = partial(_number, environ, faults)
     config.max_runtime_seconds = number(
-        variables.MAX_RUNTIME_SECONDS, config.max_runtime_seconds, range(1, LONGEST_RUNTIME_SECONDS + 1)
+        variables.MAX_RUNTIME_SECONDS, config.max_runtime_seconds, range(1, LONGEST_RUN_SECONDS + 1)
     )
     config.patience_seconds = number(variables.PATIENCE_SECONDS, config.patience_seconds, range(86_401))
     config.result_patience_seconds = number(
-        variables.RESULT_PATIENCE_SECONDS, config.result_patience_seconds, range(LONGEST_RUNTIME_SECONDS + 1)
+        variables.RESULT_PATIENCE_SECONDS, config.result_patience_seconds, range(LONGEST_RUN_SECONDS + 1)
     )
     config.stop_seconds = number(variables.STOP_SECONDS, config.stop_seconds, range(1, 121))
     if arn := environ.get(variables.FUNCTION_ARN):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from overtime.contract.error_types import PlatformError
 from overtime.contract.exit_codes import ERROR_TYPES, ExitCode
 from overtime.errors import OvertimeError
 
@@ -26,7 +27,7 @@ class StoppedError(RunnerError):
     """The task was stopped before its handler started."""
 
     exit_code = ExitCode.HANDLER_FAILED
-    error_type = "Overtime.Stopped"
+    error_type = PlatformError.STOPPED
 
 
 class BadEnvironmentError(RunnerError):

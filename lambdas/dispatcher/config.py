@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 from overtime.contract import variables
 from overtime.contract.capacity import Capacity
+from overtime.contract.limits import MOST_CONCURRENT_RUNS, MOST_LAMBDA_ATTEMPTS
 from overtime.contract.rescue import NOTHING, Rescue
 from overtime.errors import OvertimeError
 
@@ -16,10 +17,7 @@ if TYPE_CHECKING:
 
     from mypy_boto3_ecs.type_defs import RunTaskRequestTypeDef
 
-_MOST_ATTEMPTS = 3
 _REQUIRED_BY_RUN_TASK = frozenset({"cluster", "networkConfiguration", "taskDefinition"})
-_MOST_RUNS = 1000
-"""Limit of `max_concurrent_runs`: one ledger item names all tasks, and each start and end writes it."""
 
 
 class ConfigError(OvertimeError):
@@ -35,7 +33,7 @@ class Config:
     ledger_table: str
     ledger_bucket: str
     runs_days: int
-    """How long a finished run is kept."""
+    """Days for which a run is kept from its creation, and at least `limits.LONGEST_LIFE_DAYS`."""
     run_task: RunTaskRequestTypeDef
     """The part of the RunTask request that is the same for all runs. `launch` adds the rest."""
     rescue: frozenset[Rescue]
@@ -64,11 +62,11 @@ class Config:
             runs_days=read.number(variables.RUNS_DAYS, lowest=1),
             run_task=read.run_task(variables.RUN_TASK),
             rescue=read.rescue(variables.RESCUE),
-            lambda_attempts=read.number(variables.ATTEMPTS, lowest=0, highest=_MOST_ATTEMPTS),
+            lambda_attempts=read.number(variables.ATTEMPTS, lowest=0, highest=MOST_LAMBDA_ATTEMPTS),
             queue_url=read.text(variables.QUEUE_URL),
             parking_queue_url=read.text(variables.PARKING_QUEUE_URL),
             max_receive_count=read.number(variables.MAX_RECEIVE_COUNT, lowest=1),
-            max_concurrent_runs=read.number(most, lowest=1, highest=_MOST_RUNS) if read.has(most) else None,
+            max_concurrent_runs=read.number(most, lowest=1, highest=MOST_CONCURRENT_RUNS) if read.has(most) else None,
             capacity=read.capacity(variables.CAPACITY),
         )
 

@@ -20,7 +20,6 @@ from overtime.errors import OvertimeError
 from overtime.lambdas.dispatcher.config import Config, ConfigError
 from overtime.lambdas.dispatcher.dispatch import Dispatcher, Done, NotDispatchedError, Result
 from overtime.lambdas.dispatcher.failure_record import UnreadableRecordError
-from overtime.ledger.run import UnreadableItemError
 from overtime.ledger.slots import Slots
 from overtime.ledger.store import RunLedger
 
@@ -125,9 +124,8 @@ def dispatch(record: SQSRecord) -> Done:
         time_left.check_record(record.message_id)
         done = dispatcher().dispatch(record)
     except OvertimeError as error:
-        if isinstance(error, UnreadableRecordError | UnreadableItemError):
-            what = metrics.RECORDS_UNREADABLE if isinstance(error, UnreadableRecordError) else metrics.ITEMS_UNREADABLE
-            _count(what)
+        if isinstance(error, UnreadableRecordError):
+            _count(metrics.RECORDS_UNREADABLE)
         elif isinstance(error, NotDispatchedError):
             _count(metrics.LAUNCH_FAILED)
         _count_parked(record, error)

@@ -65,5 +65,5 @@ def error_document(run: Run) -> str:
         return json.dumps({"errorMessage": run.failure.error_message or ""})
     message = f"RequestId: {run.key.request_id} Error: {run.reason or 'the run ended without a reason'}"
     return json.dumps(
-        {"errorMessage": message, "errorType": run.error_type or f"{error_types.OVERTIMES_OWN}{run.state.value}"}
+        {"errorMessage": message, "errorType": run.error_type or f"{error_types.PREFIX}{run.state.value}"}
     )

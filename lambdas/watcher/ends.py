@@ -30,7 +30,7 @@ ENDED: Mapping[RunState, tuple[Metric, ...]] = MappingProxyType(
 def measure(run: Run, meter: Meter) -> None:
     """Count the run's end, and measure its duration and the time until its handler started."""
     name = run.key.function_name
-    platforms = run.state is RunState.FAILED and (run.error_type or "").startswith(error_types.OVERTIMES_OWN)
+    platforms = run.state is RunState.FAILED and (run.error_type or "").startswith(error_types.PREFIX)
     for ended in (metrics.RUNS_FAILED_BY_PLATFORM,) if platforms else ENDED[run.state]:
         meter.measure(name, ended)
     if run.started_at is None:

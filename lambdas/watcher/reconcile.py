@@ -35,6 +35,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from overtime.contract import metrics
+from overtime.contract.error_types import PlatformError
+from overtime.contract.limits import LONGEST_RUN_SECONDS
 from overtime.contract.runs import InvalidRunKeyError, RunKey, RunState, slots_key, slots_of
 from overtime.lambdas.watcher.gauges import Gauges
 from overtime.lambdas.watcher.stopped_task import NEVER_CLAIMED, RUN_ENDED, lost, read
@@ -57,7 +59,7 @@ _MINUTE = 60
 _DUE, _UNKNOWN, _NEVER_CLAIMED, _ENDED = 15 * _MINUTE, 5 * _MINUTE, 60 * _MINUTE, 10 * _MINUTE
 _GONE = 6 * 60 * _MINUTE
 """Until then, a record that was sent is assumed to be on a queue; later, it was deleted or lost."""
-_LONGEST_TASK = (14 * 24 + 1) * 60 * _MINUTE
+_LONGEST_TASK = LONGEST_RUN_SECONDS + 60 * _MINUTE
 """A task lives for `max_runtime`, at most 14 days, and a few minutes until it has stopped."""
 _RESERVE_SECONDS = _MINUTE
 """No run is started with less time left, because its calls are retried and each may be slow."""
@@ -221,7 +223,9 @@ def _without_task(watcher: Watcher, run: Run, parking: Parking) -> None:
     if run.finished:
         watcher.settle(run)
     elif _age(watcher, run.waits_since) > LONGEST_WAIT:
-        ended = watcher.ledger.abandon(run.key, run.attempt, _WAITED, held_by=None, error_type="Overtime.NoCapacity")
+        ended = watcher.ledger.abandon(
+            run.key, run.attempt, _WAITED, held_by=None, error_type=PlatformError.NO_CAPACITY
+        )
         if isinstance(ended, Moved):
             watcher.noted(f"run {ended.run.state}", ended.run, ended.run.error_type)
     elif run.parked_at is None and _overdue(watcher, run) > _DUE:

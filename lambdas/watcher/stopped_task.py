@@ -35,6 +35,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from overtime.contract import error_types, variables
+from overtime.contract.error_types import PlatformError
 from overtime.contract.exit_codes import ERROR_TYPES, ExitCode
 from overtime.contract.runs import InvalidRunKeyError, RunKey
 from overtime.lambdas.watcher.stop_reasons import lasts
@@ -161,15 +162,15 @@ def classify(task: StoppedTask) -> Cause:
     said = f"{task.reason} {task.container_reason}".strip()
     words = said.lower()
     if task.stop_code == StopCode.SPOT_INTERRUPTION or "spot task was interrupted" in words:
-        return Cause(Fault.INFRASTRUCTURE, "Overtime.SpotInterruption", f"Spot reclaimed the host: {said}")
+        return Cause(Fault.INFRASTRUCTURE, PlatformError.SPOT_INTERRUPTION, f"Spot reclaimed the host: {said}")
     if task.is_lost:
-        return Cause(Fault.INFRASTRUCTURE, "Overtime.TaskLost", said)
+        return Cause(Fault.INFRASTRUCTURE, PlatformError.TASK_LOST, said)
     if task.stop_code == StopCode.USER_INITIATED:  # before all that match words, because a person may write any reason
         return _by_request(task, said)
     if "outofmemory" in words:
         return Cause(Fault.HANDLER, error_types.OUT_OF_MEMORY, f"the task ran out of memory: {said}", lasting=True)
     if _NO_CAPACITY.search(said):
-        return Cause(Fault.CAPACITY, "Overtime.NoCapacity", f"ECS has no capacity for the task: {said}")
+        return Cause(Fault.CAPACITY, PlatformError.NO_CAPACITY, f"ECS has no capacity for the task: {said}")
     return _by_aws(task, said) or _by_exit_code(task.exit_code, said)
 
 
@@ -177,16 +178,16 @@ def _by_aws(task: StoppedTask, said: str) -> Cause | None:
     """Return why AWS stopped the task, or None if its container exited by itself."""
     words = said.lower()
     if "cannotpull" in words:
-        return _infrastructure("Overtime.ImagePull", "the runner image could not be pulled", said)
+        return _infrastructure(PlatformError.IMAGE_PULL, "the runner image could not be pulled", said)
     if task.stop_code in _BY_AWS or any(each in words for each in _HOST_WORDS):
-        return Cause(Fault.INFRASTRUCTURE, "Overtime.HostFailure", f"AWS removed the task's host: {said}")
+        return Cause(Fault.INFRASTRUCTURE, PlatformError.HOST_FAILURE, f"AWS removed the task's host: {said}")
     if task.stop_code == StopCode.TASK_FAILED_TO_START or "resourceinitializationerror" in words:
-        return _infrastructure("Overtime.TaskFailedToStart", "the task did not start", said)
+        return _infrastructure(PlatformError.TASK_FAILED_TO_START, "the task did not start", said)
     if task.stop_code is not None and task.stop_code not in set(StopCode):
-        return _infrastructure("Overtime.HostFailure", f"AWS stopped the task ({task.stop_code})", said)
+        return _infrastructure(PlatformError.HOST_FAILURE, f"AWS stopped the task ({task.stop_code})", said)
     if task.exit_code is None:
         return _infrastructure(
-            "Overtime.NoExitCode", "the container has no exit code, so it did not exit by itself", said
+            PlatformError.NO_EXIT_CODE, "the container has no exit code, so it did not exit by itself", said
         )
     return None
 
@@ -197,11 +198,11 @@ def _infrastructure(error_type: str, what: str, said: str) -> Cause:
 
 def _by_request(task: StoppedTask, said: str) -> Cause:
     if task.reason.startswith(NEVER_CLAIMED):
-        return Cause(Fault.INFRASTRUCTURE, "Overtime.NeverClaimed", said, lasting=True)
+        return Cause(Fault.INFRASTRUCTURE, PlatformError.NEVER_CLAIMED, said, lasting=True)
     if task.reason.startswith(RUN_ENDED):
-        return Cause(Fault.NOBODY, "Overtime.RunEnded", said)
+        return Cause(Fault.NOBODY, PlatformError.RUN_ENDED, said)
     late = " and killed, because it did not exit within the stop timeout" if task.exit_code == _SIGKILL else ""
-    return Cause(Fault.PERSON, "Overtime.Cancelled", f"the task was stopped{late}: {said}")
+    return Cause(Fault.PERSON, PlatformError.CANCELLED, f"the task was stopped{late}: {said}")
 
 
 def _by_exit_code(code: int | None, said: str) -> Cause:

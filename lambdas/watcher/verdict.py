@@ -19,6 +19,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from overtime.contract.limits import LONGEST_MESSAGE_LIFE_SECONDS
 from overtime.contract.runs import RunState
 from overtime.lambdas.watcher.stopped_task import Fault
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from overtime.lambdas.watcher.stopped_task import Cause
 
 _FIRST_DELAY, _LONGEST_DELAY = 15, 300
-LONGEST_WAIT = 14 * 86_400
+LONGEST_WAIT = LONGEST_MESSAGE_LIFE_SECONDS
 """Seconds that a run may wait for a task, in total."""
 
 

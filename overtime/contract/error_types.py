@@ -5,11 +5,34 @@ https://docs.aws.amazon.com/lambda/latest/dg/troubleshooting-invocation.html
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 TIMED_OUT = "Sandbox.Timedout"
 OUT_OF_MEMORY = "Runtime.OutOfMemory"
 EXIT_ERROR = "Runtime.ExitError"
 """The runtime's process exited or was killed before it responded."""
 UNHANDLED = "Unhandled"
 """The error has no type of its own."""
-OVERTIMES_OWN = "Overtime."
-"""Prefix of the types of errors that the handler did not cause."""
+PREFIX = "Overtime."
+
+
+class PlatformError(StrEnum):
+    """What ended a run or a task without fault of the handler; `error_type` in the ledger. All begin with `PREFIX`."""
+
+    NOT_OURS = "Overtime.NotOurs"
+    BAD_ENVIRONMENT = "Overtime.BadEnvironment"
+    CODE = "Overtime.Code"
+    PERMISSION_MISSING = "Overtime.PermissionMissing"
+    UNAVAILABLE = "Overtime.Unavailable"
+    INTERNAL = "Overtime.Internal"
+    SPOT_INTERRUPTION = "Overtime.SpotInterruption"
+    TASK_LOST = "Overtime.TaskLost"
+    NO_CAPACITY = "Overtime.NoCapacity"
+    IMAGE_PULL = "Overtime.ImagePull"
+    HOST_FAILURE = "Overtime.HostFailure"
+    TASK_FAILED_TO_START = "Overtime.TaskFailedToStart"
+    NO_EXIT_CODE = "Overtime.NoExitCode"
+    NEVER_CLAIMED = "Overtime.NeverClaimed"
+    RUN_ENDED = "Overtime.RunEnded"
+    CANCELLED = "Overtime.Cancelled"
+    STOPPED = "Overtime.Stopped"

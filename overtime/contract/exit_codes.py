@@ -8,6 +8,8 @@ from __future__ import annotations
 from enum import IntEnum
 from types import MappingProxyType
 
+from overtime.contract.error_types import PlatformError
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,12 +38,12 @@ class ExitCode(IntEnum):
 
 ERROR_TYPES: Mapping[int, str] = MappingProxyType(
     {
-        ExitCode.NOT_OURS: "Overtime.NotOurs",
-        ExitCode.BAD_ENVIRONMENT: "Overtime.BadEnvironment",
-        ExitCode.CODE: "Overtime.Code",
-        ExitCode.PERMISSION_MISSING: "Overtime.PermissionMissing",
-        ExitCode.UNAVAILABLE: "Overtime.Unavailable",
-        ExitCode.INTERNAL: "Overtime.Internal",
+        ExitCode.NOT_OURS: PlatformError.NOT_OURS.value,
+        ExitCode.BAD_ENVIRONMENT: PlatformError.BAD_ENVIRONMENT.value,
+        ExitCode.CODE: PlatformError.CODE.value,
+        ExitCode.PERMISSION_MISSING: PlatformError.PERMISSION_MISSING.value,
+        ExitCode.UNAVAILABLE: PlatformError.UNAVAILABLE.value,
+        ExitCode.INTERNAL: PlatformError.INTERNAL.value,
     }
 )
 """The ledger's `error_type` of each exit code that the handler did not cause."""

@@ -1,7 +1,8 @@
 """The watcher's settings of each function: a table in a file of its archive, keyed by the function's name in AWS.
 
-    {"report": {"function_arn": "arn:…", "queue_url": "https://…", "parking_queue_url": "https://…",
-                "lambda_attempts": 3, "max_task_attempts": 3, "on_success": "arn:…", "on_failure": "arn:…"}}
+    {"overtime-dev-report": {"function_arn": "arn:…", "queue_url": "https://…", "parking_queue_url": "https://…",
+                             "lambda_attempts": 3, "max_task_attempts": 3,
+                             "on_success": "arn:…", "on_failure": "arn:…"}}
 
 It is not an environment variable because Lambda limits these to 4 KB in total, enough for about ten functions.
 """

@@ -10,6 +10,7 @@ import time
 from enum import StrEnum
 from types import MappingProxyType
 
+from overtime.contract.limits import DAY_SECONDS, LONGEST_LIFE_DAYS
 from overtime.errors import OvertimeError
 
 TYPE_CHECKING = False
@@ -26,9 +27,6 @@ KEY, OPEN, EXPIRES_AT = "run_key", "open", "expires_at"
 
 The index is named like its key, `OPEN`. It is sparse, because runs lose that attribute when they are settled.
 """
-_DAY = 86_400
-LONGEST_LIFE_DAYS = 28
-"""A failure record waits in its queue for at most 14 days, and a task then runs for at most 14 days."""
 
 
 class InvalidRunKeyError(OvertimeError):
@@ -178,4 +176,4 @@ def expiry(created: float, runs_days: int) -> int:
 
     The item must outlive all messages and tasks of the run, because it prevents a late duplicate from running again.
     """
-    return int(created) + max(runs_days, LONGEST_LIFE_DAYS) * _DAY
+    return int(created) + max(runs_days, LONGEST_LIFE_DAYS) * DAY_SECONDS

@@ -6,12 +6,12 @@ import json
 from typing import TYPE_CHECKING
 
 from overtime.contract.capacity import Capacity
+from overtime.contract.limits import DAY_SECONDS
 from overtime.contract.rescue import Rescue
 from overtime.contract.runtimes import RUNTIMES
 from overtime.settings import code, fargate_sizes, names, places
 from overtime.settings.model import FunctionAlarms
 from overtime.settings.problems import Problem
-from overtime.settings.rules import DAY_SECONDS
 from overtime.settings.values import HANDLER_RULE, LOG_DAYS, SHORTEST_RUN_SECONDS
 
 if TYPE_CHECKING:

@@ -11,11 +11,11 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from overtime.contract.capacity import Capacity
+from overtime.contract.limits import DAY_SECONDS
 from overtime.contract.rescue import Rescue
 from overtime.contract.runtimes import DEFAULT, RUNTIMES
 from overtime.settings import arn_types, values
 from overtime.settings.environment import Environment  # noqa: TC001 - likewise
-from overtime.settings.rules import DAY_SECONDS
 from overtime.settings.tags import Tags  # noqa: TC001 - likewise
 
 __all__ = [

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import AfterValidator, BeforeValidator, ValidationError, WrapValidator
 from pydantic_core import PydanticCustomError
 
+from overtime.contract.limits import DAY_SECONDS
+
 if TYPE_CHECKING:
     from pydantic import ValidatorFunctionWrapHandler
 
 RULE = "overtime_rule"
 """The type of pydantic errors whose message is already meant for users."""
 
-DAY_SECONDS = 86_400
 _DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
 _UNIT_SECONDS = (DAY_SECONDS, 3600, 60, 1)
 _DIGITS = re.compile(r"[0-9]{1,18}")

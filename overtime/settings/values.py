@@ -8,14 +8,13 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 
 from overtime.contract.capacity import Capacity
+from overtime.contract.limits import LONGEST_RUN_SECONDS, MOST_CONCURRENT_RUNS, MOST_LAMBDA_ATTEMPTS
 from overtime.contract.rescue import Rescue
 from overtime.contract.runtimes import DEFAULT, RUNTIMES
 from overtime.settings.fargate_sizes import MEMORY_MIB
-from overtime.settings.rules import DAY_SECONDS, Int, Seconds, as_list, broken, few, nothing, number, ruled
+from overtime.settings.rules import Int, Seconds, as_list, broken, few, nothing, number, ruled
 
 SHORTEST_RUN_SECONDS = 60
-LONGEST_RUN_SECONDS = 14 * DAY_SECONDS
-"""Fargate stops the tasks of a retired platform revision after at most 14 days, so no longer run can be promised."""
 
 LOG_DAYS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653)
 _PRIVATE = tuple(map(ipaddress.IPv4Network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10")))
@@ -73,7 +72,9 @@ TimeoutSeconds = Annotated[
 ]
 MemoryMib = Annotated[Int, Field(ge=128, le=10240), ruled("Lambda offers 128 to 10240 MiB of memory.", 512)]
 Attempts = Annotated[
-    Int, Field(ge=0, le=3), ruled("Lambda makes 1 to 3 attempts; 0 sends every event straight to Fargate.", 3)
+    Int,
+    Field(ge=0, le=MOST_LAMBDA_ATTEMPTS),
+    ruled("Lambda makes 1 to 3 attempts; 0 sends every event straight to Fargate.", 3),
 ]
 EventAge = Annotated[Seconds, Field(ge=60, le=21600), ruled("Lambda allows a maximum event age of 60s to 6h.", "6h")]
 RescueRule = Annotated[Rescue, ruled("A rescue rule names timeout, out_of_memory or any.", "timeout")]
@@ -138,7 +139,7 @@ TaskAttempts = Annotated[
     ruled("A run may use 1 to 10 task attempts; another one follows only if AWS interrupted the one before.", 3),
 ]
 ConcurrentRuns = Annotated[
-    Annotated[Int, Field(ge=1, le=1000)] | None,
+    Annotated[Int, Field(ge=1, le=MOST_CONCURRENT_RUNS)] | None,
     BeforeValidator(nothing),
     ruled("1 to 1000 runs may have a task at the same time; null removes the limit.", 20),
 ]

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from overtime.runner.config import CONTEXT_FIELDS, LONGEST_RUNTIME_SECONDS, FunctionName, handler_path, read
+from overtime.contract.limits import LONGEST_RUN_SECONDS
+from overtime.runner.config import CONTEXT_FIELDS, FunctionName, handler_path, read
 from overtime.runner.errors import BadEnvironmentError
 
 ARN = "arn:aws:lambda:eu-west-1:123456789012:function:report"
@@ -34,7 +35,7 @@ def test_the_region_is_the_functions_where_no_other_is_set() -> None:
 
 
 def test_there_is_a_limit_of_14_days_where_none_is_set() -> None:
-    assert read(TASK).max_runtime_seconds == LONGEST_RUNTIME_SECONDS == 14 * 86_400
+    assert read(TASK).max_runtime_seconds == LONGEST_RUN_SECONDS == 14 * 86_400
 
 
 def test_what_is_not_set_has_its_default() -> None:
