@@ -60,6 +60,14 @@ def test_both_forms_are_read(name: str, expected: tuple[str, str | None, str | N
     assert (record.form, record.error_type, record.error_code, record.invoke_count) == expected
 
 
+@pytest.mark.parametrize("name", ["dead_letter_timeout", "destination_timeout"])
+def test_the_time_of_the_failure_is_when_lambda_sent_the_record(name: str) -> None:
+    sent = int(str(raw(name)["attributes"]["SentTimestamp"]))  # type: ignore[index]
+    failed_at = read(name).failed_at
+    assert failed_at is not None
+    assert failed_at.timestamp() * 1_000 == pytest.approx(sent)
+
+
 def test_an_event_that_looks_like_a_destination_record_stays_the_event() -> None:
     """A function that handles such records gets its own event back, not what is inside it."""
     body = str(raw("dead_letter_of_destination_record")["body"])

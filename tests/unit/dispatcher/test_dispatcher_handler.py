@@ -220,7 +220,7 @@ def test_the_clients_are_made_once_and_give_up_soon(handling: ModuleType, made: 
     """A container makes its clients once; two tries with a pause of a second between are what the bound says."""
     assert handling.dispatcher() is made
     config = made.ecs.meta.config
-    assert config.retries == {"mode": "standard", "total_max_attempts": 2}
+    assert (config.retries, config.tcp_keepalive) == ({"mode": "standard", "total_max_attempts": 2}, True)
     assert 1000 * (2 * (config.connect_timeout + config.read_timeout) + 1) == handling.LONGEST_CALL
     assert handling.ENOUGH_FOR_A_RECORD <= 60_000 / 1.5, "most of the function's timeout is for records"
 

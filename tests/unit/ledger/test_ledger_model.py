@@ -13,6 +13,9 @@ from overtime.contract.runs import (
     RunKey,
     RunState,
     expiry,
+    parking_key,
+    slots_key,
+    slots_of,
     timestamp,
 )
 
@@ -40,6 +43,15 @@ def test_a_run_key_refuses_what_is_no_request_id(request_id: str) -> None:
     """A request id that Lambda could not have given never becomes part of an S3 key."""
     with pytest.raises(InvalidRunKeyError, match="cannot be a request id"):
         RunKey("report", request_id)
+
+
+def test_the_items_beside_the_runs_have_keys_that_no_run_has() -> None:
+    """The documentation names them, for other programs that read the table."""
+    assert (slots_key("report"), parking_key("report")) == ("report/:slots", "report/:parking")
+    assert (slots_of("report/:slots"), slots_of("report/:parking"), slots_of("report/r-1")) == ("report", None, None)
+    for key in (slots_key("report"), parking_key("report")):
+        with pytest.raises(InvalidRunKeyError, match="cannot be a request id"):
+            RunKey.parse(key)
 
 
 def test_a_text_without_a_slash_names_no_run() -> None:

@@ -34,6 +34,31 @@ def test_of_the_tasks_environment_only_what_is_listed_is_taken_over(task: dict[s
     assert made.keys() <= {*handler_environment.FROM_TASK, *handler_environment.fixed(PLACES)}
 
 
+def test_what_follows_from_the_functions_configuration() -> None:
+    """What the function has not is not set."""
+    function = Function("report")
+    function.handler, function.memory_mib, function.version = "app.handler", 256, "7"
+    function.log_group, function.log_format = "/aws/lambda/report", "Text"
+    least = {
+        "AWS_DEFAULT_REGION": "eu-west-1",
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "256",
+        "AWS_LAMBDA_FUNCTION_NAME": "report",
+        "AWS_LAMBDA_FUNCTION_VERSION": "7",
+        "AWS_LAMBDA_LOG_FORMAT": "Text",
+        "AWS_LAMBDA_LOG_GROUP_NAME": "/aws/lambda/report",
+        "AWS_LAMBDA_LOG_STREAM_NAME": "s",
+        "AWS_REGION": "eu-west-1",
+        "_HANDLER": "app.handler",
+        "_X_AMZN_TRACE_ID": "t",
+    }
+    assert handler_environment.of_function(function, region="eu-west-1", log_stream="s", trace_id="t") == least
+    function.runtime, function.log_level = "python3.12", "INFO"
+    assert handler_environment.of_function(function, region="eu-west-1", log_stream="s", trace_id="t") == least | {
+        "AWS_EXECUTION_ENV": "AWS_Lambda_python3.12",
+        "AWS_LAMBDA_LOG_LEVEL": "INFO",
+    }
+
+
 @pytest.mark.parametrize("name", ["AWS_LAMBDA_FUNCTION_NAME", "_HANDLER", "AWS_LAMBDA_RUNTIME_API", "AWS_REGION"])
 def test_what_lambda_reserves_is_lambdas(name: str) -> None:
     assert combined({}, {name: "mine"})[name] != "mine"

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import itertools
 import json
 import os
+import sys
+import termios
+import threading
+import time
 from typing import TYPE_CHECKING
 
 import pytest
 
-from overtime.runner.log import pieces
+from overtime.runner.log import Log, pieces
 from tests.doubles.runner_aws import REQUEST_ID
 from tests.unit.runner.conftest import AT_MOST_SECONDS
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.unit.runner.conftest import Task
 
 WAYS = ("close", "replace", "none", "redirect")
@@ -97,6 +104,40 @@ def test_a_process_that_writes_for_ever_does_not_hold_up_the_end(task: Task) -> 
 
 def test_the_last_line_by_hand_is_the_result_whoever_still_writes(task: Task) -> None:
     assert task.by_hand("1", "outspoken.leaves_a_writer").output.splitlines()[-1] == '"done"'
+
+
+def waiting(descriptor: int) -> int:
+    """Return how many bytes a pipe contains."""
+    return int.from_bytes(fcntl.ioctl(descriptor, termios.FIONREAD, bytes(4)), sys.byteorder)
+
+
+def test_the_runners_lines_follow_all_that_the_handler_has_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also what it has written while the log was stuck with as much as it reads at once."""
+    reader, writer = os.pipe()
+    monkeypatch.setattr("overtime.runner.log.STDOUT", writer)
+    log = Log(writer, b"\r")
+    out, *_ = log._sources
+    stuck = bytes(fcntl.fcntl(writer, fcntl.F_GETPIPE_SZ) - 1) + b"\n"
+    for written in (stuck, stuck):  # the first fills the log, so the second waits
+        os.write(log.stdout, written)
+        wait_until(lambda: not waiting(out))
+    os.write(log.stdout, b"the handler's\n")
+    speaking = threading.Thread(target=log.say, args=("the runner's\n",))
+    speaking.start()
+    wait_until(lambda: waiting(log._wake) > 0)
+    wanted, found = 2 * stuck + b"the handler's\nthe runner's\n", b""
+    while len(found) < len(wanted):
+        found += os.read(reader, len(wanted))
+    speaking.join()
+    log.close()
+    assert found == wanted
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
+    end = time.monotonic() + AT_MOST_SECONDS
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(0.001)
 
 
 def test_of_what_is_written_without_end_so_much_is_read() -> None:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -42,6 +42,23 @@ def wired(dynamodb: DynamoDBClient, s3: S3Client, monkeypatch: pytest.MonkeyPatc
     config = Config(ledger_table="runs", ledger_bucket="b", cluster_arn="c", functions={})
     monkeypatch.setattr(module, "config", lambda: config)
     return world
+
+
+def test_the_clients_are_made_once_and_give_up_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the minute that is kept for a run, no call takes more than about three quarters."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    monkeypatch.setattr(
+        module, "config", lambda: Config(ledger_table="runs", ledger_bucket="b", cluster_arn="c", functions={})
+    )
+    module.watcher.cache_clear()
+    made = module.watcher()
+    assert module.watcher() is made
+    config: Any = made.sqs.meta.config  # the stubs leave out its attributes
+    assert (config.retries, config.tcp_keepalive) == ({"mode": "standard", "total_max_attempts": 3}, True)
+    assert 3 * (config.connect_timeout + config.read_timeout) <= 45
+    module.watcher.cache_clear()
 
 
 def test_an_event_ends_a_run_and_is_counted_by_function(wired: World, capsys: pytest.CaptureFixture[str]) -> None:
