@@ -6,6 +6,12 @@ from pathlib import Path
 
 import pulumi
 
+if not (Path(__file__).parent / "overtime" / "components").is_dir():
+    raise SystemExit(
+        "overtime/components, overtime/lambdas and overtime/runner must be links to the folders of these names, and "
+        "this checkout has none. Clone with `git clone -c core.symlinks=true`; on Windows, that needs developer mode."
+    )
+
 from overtime import configuration
 from overtime.errors import OvertimeError
 from overtime.program import build

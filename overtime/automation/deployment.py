@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 
     from overtime.automation.events import OnEvent
     from overtime.automation.results import Outputs, Result
+
+_SECRET_NAME = re.compile(r"KEY|PASS|SECRET|TOKEN", re.IGNORECASE)
+"""In the names of engine variables whose values are withheld from messages."""
 
 
 class Deployment:
@@ -124,7 +128,7 @@ class Deployment:
             listener = Listener(shown, Redactor(self._secrets()))
             with self._selected(action, listener, create=create) as stack:
                 if isinstance(shown, Operation):
-                    shown.expect(resources(stack.export_stack().deployment))
+                    shown.expect(resources(_state(stack)))
                 work(stack, listener.hear)
             return listener.result()
 
@@ -146,6 +150,7 @@ class Deployment:
         for function in self.settings.functions.values():
             yield from (value.get_secret_value() for value in function.environment.values())
         yield from filter(None, [self._engine.passphrase])
+        yield from (value for name, value in self._engine.environment.items() if _SECRET_NAME.search(name))
 
 
 def _shown(
@@ -156,9 +161,17 @@ def _shown(
 
 def _outputs(stack: automation.Stack, *, secrets: bool = False) -> Outputs:
     # The library's own `outputs` always requests secrets, and does not mark those inside a section.
+    return _json(stack, "stack", "output", "--json", *(["--show-secrets"] if secrets else []))
+
+
+def _state(stack: automation.Stack) -> object:
+    # The library's own `export_stack` decrypts all secrets, which nobody needs to count resources.
+    return _json(stack, "stack", "export").get("deployment")
+
+
+def _json(stack: automation.Stack, *command: str) -> dict[str, object]:
     work = stack.workspace
     home = {"PULUMI_HOME": work.pulumi_home} if work.pulumi_home else {}
-    command = ["stack", "output", "--json", "--stack", stack.name, *(["--show-secrets"] if secrets else [])]
-    answer = work.pulumi_command.run(command, work.work_dir, {**home, **work.env_vars})
-    found: Outputs = json.loads(answer.stdout)
+    answer = work.pulumi_command.run([*command, "--stack", stack.name], work.work_dir, {**home, **work.env_vars})
+    found: dict[str, object] = json.loads(answer.stdout)
     return found

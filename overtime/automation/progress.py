@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from overtime.automation.events import Diagnostic, ResourceStep
@@ -14,7 +14,7 @@ from overtime.progress.state import FAILED
 from overtime.progress.text import named
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator
     from pathlib import Path
     from typing import TextIO
 
@@ -69,9 +69,9 @@ def line(event: Event) -> str:
     return str(event)
 
 
-def resources(state: Mapping[str, object] | None) -> int:
+def resources(state: object) -> int:
     """Count the resources in a stack's state as the engine counts them."""
-    found = (state or {}).get("resources")
+    found = state.get("resources") if isinstance(state, dict) else None
     return sum(not str(each["type"]).startswith(_PROVIDERS) for each in found) if isinstance(found, list) else 0
 
 
@@ -119,7 +119,8 @@ class Progress:
             yield reporter
         finally:
             log.close()
-            reporter.show(named(log.reference))
+            with suppress(OSError):  # nobody reads any more, and the operation has its own result
+                reporter.show(named(log.reference))
 
 
 class Operation:

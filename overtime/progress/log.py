@@ -31,6 +31,7 @@ class Log:
             descriptor, made = tempfile.mkstemp(prefix=f"overtime-{name}-", suffix=".log")
         else:
             descriptor, made = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), os.fspath(path)
+            os.fchmod(descriptor, 0o600)  # an older file may be readable for others
         self.path, self._now = made, now
         self._file: IO[str] = os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace", buffering=1)
         self._told: BaseException | None = None

@@ -52,7 +52,8 @@ class Reporter:
         finally:
             ended = running.state.over(End(at=self._clock(), outcome=outcome, summary=running.summary))
             self.log.write(ending(ended))
-            with self._lock:
+            # A terminal that is gone must not replace the phase's own error, nor make a failure of its success.
+            with suppress(OSError), self._lock:
                 self._display.end(ended)
 
     def change(self, running: Running, change: Callable[[Phase, float], Phase]) -> None:

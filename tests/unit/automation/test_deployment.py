@@ -133,6 +133,15 @@ def test_nothing_secret_in_reprs(root: Path) -> None:
         assert not [secret for secret in ("p4ssphrase", "k3y-of-aws", "t0ps3cret") if secret in text]
 
 
+def test_secrets_of_the_engine_are_withheld_from_messages(root: Path) -> None:
+    """The engine or a plugin may quote its variables in a message, which is shown and logged."""
+    variables = {"AWS_SECRET_ACCESS_KEY": "k3y-of-aws", "PULUMI_ACCESS_TOKEN": "t0ken", "AWS_PROFILE": "mine"}
+    engine = Engine(passphrase="p4ssphrase", environment=variables)
+    deployment = Deployment(RIGHT, stack="dev", root=root, engine=engine)
+    assert set(deployment._secrets()) >= {"p4ssphrase", "k3y-of-aws", "t0ken"}
+    assert "mine" not in set(deployment._secrets())
+
+
 def test_failure_names_what_the_engine_said() -> None:
     """A failed update says which stack, each error once, and what to do."""
     error = failure(

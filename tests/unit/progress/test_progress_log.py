@@ -27,6 +27,37 @@ def test_each_line_has_its_time(tmp_path: Path) -> None:
     )
 
 
+def test_an_older_log_becomes_readable_for_its_owner_alone(tmp_path: Path) -> None:
+    (tmp_path / "log").write_text("before\n")
+    (tmp_path / "log").chmod(0o644)
+    log_at(tmp_path / "log").write("after")
+    assert stat.S_IMODE((tmp_path / "log").stat().st_mode) == 0o600
+
+
+class Gone(io.StringIO):
+    """A terminal that is gone."""
+
+    def write(self, _: str) -> int:
+        """Fail, as a write to a closed pipe does."""
+        raise BrokenPipeError
+
+
+@pytest.mark.parametrize("error", [None, OvertimeError("the reason")])
+def test_a_phase_ends_as_its_work_did_though_nobody_reads(tmp_path: Path, error: OvertimeError | None) -> None:
+    """A terminal that is gone neither fails a success nor hides the reason of a failure."""
+    raised: BaseException | None = None
+    stream = io.StringIO()
+    report = Reporter(display_on(stream, {}), log_at(tmp_path / "log"))
+    try:
+        with report.phase("engine"):
+            stream.write = Gone().write  # type: ignore[method-assign]
+            if error:
+                raise error
+    except (OSError, OvertimeError) as caught:
+        raised = caught
+    assert raised is error
+
+
 def test_the_log_has_what_is_not_shown(tmp_path: Path) -> None:
     log, stream = log_at(tmp_path / "log"), io.StringIO()
     report = Reporter(display_on(stream, {}), log)

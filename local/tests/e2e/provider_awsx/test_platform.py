@@ -105,7 +105,7 @@ def test_a_network_that_awsx_cannot_make_here_is_refused_at_preview(
 ) -> None:
     """More zones than the region has: the reason is said, before anything is made."""
     stack = new_stack(program(place, sources, zones=6))
-    with pytest.raises(automation.CommandError, match="eu-west-1 has 3 availability zones where Fargate runs"):
+    with pytest.raises(automation.CommandError, match="Fargate runs in 3 availability zones of eu-west-1"):
         stack.preview()
 
 
