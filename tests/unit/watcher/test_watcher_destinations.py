@@ -130,6 +130,13 @@ def test_each_kind_of_target_gets_the_record_as_lambda_sends_it(arn: str) -> Non
     assert aws.calls == [TARGETS[arn]]
 
 
+def test_the_largest_record_fits_into_a_message_with_its_attribute() -> None:
+    """SQS counts name, type and value of an attribute towards the 1 MiB of a message."""
+    key = RunKey("f" * 140, "r" * 64)
+    [(name, attribute)] = ATTRIBUTE.items()
+    assert LARGEST_RECORD + len(f"{name}{attribute['DataType']}{key}") <= 1_048_576
+
+
 @pytest.mark.parametrize("arn", TARGETS)
 @pytest.mark.parametrize("size", [2_000, LARGEST_RECORD + 1], ids=["the target's limit", "any target's limit"])
 def test_over_the_targets_limit_the_payloads_are_dropped(arn: str, size: int) -> None:
