@@ -34,9 +34,13 @@ class Apart:
     def __init__(self, engine: ContainerEngine, pid: int, folder: Path) -> None:
         self.engine, self._pid, self._folder = engine, pid, folder
         self._open = ExitStack()
+        self._ports: set[int] = set()
 
     def open(self, port: int) -> None:
-        """Let the engine's network reach this port."""
+        """Let the engine's network reach this port, if it does not yet."""
+        if port in self._ports:
+            return
+        self._ports.add(port)
         self._open.enter_context(gateway(self._pid, port, self._folder))
 
     def close(self) -> None:
