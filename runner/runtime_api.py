@@ -46,24 +46,31 @@ class RuntimeApi:
         self._lock = threading.Lock()
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.address = f"127.0.0.1:{self._listener.getsockname()[1]}"
-        threading.Thread(target=self._accept, name="runtime-api", daemon=True).start()
+        self._acceptor = threading.Thread(target=self._accept, name="runtime-api", daemon=True)
+        self._acceptor.start()
 
     def close(self) -> None:
         """Accept no more calls."""
         self._closed.set()
-        self._listener.close()
+        # Only wakes the acceptor, which closes the socket itself: a descriptor that is closed under a thread may have
+        # become another socket's by the time the thread uses it.
+        try:
+            self._listener.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            return  # closed already
 
     def _accept(self) -> None:
-        while not self._closed.is_set():
-            try:
-                connection, _ = self._listener.accept()
-            except OSError:
-                self._closed.wait(_PAUSE)  # may be temporary, such as too many open files
-                continue
-            try:
-                threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
-            except RuntimeError:
-                self._serve(connection)  # the handler has used up the limit of threads
+        with self._listener:
+            while not self._closed.is_set():
+                try:
+                    connection, _ = self._listener.accept()
+                except OSError:
+                    self._closed.wait(_PAUSE)  # may be temporary, such as too many open files
+                    continue
+                try:
+                    threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+                except RuntimeError:
+                    self._serve(connection)  # the handler has used up the limit of threads
 
     def _serve(self, connection: socket.socket) -> None:
         with connection, connection.makefile("rb") as reader:

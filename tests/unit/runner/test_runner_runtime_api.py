@@ -75,6 +75,16 @@ def test_an_event_of_a_megabyte_is_handed_out_whole() -> None:
     assert Served(event).ask("GET", f"{ROOT}/invocation/next") == (200, event)
 
 
+def test_the_thread_that_accepts_calls_closes_the_socket_itself() -> None:
+    """Closed by another thread, the descriptor could be a new socket's by the time the old thread accepts from it."""
+    made = Served(b"{}")
+    made.api.close()
+    made.api._acceptor.join(10)
+    assert not made.api._acceptor.is_alive()
+    assert made.api._listener.fileno() == -1
+    made.api.close()  # again changes nothing
+
+
 def test_what_is_printed_at_the_beginning_precedes_the_event(served: Served) -> None:
     served.ask("GET", f"{ROOT}/invocation/next")
     assert (served.said, served.messages.get(timeout=10)) == (["begin"], ("begun", None))
