@@ -25,18 +25,8 @@ if TYPE_CHECKING:
 _SUCCESS = range(200, 300)
 _CLIENT_ERRORS, _TOO_MANY_REQUESTS = range(300, 500), 429
 _READ_OBJECT = "s3:GetObject"
-_PERMISSION = frozenset(
-    {
-        "AccessDenied",
-        "AccessDeniedException",
-        "AuthFailure",
-        "InvalidAccessKeyId",
-        "InvalidClientTokenId",
-        "InvalidSignatureException",
-        "SignatureDoesNotMatch",
-        "UnrecognizedClientException",
-    }
-)
+_PERMISSION = frozenset({"AccessDeniedException", "InvalidSignatureException", "UnrecognizedClientException"})
+"""DynamoDB's codes for a call that it does not allow; their status is 400. Other services answer 401 or 403."""
 _EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException"})
 _MAY_PASS = THROTTLED | {
     "BandwidthLimitExceeded",

@@ -12,6 +12,9 @@ from overtime.runner.archive import ArchiveError, Member, content, members
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import TypeVar
+
+    Made = TypeVar("Made")
 
 _FILE_MODE, _FOLDER_MODE = 0o644, 0o755
 _OWNER_ALL = 0o700
@@ -169,12 +172,12 @@ class _Target:
             raise ArchiveError(f"{path!r} is a link to {real!r}, outside of the folder, so nothing is written there")
 
 
-def _replace(path: str, make: Callable[[], int | None]) -> int:
+def _replace(path: str, make: Callable[[], Made]) -> Made:
     try:
-        return make() or 0
+        return make()
     except FileExistsError:
         _remove(path)
-        return make() or 0
+        return make()
 
 
 def _remove(path: str) -> None:

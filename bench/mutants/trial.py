@@ -24,7 +24,10 @@ if TYPE_CHECKING:
 
     from bench.mutants.mutations import Mutation
 
-UNIT_TESTS = ("tests/unit/dispatcher", "tests/unit/watcher", "tests/unit/ledger", "tests/unit/runner")
+UNIT_TESTS = (
+    *(f"tests/unit/{folder}" for folder in ("dispatcher", "watcher", "ledger", "runner", "settings")),
+    *("tests/unit/test_contract.py", "tests/infra/test_run_task_request.py", "tests/infra/test_alarms.py"),
+)
 FAULT_MATRIX = "tests/faults/test_fault_matrix.py"
 _PARTS = {"lambdas/dispatcher": "dispatcher", "lambdas/watcher": "watcher", "runner": "runner"}
 """Whose cells of the fault matrix are played for a change in which folder; for any other, all are."""

@@ -13,6 +13,7 @@ AT_IMPORT = {
     "flags": str(sys.flags),
     "arguments": [sys.argv, sys.orig_argv],
     "environment": dict(os.environ),
+    "folder": os.getcwd(),  # noqa: PTH109 -- as little as possible is imported here
     "main": {
         name: str(value).partition(" at 0x")[0]
         for name, value in vars(main).items()

@@ -82,6 +82,13 @@ def test_where_no_request_id_is_given_the_message_names_the_run(name: str) -> No
     assert json.loads(record.event) == {"report": "sales", "year": 2024, "rows": 1250000}
 
 
+def test_a_destination_record_with_the_least_that_makes_it_one_is_read() -> None:
+    """Function and condition alone tell it from an event."""
+    context = {"functionArn": "", "condition": "RetriesExhausted"}
+    record = made(json.dumps({"requestContext": context, "requestPayload": {"a": 1}}))
+    assert (record.form, record.event) == ("destination", b'{"a": 1}')
+
+
 def test_garbage_is_refused_without_being_shown() -> None:
     """The error names the message and what to look at, and holds nothing of the body."""
     with pytest.raises(UnreadableRecordError, match="neither a JSON event nor a destination record") as refused:

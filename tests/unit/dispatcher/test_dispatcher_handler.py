@@ -71,9 +71,9 @@ def batch(*names: str) -> dict[str, object]:
 
 
 def test_every_record_succeeds_or_fails_by_itself(
-    handling: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    handling: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], logged: io.StringIO
 ) -> None:
-    """One bad record, one that cannot be launched and one bug do not hold up the others; each is counted."""
+    """One bad record, one that cannot be launched and one bug do not hold up the others; each is counted and logged."""
     scripted = Scripted(
         {
             "started": DONE,
@@ -82,6 +82,7 @@ def test_every_record_succeeds_or_fails_by_itself(
             "bug": KeyError("x"),
             "twice": Done(key=DONE.key, result=Result.DUPLICATE),
             "skipped": Done(key=DONE.key, result=Result.SKIPPED),
+            "held": Done(key=DONE.key, result=Result.HELD),
         }
     )
     monkeypatch.setattr(handling, "dispatcher", lambda: scripted)
@@ -99,6 +100,17 @@ def test_every_record_succeeds_or_fails_by_itself(
         "LaunchFailed": [1.0],
         "DuplicateRecords": [1.0],
         "RunsSkipped": [1.0],
+        "RunsHeld": [1.0],
+    }
+    lines = {line["message_id"]: line["message"] for line in map(json.loads, logged.getvalue().splitlines())}
+    assert lines == {
+        "started": "record started",
+        "unreadable": "not ours",
+        "again": "RESOURCE:MEMORY",
+        "bug": "a record could not be dispatched",
+        "twice": "record duplicate",
+        "skipped": "record skipped",
+        "held": "record held",
     }
 
 

@@ -102,6 +102,16 @@ def test_where_ecs_has_no_time_or_no_capacity_the_record_is_held(
     assert PARKING not in world.queues.sent
 
 
+def test_a_run_that_is_queued_again_does_not_count_as_parked(world: World) -> None:
+    """Not even for the moment before its pointer record is sent, in which the dispatcher may crash."""
+    key = world.fail("r-1")
+    world.cluster.answers = [NO_CAPACITY]
+    assert world.deliver(fuse=Fuse(8)) is None
+    run = world.run(key)
+    assert (run.state, run.turn, run.parked_at) == (RunState.QUEUED, 0, None)
+    assert run.reason == "Capacity is unavailable at this time"
+
+
 def test_where_no_answer_tells_the_run_stays_launching_and_is_held(world: World) -> None:
     """The next turn asks with the same token, and there is one task whatever happened."""
     key = world.fail("r-1")

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, cast
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from local.emulator.patches.item_access import attributes
@@ -389,8 +389,18 @@ def test_every_request_goes_over_the_wire_as_it_is() -> None:
 
 
 @given(st.text(st.characters(exclude_categories=()), max_size=50), st.integers(1, 60))
+@example("half a pair: \ud800", 60)
 def test_bounded_texts_are_always_storable_prefixes(text: str, longest: int) -> None:
     """Whatever an error says, what is kept fits, is valid UTF-8, and is how the text began."""
-    kept = bounded(text, longest)
-    assert len(kept.encode()) <= longest
-    assert text.encode("utf-8", "replace").startswith(kept.encode())
+    kept, whole = bounded(text, longest).encode(), text.encode("utf-8", "replace")
+    assert len(kept) <= longest
+    assert whole.startswith(kept)
+    assert kept == whole or len(kept) > longest - 4, "no more is left out than a character that does not fit"
+
+
+def test_a_reason_is_shorter_in_the_history_than_in_the_run(dynamodb: DynamoDBClient) -> None:
+    """Each change of a run adds to the history, and an item has a limit."""
+    put(dynamodb, RunState.LAUNCHING, task=None)
+    item = sent(dynamodb, wait_requests.release(TABLE, NOW, KEY, 1, 1_025 * "r"))
+    assert item is not None
+    assert (len(item["reason"]["S"]), len(item["history"]["L"][-1]["M"]["reason"]["S"])) == (1_024, 200)

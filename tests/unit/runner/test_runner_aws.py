@@ -13,6 +13,7 @@ from botocore.retries import standard
 from overtime.contract.partitions import partition_of
 from overtime.runner.aws import Aws, CallError, error_of, may_pass
 from overtime.runner.credentials import CredentialSource
+from overtime.runner.errors import PermissionMissingError
 from overtime.runner.retrying import RetryBudget
 from overtime.runner.transport import Response, TransportError
 
@@ -78,6 +79,8 @@ def test_an_errors_code_and_text_in_each_protocol(answer: Response, expected: tu
         (503, "SlowDown", True),
         (400, "ThrottlingException", True),
         (400, "ProvisionedThroughputExceededException", True),
+        (400, "TransactionConflictException", True),
+        (400, "InternalServerError", True),
         (429, "TooManyRequestsException", True),
         (429, "", True),
         (400, "ExpiredTokenException", True),
@@ -92,6 +95,26 @@ def test_an_errors_code_and_text_in_each_protocol(answer: Response, expected: tu
 )
 def test_what_is_worth_another_try(status: int, code: str, passes: bool) -> None:  # noqa: FBT001
     assert may_pass(CallError("s3:GetObject", response(status, json.dumps({"Code": code}).encode()))) is passes
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [
+        (400, "AccessDeniedException"),
+        (400, "InvalidSignatureException"),
+        (400, "UnrecognizedClientException"),
+        (401, "AuthFailure"),
+        (403, "AccessDenied"),
+    ],
+)
+def test_what_is_a_missing_permission(status: int, code: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """DynamoDB refuses with 400, which otherwise means a mistake in the request."""
+    credentials = CredentialSource({"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x"}, RetryBudget(0))
+    aws = Aws(region="eu-west-1", endpoint=None, credentials=credentials)
+    answer = response(status, json.dumps({"__type": f"com.amazonaws.x#{code}"}).encode())
+    monkeypatch.setattr(aws.client, "send", lambda *_, **__: answer)
+    with pytest.raises(PermissionMissingError, match=f"may not call dynamodb:UpdateItem. AWS answered {status} {code}"):
+        aws.dynamodb("UpdateItem", {}, RetryBudget(0))
 
 
 def test_what_the_sdk_tries_again_is_tried_again_here() -> None:

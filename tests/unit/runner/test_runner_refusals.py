@@ -144,7 +144,7 @@ def test_a_layer_that_may_not_be_read_names_the_permission(task: Task) -> None:
     task.standin.faults["lambda:GetLayerVersion"] = [DENIED]
     ended = task.run()
     assert (ended.code, ended.state) == (66, "failed")
-    assert "Allow lambda:GetLayerVersion" in only_line(ended)
+    assert "Allow lambda:GetLayerVersion in the role" in only_line(ended)
 
 
 def test_variables_that_the_role_may_not_decrypt(task: Task) -> None:

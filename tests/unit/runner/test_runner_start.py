@@ -73,7 +73,7 @@ def started(task: Task, **variables: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("image_has_bootstrap", [False, True])
 def test_both_ways_to_start_the_interpreter_are_equal(task: Task, image_has_bootstrap: bool) -> None:  # noqa: FBT001
-    """The one that is started ahead has the modules, path, flags, arguments and variables of one that is not."""
+    """The one that is started ahead has the modules, path, flags, arguments, variables and folder of the other."""
     if image_has_bootstrap:
         (task.folder / "runtime" / "bootstrap.py").write_text(BOOTSTRAP)
     ahead = started(task)

@@ -175,6 +175,7 @@ def test_a_port_where_nobody_listens_is_an_error_that_names_it() -> None:
     ("text", "expected"),
     [
         ("https://s3.eu-west-1.amazonaws.com", ("s3.eu-west-1.amazonaws.com", 443, "/")),
+        ("http://169.254.170.2/v4/metadata", ("169.254.170.2", 80, "/v4/metadata")),
         ("http://localhost:4566/base?x=1", ("localhost", 4566, "/base?x=1")),
         ("http://[::1]:80/", ("::1", 80, "/")),
         ("https://[::1]", ("::1", 443, "/")),

@@ -26,7 +26,8 @@ def record(content: bytes) -> str:
         b'{"a":1,"a":2}',
         b" \t\r\n null \n",
         b"1" * 300,
-        b"[" * 499 + b"]" * 499,
+        b"0." + 998 * b"1",
+        b"[" * 500 + b"]" * 500,
     ],
 )
 def test_what_every_parser_takes_is_put_in_character_by_character(content: bytes) -> None:
@@ -48,7 +49,7 @@ TEXTS = [
     b"9" * 310,
     b"1e999",
     b"-1e999",
-    b"0." + 1_000 * b"0" + b"1",
+    b"0." + 999 * b"1",
     b"1" * 5_000,
     b"[" * 501 + b"]" * 501,
     b'{"a":' * 501 + b"1" + b"}" * 501,
