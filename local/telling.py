@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 import traceback
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,7 @@ from overtime.progress import Log, Reporter, display_on
 from overtime.progress.text import named
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 LOGS_KEPT = 20
 INTERRUPTED = 130
@@ -35,6 +36,20 @@ def head(report: Reporter, text: str) -> None:
     """Show the title of a part."""
     report.log.write(f"== {text} ==")
     report.show(f"\n== {text} ==")
+
+
+@contextmanager
+def cleaning_up(clean_up: Callable[[], None], report: Reporter) -> Iterator[None]:
+    """Clean up after the block. If both fail, the block's error is raised: it came first, and says what to do."""
+    try:
+        yield
+    except BaseException:
+        try:
+            clean_up()
+        except OvertimeError as error:
+            report.say(f"warning: {error}")
+        raise
+    clean_up()
 
 
 def reported(name: str, work: Callable[[Reporter], int]) -> int:

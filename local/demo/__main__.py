@@ -21,11 +21,12 @@ from local.emulator import EmulatorSettings
 from local.inventory import inventory
 from local.stack import machine
 from local.steps import shown
-from local.telling import head, reported
+from local.telling import cleaning_up, head, reported
 
 if TYPE_CHECKING:
     from local.demo.play import Played
     from local.stack import Machine
+    from overtime.automation import Deployment
     from overtime.progress import Reporter
 
 RETRY_SECONDS = 1.0
@@ -62,18 +63,19 @@ def _demo(here: Machine, report: Reporter) -> bool:
 
     deployment = here.deployment(changed(dev_settings(), different))
     head(report, "pulumi up")
-    try:
+    with cleaning_up(lambda: _destroy(here, deployment, report), report):
         result = deployment.up(shown(report))
         head(report, "One invocation")
-        with report.phase("invocation") as phase:
+        with report.phase("invocation"):
             played = play(here.session, deployed(result.outputs, "report"), report.say)
-            phase.summary = "over"
-    finally:
-        head(report, "pulumi destroy")
-        bucket.remove(here.session)
-        deployment.destroy(shown(report), remove=True)
     left = {kind: names for kind, names in inventory(here.session).items() if names != before.get(kind)}
     return _tell(report, played, left)
+
+
+def _destroy(here: Machine, deployment: Deployment, report: Reporter) -> None:
+    head(report, "pulumi destroy")
+    bucket.remove(here.session)
+    deployment.destroy(shown(report), remove=True)
 
 
 def _tell(report: Reporter, played: Played, left: dict[str, list[str]]) -> bool:

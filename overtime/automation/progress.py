@@ -131,6 +131,7 @@ class Operation:
     ) -> None:
         self._running, self._reporter, self._planned, self._log_only = running, reporter, planned, log_only
         self._said: set[str] = set()
+        running.change(lambda phase, _at: phase.doing("starting the engine"))
 
     def __call__(self, event: Event) -> None:
         """Show an event, and write it to the log."""

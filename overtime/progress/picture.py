@@ -23,7 +23,7 @@ DOING_WIDTH, DURATION_WIDTH = 12, 4
 GAP = (0, 2, 0, 0)
 """Between columns: two to the right."""
 NARROW = 72
-"""With fewer columns than these, a piece's kind is left out."""
+"""With fewer columns than these, the bar and each piece's kind are left out."""
 COLOURS = {"done": "green", "failed": "red", "interrupted": "yellow"}
 MARKS = {"done": ("✓", "ok"), "failed": ("✗", "!!"), "interrupted": ("✗", "!!")}
 
@@ -36,10 +36,11 @@ class Picture:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         del console
-        yield _head(self._phase, self._at, plain=options.ascii_only)
+        narrow = options.max_width < NARROW
+        yield _head(self._phase, self._at, narrow=narrow, plain=options.ascii_only)
         items = foremost(self._phase)
         if items:
-            yield _rows(items[:ROWS], self._at, narrow=options.max_width < NARROW)
+            yield _rows(items[:ROWS], self._at, narrow=narrow)
         if len(items) > ROWS:
             yield Text(f"  and {len(items) - ROWS} more", style="dim")
         if self._phase.passing:
@@ -59,21 +60,18 @@ def bar(phase: Phase, *, plain: bool) -> Text:
     return Text.assemble((full * filled, "red" if phase.failed else "green"), (empty * (BAR_WIDTH - filled), "dim"))
 
 
-def _head(phase: Phase, at: float, *, plain: bool) -> Table:
+def _head(phase: Phase, at: float, *, narrow: bool, plain: bool) -> Text:
     spinner = PLAIN_SPINNER if plain else SPINNER
     turn = spinner[int(phase.elapsed(at) * SPINS_PER_SECOND) % len(spinner)]
-    line = Table.grid(padding=GAP)
-    line.add_column(style="cyan", no_wrap=True)
-    line.add_column(style="bold", no_wrap=True)
-    line.add_column(style="cyan", no_wrap=True, min_width=DURATION_WIDTH)
-    line.add_column(no_wrap=True, overflow="ellipsis")
-    cells = [Text(turn), Text(phase.title), Text(duration(phase.elapsed(at)))]
-    if phase.total:
-        line.add_column(no_wrap=True)
-        line.add_row(*cells, bar(phase, plain=plain), Text(count(phase)))
-    else:
-        line.add_row(*cells, Text(clean(phase.step)))
-    return line
+    elapsed = duration(phase.elapsed(at)).ljust(DURATION_WIDTH)
+    parts = [Text(turn, style="cyan"), Text(clean(phase.title), style="bold"), Text(elapsed, style="cyan")]
+    if phase.total and not narrow:
+        parts.append(bar(phase, plain=plain))
+    parts.append(Text(count(phase) or clean(phase.step)))
+    # One text, so that what does not fit is cut from the end.
+    head = Text("  ").join(parts)
+    head.no_wrap, head.overflow = True, "ellipsis"
+    return head
 
 
 def _rows(items: list[Item], at: float, *, narrow: bool) -> Table:

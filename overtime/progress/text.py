@@ -80,8 +80,5 @@ def ending(phase: Phase) -> str:
 
 
 def next_line_after(elapsed: float) -> float:
-    """Return when, in seconds since a phase began, a log without a terminal hears of it next: rarely, but for ever."""
-    at: float = FIRST_SECONDS
-    while at <= elapsed:
-        at += min(at, LONGEST_SECONDS)
-    return at
+    """Return when a log hears of a phase again whose last line came after so many seconds: ever more rarely."""
+    return elapsed + min(max(elapsed, FIRST_SECONDS), LONGEST_SECONDS)

@@ -133,14 +133,18 @@ def test_a_variable_is_named_as_its_constant() -> None:
 
 @pytest.mark.parametrize("kind", destinations.KINDS, ids=lambda kind: kind.service)
 def test_an_arn_is_of_one_kind(kind: destinations.DestinationKind) -> None:
-    """The example is of this kind, in every partition, and of no other; and a FIFO queue or topic is of none."""
+    """The example is of this kind, in every partition, and without its resource it is of none."""
     resource = {"events": "event-bus/b", "lambda": "function:f"}.get(kind.service, "name")
+    place = "eu-west-1:123456789012" if kind.regional else ":"
     for partition in partitions.PARTITIONS:
-        place = "eu-west-1:123456789012" if kind.regional else ":"
-        arn = f"arn:{partition.name}:{kind.service}:{place}:{resource}"
-        assert destinations.kind_of(arn) is kind
-        assert destinations.kind_of(f"{arn}.fifo") in {None, destinations.EVENT_BUS}
-    assert destinations.kind_of(f"arn:aws:{kind.service}:eu-west-1:123456789012:") is None
+        start = f"arn:{partition.name}:{kind.service}:{place}:"
+        assert destinations.kind_of(start + resource) is kind
+        assert destinations.kind_of(start) is None
+
+
+@pytest.mark.parametrize("service", ["sqs", "sns"])
+def test_fifo_queues_and_topics_are_no_destinations(service: str) -> None:
+    assert destinations.kind_of(f"arn:aws:{service}:eu-west-1:123456789012:name.fifo") is None
 
 
 @pytest.mark.parametrize("name", ["python3.11", "python3.12", "python3.13", "python3.14"])

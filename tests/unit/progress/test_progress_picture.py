@@ -45,9 +45,9 @@ def test_counts_time_and_what_is_at_work() -> None:
 
 
 def test_a_small_window() -> None:
-    """Kinds are left out, and what does not fit is cut: one row stays one line."""
+    """Bar and kinds are left out, and what does not fit is cut: one row stays one line."""
     assert drawn(going_on(), 21, width=60) == [
-        "⠇  pulumi up (dev)  21 s  ████████████░░░░░░░░░░░░  45 of 90",
+        "⠇  pulumi up (dev)  21 s  45 of 90",
         "  creating    9 s   python3.11-x86_64-ac61bfdaf3720d10ee23",
         "  creating    1 s   report-queue",
     ]
@@ -85,6 +85,12 @@ def test_failures_are_counted_while_the_rest_goes_on() -> None:
 def test_steps_and_the_last_line_of_their_output() -> None:
     phase = Phase(title="engine", began=0).doing("engine: building pulumi").doing(Passing("net/\x1b[2Jhttp"))
     assert drawn(phase, 192, width=80) == ["⠦  engine  3 min 12 s  building pulumi", "  net/http"]
+
+
+def test_a_step_is_cut_where_it_does_not_fit() -> None:
+    """And nothing before it."""
+    phase = Phase(title="base image", began=0).doing("making overtime-base:bookworm-py3.11 from Debian packages")
+    assert drawn(phase, 104, width=60) == ["⠹  base image  1 min 44 s  making overtime-base:bookworm-py…"]
 
 
 def test_a_terminal_that_knows_ascii_only() -> None:

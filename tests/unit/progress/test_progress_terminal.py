@@ -11,6 +11,7 @@ import subprocess
 import sys
 import termios
 import threading
+import tomllib
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -171,3 +172,13 @@ def test_rich_is_not_imported_before_a_terminal_is_there(module: str) -> None:
     """It is optional, so nothing that can be imported without a display may need it."""
     program = f"import sys, {module}; sys.exit('rich' in sys.modules)"
     subprocess.run([sys.executable, "-c", program], check=True, cwd=ROOT)
+
+
+def test_rich_is_not_deployed() -> None:
+    """Neither the Lambda functions' archives nor whoever installs overtime gets it unasked."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    archives = (ROOT / "lambdas" / "requirements.lock").read_text(encoding="utf-8").splitlines()
+    assert [line for line in [*archives, *project["dependencies"]] if line.startswith("rich")] == []
+    assert [name for name, packages in project["optional-dependencies"].items() if "rich>=14,<16" in packages] == [
+        "progress"
+    ]

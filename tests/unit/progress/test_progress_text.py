@@ -116,10 +116,9 @@ def test_without_a_terminal() -> None:
 
     assert stream.getvalue().splitlines() == [
         "overtime: engine: building pulumi (3 to 10 minutes, once)",
-        "overtime: engine: 5 s, building pulumi (3 to 10 minutes, once): package/5",
-        "overtime: engine: 10 s, building pulumi (3 to 10 minutes, once): package/10",
-        "overtime: engine: 20 s, building pulumi (3 to 10 minutes, once): package/20",
-        "overtime: engine: 40 s, building pulumi (3 to 10 minutes, once): package/40",
+        "overtime: engine: 8 s, building pulumi (3 to 10 minutes, once): package/8",
+        "overtime: engine: 16 s, building pulumi (3 to 10 minutes, once): package/16",
+        "overtime: engine: 32 s, building pulumi (3 to 10 minutes, once): package/32",
         "overtime: engine: pulumi 3.259.0, 1 min 00 s",
     ]
 

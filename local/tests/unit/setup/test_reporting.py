@@ -9,7 +9,7 @@ import pytest
 from local.errors import LocalError
 from local.process import run
 from local.steps import shown
-from local.telling import INTERRUPTED, LOGS_KEPT, head, reported
+from local.telling import INTERRUPTED, LOGS_KEPT, cleaning_up, head, reported
 from overtime.automation import Diagnostic
 from overtime.progress import Passing
 
@@ -132,9 +132,38 @@ def test_the_light_plugins_are_no_news(logs: Path, capsys: pytest.CaptureFixture
     assert all(text in only(logs).read_text(encoding="utf-8") for text in texts)
 
 
-def test_errors_of_two_kinds_end_alike(capsys: pytest.CaptureFixture[str]) -> None:
-    """An error that says what to do is shown without a traceback."""
+@pytest.mark.parametrize("clean_up_fails", [True, False])
+def test_the_first_error_is_the_one_that_is_told(clean_up_fails: bool, capsys: pytest.CaptureFixture[str]) -> None:  # noqa: FBT001 - a parameter of pytest's
+    """A stack that could not be made can often not be destroyed either, which is no news."""
 
+    def clean_up() -> None:
+        if clean_up_fails:
+            raise LocalError("there is no such stack")
+
+    def work(report: Reporter) -> int:
+        with cleaning_up(clean_up, report):
+            raise LocalError("no rights. Ask for them.")
+
+    assert reported("demo", work) == 1
+    out, err = capsys.readouterr()
+    assert err.startswith("overtime: no rights. Ask for them.\n")
+    assert out == ("overtime: warning: there is no such stack\n" if clean_up_fails else "")
+
+
+def test_a_clean_up_that_fails_alone_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    def clean_up() -> None:
+        raise LocalError("protected")
+
+    def work(report: Reporter) -> int:
+        with cleaning_up(clean_up, report):
+            pass
+        return 0
+
+    assert reported("demo", work) == 1
+    assert capsys.readouterr().err.startswith("overtime: protected\n")
+
+
+def test_an_error_that_says_what_to_do_has_no_traceback(capsys: pytest.CaptureFixture[str]) -> None:
     def work(_report: Reporter) -> int:
         raise LocalError("A local stack runs already. Take it down first: make down-local")
 
