@@ -71,8 +71,3 @@ class Alarm:
 def ours(function_name: str, metric: Metric) -> Watched:
     """Return the metric that an alarm of this function evaluates, if it is one of overtime's own."""
     return Watched(metrics.NAMESPACE, metric.name, metric.dimensions(function_name))
-
-
-def log_group_of(function_name: str) -> str:
-    """Return the log group of a Lambda function."""
-    return f"/aws/lambda/{function_name}"

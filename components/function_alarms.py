@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from overtime.components.alarm import FAULTS, NEWEST, Alarm, Question, Watched, log_group_of, ours
+from overtime.components.alarm import FAULTS, NEWEST, Alarm, Question, Watched, ours
 from overtime.contract import metrics
+from overtime.contract.limits import DAY_SECONDS
+from overtime.contract.log_groups import log_group_of
 from overtime.settings.names import DISPATCHER_SUFFIX
+from overtime.settings.rules import duration
 
 if TYPE_CHECKING:
     import pulumi
@@ -109,7 +112,7 @@ def _expiring(function_name: str, logs: _Logs) -> Alarm:
         ),
         watched=ours(function_name, metrics.OLDEST_PARKED),
         statistic="Maximum",
-        threshold=OLDEST_PARKED_DAYS * 86_400,
+        threshold=OLDEST_PARKED_DAYS * DAY_SECONDS,
         can_wait=True,
         question=Question((logs.dispatcher,), FAULTS),
     )
@@ -164,7 +167,7 @@ def _long_run(function_name: str, logs: _Logs, longest_run: int) -> Alarm:
     return Alarm(
         about=function_name,
         key="long-run",
-        meaning=f"A run has been running for more than {_span(longest_run)}.",
+        meaning=f"A run has been running for more than {duration(longest_run)}.",
         watched=ours(function_name, metrics.RUN_AGE),
         statistic="Maximum",
         threshold=longest_run,
@@ -177,19 +180,9 @@ def _long_wait(function_name: str, logs: _Logs, longest_wait: int) -> Alarm:
     return Alarm(
         about=function_name,
         key="long-wait",
-        meaning=f"A run has waited more than {_span(longest_wait)} for a slot or for capacity.",
+        meaning=f"A run has waited more than {duration(longest_wait)} for a slot or for capacity.",
         watched=ours(function_name, metrics.LONGEST_WAIT),
         statistic="Maximum",
         threshold=longest_wait,
         question=Question((logs.dispatcher, logs.watcher), _REASONS),
     )
-
-
-def _span(seconds: int) -> str:
-    """Return a duration in the notation of the settings, such as `1d12h`."""
-    units = (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
-    left, parts = seconds, []
-    for unit, size in units:
-        count, left = divmod(left, size)
-        parts += [f"{count}{unit}"] if count else []
-    return "".join(parts)

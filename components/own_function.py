@@ -10,6 +10,7 @@ import pulumi_aws as aws
 
 from overtime.components import archives, lambda_archive, policies
 from overtime.components.documents import written
+from overtime.contract.log_groups import log_group_of
 from overtime.contract.runtimes import DEFAULT
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def own_function(name: str, args: OwnFunctionArgs, parent: pulumi.Resource) -> O
     """Create a function, its role and its log group as children of `parent`."""
     logs = aws.cloudwatch.LogGroup(
         f"{name}-logs",
-        name=f"/aws/lambda/{args.function_name}",
+        name=log_group_of(args.function_name),
         retention_in_days=args.logs_days,
         opts=pulumi.ResourceOptions(parent=parent),
     )

@@ -10,6 +10,7 @@ import pulumi_aws as aws
 
 from overtime.components import archives, policies
 from overtime.components.documents import written
+from overtime.contract.log_groups import log_group_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -61,7 +62,7 @@ class PrimaryFunction(pulumi.ComponentResource):
     def _log_group(self, name: str, args: PrimaryFunctionArgs) -> aws.cloudwatch.LogGroup:
         return aws.cloudwatch.LogGroup(
             f"{name}-logs",
-            name=f"/aws/lambda/{args.function_name}",  # the group that Lambda writes to
+            name=log_group_of(args.function_name),
             retention_in_days=args.logs_days,
             opts=pulumi.ResourceOptions(parent=self),
         )

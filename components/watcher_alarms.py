@@ -5,8 +5,9 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from overtime.components.alarm import FAULTS, Alarm, Question, Watched, log_group_of, ours
+from overtime.components.alarm import FAULTS, Alarm, Question, Watched, ours
 from overtime.contract import metrics
+from overtime.contract.log_groups import log_group_of
 
 if TYPE_CHECKING:
     import pulumi

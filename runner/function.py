@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from overtime.contract.log_groups import log_group_of
 from overtime.contract.partitions import partition_of
 from overtime.contract.runtimes import PYTHON
 from overtime.runner.errors import CodeError, PermissionMissingError
@@ -30,7 +31,7 @@ class Function:
         self.handler = ""
         self.runtime = ""
         self.memory_mib = 128
-        self.log_group = f"/aws/lambda/{name}"
+        self.log_group = log_group_of(name)
         self.log_format = "Text"
         self.log_level: str | None = None
         self.variables: dict[str, str] = {}

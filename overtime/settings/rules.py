@@ -55,6 +55,15 @@ def seconds(value: object) -> object:
     return sum(int(count) * unit for count, unit in zip(match.groups(default="0"), _UNIT_SECONDS, strict=True))
 
 
+def duration(seconds: int) -> str:
+    """Return a number of seconds in the notation that `seconds` reads, such as `1d12h`."""
+    left, parts = seconds, []
+    for unit, size in zip("dhms", _UNIT_SECONDS, strict=True):
+        count, left = divmod(left, size)
+        parts += [f"{count}{unit}"] if count else []
+    return "".join(parts)
+
+
 def few(most: int, rule: str) -> AfterValidator:
     """Return a validator that rejects repeated elements, and more than `most`; in `rule`, `{}` is their number."""
 

@@ -11,7 +11,21 @@ from tests.doubles.refusals import refused
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from mypy_boto3_ecs.type_defs import RunTaskRequestTypeDef
+
 CLUSTER_ARN = "arn:aws:ecs:eu-west-1:123456789012:cluster/c"
+
+
+def run_task(subnet: str = "subnet-1") -> RunTaskRequestTypeDef:
+    """Return what the program writes of a RunTask request."""
+    return {
+        "cluster": CLUSTER_ARN,
+        "taskDefinition": "report",
+        "networkConfiguration": {
+            "awsvpcConfiguration": {"subnets": [subnet], "securityGroups": ["sg-1"], "assignPublicIp": "ENABLED"}
+        },
+    }
+
 
 STOPS: Mapping[str, tuple[str, str, str, int | None]] = {
     "spot": ("SpotInterruption", "Your Spot Task was interrupted.", "", 143),

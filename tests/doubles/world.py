@@ -25,7 +25,7 @@ from overtime.ledger.slots import Slots
 from overtime.ledger.store import RunLedger
 from tests.doubles.crash import Crash, Fuse
 from tests.doubles.destinations import Events, Functions, Sns
-from tests.doubles.ecs import CLUSTER_ARN, STOPS, Cluster, given
+from tests.doubles.ecs import CLUSTER_ARN, STOPS, Cluster, given, run_task
 from tests.doubles.sqs import PARKING, QUEUE, Queues, record
 from tests.doubles.task_ledger import TaskLedger
 
@@ -132,17 +132,7 @@ class World:
             ledger_table="runs",
             ledger_bucket="runs-objects",
             runs_days=30,
-            run_task={
-                "cluster": CLUSTER_ARN,
-                "taskDefinition": "report",
-                "networkConfiguration": {
-                    "awsvpcConfiguration": {
-                        "subnets": ["subnet-1"],
-                        "securityGroups": ["sg-1"],
-                        "assignPublicIp": "ENABLED",
-                    }
-                },
-            },
+            run_task=run_task(),
             rescue=frozenset({Rescue.TIMEOUT}),
             lambda_attempts=3,
             queue_url=QUEUE,

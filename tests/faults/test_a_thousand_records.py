@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import boto3
 import pytest
 
-from tests.doubles.ecs import CLUSTER_ARN
+from tests.doubles.ecs import run_task
 from tests.faults.failure_flood import Dispatchers, histogram
 from tests.faults.flood_servers import LedgerProcess, Queue, RunTask, Server
 from tests.unit.conftest import BUCKET, REGION, TABLE
@@ -95,13 +95,7 @@ def _environ(ledger: str, server: str) -> dict[str, str]:
         "OVERTIME_FUNCTION_ARN": "arn:aws:lambda:eu-west-1:123456789012:function:report",
         "OVERTIME_LEDGER_TABLE": TABLE,
         "OVERTIME_LEDGER_BUCKET": BUCKET,
-        "OVERTIME_RUN_TASK": json.dumps(
-            {
-                "cluster": CLUSTER_ARN,
-                "taskDefinition": "report",
-                "networkConfiguration": {"awsvpcConfiguration": {"subnets": ["subnet-1"]}},
-            }
-        ),
+        "OVERTIME_RUN_TASK": json.dumps(run_task()),
         "OVERTIME_RESCUE": "timeout",
         "OVERTIME_ATTEMPTS": "3",
         "OVERTIME_PARKING_QUEUE_URL": f"{server}/parking",

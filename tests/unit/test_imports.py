@@ -18,7 +18,6 @@ ROOT = Path(__file__).resolve().parents[2]
 LINKED = ("components", "lambdas", "runner")
 """Folders at the top whose modules are named below `overtime`, where each has a link."""
 OURS = ("__main__", "bench", "conftest", "local", "overtime", "tests", *LINKED)
-ANYTHING = frozenset(OURS) - set(LINKED)
 
 
 @functools.cache
@@ -26,10 +25,7 @@ def table() -> dict[str, frozenset[str]]:
     """Read what each folder or file may import, from the topmost row to the lowest."""
     section = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8").partition("## Where things are")[2]
     rows = re.findall(r"^\| `([^`]+)` \| .* \| (.*) \|$", section.partition("\n## ")[0], flags=re.MULTILINE)
-    return {
-        folder.rstrip("/"): ANYTHING if cell == "anything" else frozenset(re.findall(r"`([^`]+)`", cell))
-        for folder, cell in rows
-    }
+    return {folder.rstrip("/"): frozenset(re.findall(r"`([^`]+)`", cell)) for folder, cell in rows}
 
 
 def files(place: str) -> list[Path]:
@@ -78,7 +74,7 @@ def test_a_folder_imports_what_the_table_says_and_itself(place: str) -> None:
     assert sorted(name for name in imported_by_row(place) if not any(below(name, each) for each in allowed)) == []
 
 
-@pytest.mark.parametrize("place", [place for place, allowed in table().items() if allowed != ANYTHING])
+@pytest.mark.parametrize("place", table())
 def test_the_table_names_no_arrow_that_is_not_there(place: str) -> None:
     """What is no longer imported is no longer in the table."""
     names = imported_by_row(place)

@@ -17,7 +17,7 @@ from overtime.ledger.answers import LedgerUnavailableError
 from overtime.ledger.pointers import ATTRIBUTE, Pointer, body
 from overtime.ledger.store import RunLedger
 from tests.doubles.crash import Crash, Fuse
-from tests.doubles.ecs import CLUSTER_ARN, Cluster, given
+from tests.doubles.ecs import Cluster, given, run_task
 from tests.doubles.refusals import refused
 from tests.doubles.task_ledger import TaskLedger
 
@@ -52,17 +52,7 @@ def config(queue: str, parking: str, *, subnet: str = "subnet-1") -> Config:
         ledger_table="runs",
         ledger_bucket="runs-objects",
         runs_days=30,
-        run_task={
-            "cluster": CLUSTER_ARN,
-            "taskDefinition": "report",
-            "networkConfiguration": {
-                "awsvpcConfiguration": {
-                    "subnets": [subnet],
-                    "securityGroups": ["sg-1"],
-                    "assignPublicIp": "ENABLED",
-                }
-            },
-        },
+        run_task=run_task(subnet),
         rescue=frozenset({Rescue.TIMEOUT, Rescue.OUT_OF_MEMORY}),
         lambda_attempts=3,
         queue_url=queue,

@@ -326,7 +326,6 @@ def _bounded(examples: int, steps: int) -> settings:
     return settings(
         max_examples=examples,
         stateful_step_count=steps,
-        deadline=None,
         phases=(Phase.reuse, Phase.generate),  # shrinking would take minutes; the example is printed as it is
         suppress_health_check=list(HealthCheck),
     )
