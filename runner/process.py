@@ -10,7 +10,6 @@ import signal
 import sys
 import threading
 
-from overtime.contract.runtimes import PYTHON
 from overtime.runner.handler_environment import RECORDS
 from overtime.runner.messages import Exit
 
@@ -25,6 +24,8 @@ if TYPE_CHECKING:
 
 _OWN_FOLDER = os.path.dirname(os.path.realpath(__file__))
 """With links resolved, as Python does with a script's folder on the path; in a clone, this folder is a link."""
+_PYTHON_SCRIPT = "bootstrap.py"
+"""What starts AWS's runtime client for Python, in the folder of the image's runtime."""
 _LAYER_ROOT, _LAYER_ROOT_OPTION = "/opt", "overtime-layer-root"
 _MASK: tuple[int, ...] = ()
 _IGNORED_BY_PYTHON = (signal.SIGPIPE, signal.SIGXFSZ)
@@ -138,7 +139,7 @@ class Child:
 
 def _runtime(places: Places) -> list[str]:
     """Return the command that becomes the runtime: with the image's own script, or with our equivalent."""
-    script = os.path.join(places.runtime_dir, PYTHON.bootstrap)
+    script = os.path.join(places.runtime_dir, _PYTHON_SCRIPT)
     if os.path.exists(script):
         return [sys.executable, script]
     options = [] if places.layer_root == _LAYER_ROOT else ["-X", f"{_LAYER_ROOT_OPTION}={places.layer_root}"]

@@ -18,6 +18,8 @@ RUN_KEY = "OVERTIME_RUN_KEY"
 TASK_ATTEMPT = "OVERTIME_TASK_ATTEMPT"
 
 # The runner.
+RUNTIME = "OVERTIME_RUNTIME"
+"""The runtime that the image was built for, such as `nodejs22.x`; the image sets it."""
 MAX_RUNTIME_SECONDS = "OVERTIME_MAX_RUNTIME_SECONDS"
 STOP_SECONDS = "OVERTIME_STOP_SECONDS"
 """Seconds between SIGTERM to the handler and SIGKILL."""
