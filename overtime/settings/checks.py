@@ -211,13 +211,19 @@ def _code(function: Function, at: SettingPath, root: Path) -> Iterator[Problem]:
         yield Problem(path=(*at, "handler"), value=function.handler, rule=rule, fix=fix)
         return
     module = function.handler.rpartition(".")[0].replace(".", "/")
-    if function.layers or code.holds(folder, module, family):  # a layer may contain the module
+    if not family.modules or function.layers or code.holds(folder, module, family):  # a layer may contain the module
         return
     rule = (
         f"{function.code!r} contains no {module}{family.modules[0]}, so Lambda could not import the handler's module."
     )
     fix = f"{code.some_module(folder, family)}.{function.handler.rpartition('.')[2]}"
-    yield Problem(path=(*at, "handler"), value=function.handler, rule=rule, fix=fix, reads=(path, (*at, "layers")))
+    yield Problem(
+        path=(*at, "handler"),
+        value=function.handler,
+        rule=rule,
+        fix=fix,
+        reads=(path, (*at, "layers"), (*at, "runtime")),
+    )
 
 
 def _code_size(function: Function, at: SettingPath, folder: Path) -> Iterator[Problem]:

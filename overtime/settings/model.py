@@ -178,10 +178,10 @@ class Retention(Section):
 class Image(Section):
     """What the runner images are built on."""
 
-    base_images: Mapping[values.Runtime, values.ImageName] = {}
+    base_images: Mapping[values.RuntimeName, values.ImageName] = {}
     """Base image per runtime, for example from a mirror; by default AWS's own for that version."""
 
-    def base_of(self, runtime: values.Runtime) -> str:
+    def base_of(self, runtime: str) -> str:
         """Return the base image for a runtime such as `python3.13`."""
         return self.base_images.get(runtime, RUNTIMES[runtime].base_image)
 

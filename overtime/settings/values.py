@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import ipaddress
 from typing import Annotated, Literal
 
@@ -10,7 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 from overtime.contract.capacity import Capacity
 from overtime.contract.limits import LONGEST_RUN_SECONDS, MOST_CONCURRENT_RUNS, MOST_LAMBDA_ATTEMPTS
 from overtime.contract.rescue import Rescue
-from overtime.contract.runtimes import DEFAULT, RUNTIMES
+from overtime.contract.runtimes import CHECKED, DEFAULT, FAMILIES, RUNTIMES, UNSUPPORTED, newest, successor
 from overtime.settings.fargate_sizes import MEMORY_MIB
 from overtime.settings.rules import Int, Seconds, as_list, broken, few, nothing, number, ruled
 
@@ -21,8 +22,19 @@ _PRIVATE = tuple(map(ipaddress.IPv4Network, ("10.0.0.0/8", "172.16.0.0/12", "192
 
 
 def _runtime(value: str) -> str:
+    if family := UNSUPPORTED.get(value):
+        raise broken(f"overtime does not support {value}. Use {newest(family).name}.", newest(family).name)
     if value not in RUNTIMES:
-        raise ValueError(value)
+        current = [each.name for each in RUNTIMES.values() if each.deprecated > CHECKED]
+        close = difflib.get_close_matches(value, current, n=1, cutoff=0.5)
+        raise broken(f"overtime supports {_LISTED}.", close[0] if close else DEFAULT.name)
+    return value
+
+
+def _creatable(value: str) -> str:
+    if not (runtime := RUNTIMES[value]).creatable:
+        use = successor(runtime).name
+        raise broken(f"Lambda has created no functions with {value} since {runtime.no_new_functions}. Use {use}.", use)
     return value
 
 
@@ -37,7 +49,10 @@ def _private(value: str) -> str:
     return value
 
 
-*_OTHERS, _NEWEST = RUNTIMES
+_LISTED = "; ".join(
+    ", ".join(each.name for each in RUNTIMES.values() if each.family is family and each.creatable)
+    for family in FAMILIES
+)
 *_CPUS, _MOST_CPU = MEMORY_MIB
 CIDR = "10.42.0.0/16"
 CPU_RULE = f"Fargate offers {', '.join(map(str, _CPUS))} or {_MOST_CPU} CPU units (1024 are one vCPU)."
@@ -47,11 +62,8 @@ CODE_RULE = "Give the folder or .zip that contains the function's code, relative
 MANUAL_URL = "https://wiki.example.com/overtime/operating"
 IMAGE_RULE = "Give an image that contains Lambda's runtime client for this version, such as one of AWS's base images."
 
-Runtime = Annotated[
-    str,
-    AfterValidator(_runtime),
-    ruled(f"overtime supports {', '.join(_OTHERS)} and {_NEWEST}.", DEFAULT.name),
-]
+RuntimeName = Annotated[str, AfterValidator(_runtime), ruled(f"overtime supports {_LISTED}.", DEFAULT.name)]
+Runtime = Annotated[RuntimeName, AfterValidator(_creatable)]
 Architecture = Annotated[
     Literal["x86_64", "arm64"],
     ruled("The architecture of function, image and task is x86_64 or arm64.", "x86_64"),

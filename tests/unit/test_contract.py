@@ -9,11 +9,14 @@ import re
 import subprocess
 import sys
 from collections.abc import Mapping
+from datetime import date
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from botocore.model import StringShape
+from botocore.session import get_session
 
 import overtime.contract
 from overtime.contract import destinations, exit_codes, partitions, runtimes, variables
@@ -147,11 +150,76 @@ def test_fifo_queues_and_topics_are_no_destinations(service: str) -> None:
     assert destinations.kind_of(f"arn:aws:{service}:eu-west-1:123456789012:name.fifo") is None
 
 
-@pytest.mark.parametrize("name", ["python3.11", "python3.12", "python3.13", "python3.14"])
-def test_a_runtime_has_its_version_of_its_familys_base_image(name: str) -> None:
-    runtime = runtimes.RUNTIMES[name]
-    assert runtime.family is runtimes.PYTHON
-    assert runtime.base_image == f"public.ecr.aws/lambda/python:{name.removeprefix('python')}"
+NEWER_THAN_THE_SERVICE_MODEL = {"custom": "botocore 1.44.8"}
+"""Runtimes that the pinned botocore does not know yet, each with a version that does."""
+
+
+def test_every_runtime_of_lambda_is_supported_or_known_as_unsupported() -> None:
+    """A new runtime needs a row in `overtime.contract.runtimes`; one that AWS removes needs none."""
+    known = {*runtimes.RUNTIMES, *runtimes.UNSUPPORTED}
+    names = get_session().get_service_model("lambda").shape_for("Runtime")
+    assert isinstance(names, StringShape)
+    of_lambda = set(names.enum)
+    assert of_lambda - known == set(), "add a row to overtime/contract/runtimes.py"
+    assert known - of_lambda == NEWER_THAN_THE_SERVICE_MODEL.keys()
+
+
+def test_a_runtime_is_in_one_of_the_two_lists() -> None:
+    assert runtimes.RUNTIMES.keys().isdisjoint(runtimes.UNSUPPORTED)
+
+
+@pytest.mark.parametrize(
+    ("name", "image"),
+    [
+        ("python3.9", "python:3.9"),
+        ("python3.13", "python:3.13"),
+        ("nodejs22.x", "nodejs:22"),
+        ("nodejs26.x", "nodejs:26-preview"),
+        ("java8", "java:8"),
+        ("java17.al2023", "java:17.al2023"),
+        ("dotnetcore3.1", "dotnet:core3.1"),
+        ("dotnet10", "dotnet:10"),
+        ("ruby3.4", "ruby:3.4"),
+        ("provided", "provided:alami"),
+        ("provided.al2023", "provided:al2023"),
+    ],
+)
+def test_a_runtime_has_its_version_of_its_familys_base_image(name: str, image: str) -> None:
+    assert runtimes.RUNTIMES[name].base_image == f"public.ecr.aws/lambda/{image}"
+
+
+def test_a_runtime_belongs_to_the_family_in_its_name() -> None:
+    for name, runtime in runtimes.RUNTIMES.items():
+        assert [family for family in runtimes.FAMILIES if family.includes(name)] == [runtime.family]
+
+
+def test_only_a_python_that_our_modules_can_run_on_starts_ahead() -> None:
+    ahead = {name for name, each in runtimes.RUNTIMES.items() if each.starts_ahead}
+    assert ahead == {"python3.11", "python3.12", "python3.13", "python3.14", "python3.15"}
+
+
+def test_days_are_in_order() -> None:
+    """AWS ends its support before it refuses new functions; both are days."""
+    for name, runtime in runtimes.RUNTIMES.items():
+        days = [day for day in (runtime.deprecated, runtime.no_new_functions) if day]
+        assert days == sorted(date.fromisoformat(day).isoformat() for day in days), name
+
+
+def test_a_successor_lives_longer() -> None:
+    """It is of the same family, can still be chosen for a new function, and is no preview."""
+    for name, runtime in runtimes.RUNTIMES.items():
+        successor = runtimes.successor(runtime)
+        assert successor.family is runtime.family, name
+        assert successor.creatable, name
+        assert successor.deprecated >= runtime.deprecated, name
+        assert successor.deprecated, name
+
+
+def test_what_lambda_no_longer_creates_is_known() -> None:
+    refused = {name for name, each in runtimes.RUNTIMES.items() if not each.creatable}
+    assert refused == {
+        *("python3.6", "python3.7", "nodejs12.x", "nodejs14.x", "java8", "dotnetcore3.1", "ruby2.7", "provided")
+    }
 
 
 def test_exit_codes_have_their_own_types() -> None:
