@@ -8,6 +8,7 @@ from functools import partial
 from overtime.contract import variables
 from overtime.contract.limits import LONGEST_RUN_SECONDS
 from overtime.contract.runs import InvalidRunKeyError, RunKey
+from overtime.contract.runtimes import FAMILIES, PROVIDED, PYTHON, RUNTIMES
 from overtime.runner.errors import BadEnvironmentError
 
 TYPE_CHECKING = False
@@ -60,6 +61,10 @@ class Config:
     event: bytes = b""
     handler: str | None = None
     result_file: str | None = None
+    runtime = ""
+    """The image's runtime; empty if the image does not name it."""
+    family = PYTHON
+    starts_ahead = True
     max_runtime_seconds = LONGEST_RUN_SECONDS
     patience_seconds = 300
     """How long a call is retried before the handler starts, and the minimum for recording the outcome."""
@@ -92,6 +97,7 @@ def read(environ: Mapping[str, str]) -> Config:
         variables.RESULT_PATIENCE_SECONDS, config.result_patience_seconds, range(LONGEST_RUN_SECONDS + 1)
     )
     config.stop_seconds = number(variables.STOP_SECONDS, config.stop_seconds, range(1, 121))
+    _runtime(config, environ, faults)
     if arn := environ.get(variables.FUNCTION_ARN):
         try:
             config.function = FunctionName(arn)
@@ -106,6 +112,19 @@ def read(environ: Mapping[str, str]) -> Config:
     if faults:
         raise BadEnvironmentError("the environment does not define what to run: " + "; ".join(faults))
     return config
+
+
+def _runtime(config: Config, environ: Mapping[str, str], faults: list[str]) -> None:
+    """Read the image's runtime. A runtime that is too new to be known starts as its family does."""
+    if not (name := environ.get(variables.RUNTIME)):
+        return
+    family = next((each for each in FAMILIES if each.includes(name)), None)
+    if family is None:
+        names = ", ".join(each.name for each in FAMILIES)
+        faults.append(f"{variables.RUNTIME} = {name!r} is not a runtime of {names}; the image sets it")
+        return
+    config.runtime, config.family = name, family
+    config.starts_ahead = name in RUNTIMES and RUNTIMES[name].starts_ahead
 
 
 def _by_hand(config: Config, environ: Mapping[str, str], faults: list[str]) -> None:
@@ -127,7 +146,7 @@ def _by_hand(config: Config, environ: Mapping[str, str], faults: list[str]) -> N
             faults += [f"AWS_LAMBDA_FUNCTION_CONTEXT: {fault}" for fault in _context_faults(config.context)]
     folder, config.handler = handler_path(environ.get("AWS_LAMBDA_HANDLER_PATH") or environ.get("_HANDLER") or "")
     config.task_root = folder or config.task_root
-    if not config.handler and config.function is None:
+    if not config.handler and config.function is None and config.family is not PROVIDED:
         faults.append("AWS_LAMBDA_HANDLER_PATH is missing: name the handler as in Lambda, for example app.handler")
 
 
@@ -147,11 +166,12 @@ def handler_path(text: str) -> tuple[str | None, str | None]:
     """Split AWS_LAMBDA_HANDLER_PATH into the code's folder (None: /var/task) and the handler (None: not set).
 
     Three forms: `app.handler` or `pkg/mod.handler` below /var/task, `/folder:pkg/mod.handler`, `/folder/app.handler`.
+    Java and .NET have `::` within their handlers.
     """
     if not text.startswith("/"):
         return None, text or None
     folder, colon, handler = text.partition(":")
-    if not colon:
+    if not colon or handler.startswith(":"):
         folder, _, handler = text.rpartition("/")
     return folder or "/", handler or None
 

@@ -76,7 +76,7 @@ def fetch(aws: Aws, config: Config, name: FunctionName) -> Function:
     """
     budget = RetryBudget(config.patience_seconds)
     answer = _asked(partial(aws.get_function, name.name, name.qualifier, budget), f"reading {name.arn}", budget)
-    function = from_lambda(answer, name.arn)
+    function = from_lambda(answer, name.arn, config.family)
     if function.code is not None:
         _place(aws.client, function.code, config.task_root, budget)
     for arn in function.layers:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from overtime.contract.log_groups import log_group_of
 from overtime.contract.partitions import partition_of
-from overtime.contract.runtimes import PYTHON
 from overtime.runner.errors import CodeError, PermissionMissingError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from overtime.contract.runtimes import Family
     from overtime.runner.config import Config
 
 
@@ -39,8 +39,8 @@ class Function:
         self.code: Archive | None = None
 
 
-def from_lambda(answer: Mapping[str, object], arn: str) -> Function:
-    """Read GetFunction's answer. Raise CodeError if the function is not a Python zip."""
+def from_lambda(answer: Mapping[str, object], arn: str, family: Family) -> Function:
+    """Read GetFunction's answer. Raise CodeError if the function is not a zip of the image's family of runtimes."""
     configuration, location = _object(answer, "Configuration"), _object(answer, "Code")
     function = Function(_text(configuration, "FunctionName"))
     function.arn = arn
@@ -48,8 +48,11 @@ def from_lambda(answer: Mapping[str, object], arn: str) -> Function:
     function.handler, function.runtime = _text(configuration, "Handler"), _text(configuration, "Runtime")
     if _text(configuration, "PackageType") == "Image" or not _text(location, "Location"):
         raise CodeError(f"{arn} has no zip archive to fetch: only functions packaged as a zip can continue here.")
-    if not PYTHON.includes(function.runtime):
-        raise CodeError(f"{arn} runs on {function.runtime!r}: this image runs only Python functions.")
+    if not family.includes(function.runtime):
+        raise CodeError(
+            f"{arn} runs on {function.runtime!r}, but this image runs only {family.name} functions: the function's "
+            "runtime has changed since the stack was deployed. Run `pulumi up`, which builds the image for it."
+        )
     environment = _object(configuration, "Environment")
     if error := _object(environment, "Error"):
         raise PermissionMissingError(
@@ -87,6 +90,7 @@ def by_hand(config: Config, fetched: Function | None = None) -> Function:
     default_arn = function.arn or f"arn:{place}:function:{function.name}"
     function.arn = str(context.get("invoked_function_arn", default_arn))
     function.handler = config.handler or function.handler
+    function.runtime = function.runtime or config.runtime
     return function
 
 

@@ -6,11 +6,13 @@
 from __future__ import annotations
 
 from overtime.contract import variables
+from overtime.contract.runtimes import PROVIDED
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from overtime.contract.runtimes import Family
     from overtime.runner.function import Function
 
 FROM_TASK = (
@@ -44,17 +46,19 @@ class Places:
         self.task_root, self.layer_root, self.runtime_dir = task_root, layer_root, runtime_dir
 
 
-def fixed(places: Places) -> dict[str, str]:
+def fixed(family: Family, places: Places) -> dict[str, str]:
     """Return the variables that are the same for every function, with which an interpreter can be started ahead."""
     task, layer, runtime = places.task_root, places.layer_root, places.runtime_dir
+    # `provided` has no language, which is below /var/lang elsewhere.
+    libraries, programs = ("", "") if family is PROVIDED else ("/var/lang/lib:", "/var/lang/bin:")
     return {
         "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
         "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR",
         "LAMBDA_RUNTIME_DIR": runtime,
         "LAMBDA_TASK_ROOT": task,
         "LANG": "en_US.UTF-8",
-        "LD_LIBRARY_PATH": (f"/var/lang/lib:/lib64:/usr/lib64:{runtime}:{runtime}/lib:{task}:{task}/lib:{layer}/lib"),
-        "PATH": f"/var/lang/bin:/usr/local/bin:/usr/bin/:/bin:{layer}/bin",
+        "LD_LIBRARY_PATH": f"{libraries}/lib64:/usr/lib64:{runtime}:{runtime}/lib:{task}:{task}/lib:{layer}/lib",
+        "PATH": f"{programs}/usr/local/bin:/usr/bin/:/bin:{layer}/bin",
         "PWD": task,
         "SHLVL": "0",
         "TZ": ":UTC",
@@ -75,14 +79,14 @@ def of_function(function: Function, *, region: str, log_stream: str, trace_id: s
         "_HANDLER": function.handler,
         "_X_AMZN_TRACE_ID": trace_id,
     }
-    if function.runtime:
+    if function.runtime and not PROVIDED.includes(function.runtime):
         variables["AWS_EXECUTION_ENV"] = f"AWS_Lambda_{function.runtime}"
     if function.log_level:
         variables["AWS_LAMBDA_LOG_LEVEL"] = function.log_level
     return variables
 
 
-def foundation(environ: Mapping[str, str], places: Places, *, by_hand: bool) -> dict[str, str]:
+def foundation(environ: Mapping[str, str], family: Family, places: Places, *, by_hand: bool) -> dict[str, str]:
     """Return what is known before the function's configuration, so that an interpreter can be started ahead with it.
 
     By hand, variables from `docker run -e` are for the handler and take precedence. A task's environment is for the
@@ -93,20 +97,22 @@ def foundation(environ: Mapping[str, str], places: Places, *, by_hand: bool) -> 
             name: value for name, value in environ.items() if name not in OWN and not name.startswith(variables.PREFIX)
         }
         return {
-            **fixed(places),
+            **fixed(family, places),
             **given,
             "LAMBDA_TASK_ROOT": places.task_root,
             "LAMBDA_RUNTIME_DIR": places.runtime_dir,
             "PWD": places.task_root,
         }
-    return {**{name: environ[name] for name in FROM_TASK if name in environ}, **fixed(places)}
+    return {**{name: environ[name] for name in FROM_TASK if name in environ}, **fixed(family, places)}
 
 
 def combined(
-    base: Mapping[str, str], function: Function, derived: Mapping[str, str], *, runtime_api: str
+    base: Mapping[str, str], family: Family, function: Function, derived: Mapping[str, str], *, runtime_api: str
 ) -> dict[str, str]:
     """Return the whole environment; the function's own variables override all but those that Lambda reserves."""
-    runtime = {"AWS_LAMBDA_RUNTIME_API": runtime_api, "_LAMBDA_TELEMETRY_LOG_FD": str(RECORDS)}
+    runtime = {"AWS_LAMBDA_RUNTIME_API": runtime_api}
+    if family is not PROVIDED:
+        runtime["_LAMBDA_TELEMETRY_LOG_FD"] = str(RECORDS)
     return {**base, **function.variables, **derived, **runtime}
 
 

@@ -8,15 +8,15 @@ import json
 import os
 import time
 
-from overtime.runner import handler_environment
-from overtime.runner.errors import CodeError
+from overtime.runner import command, handler_environment
+from overtime.runner.command import InvalidEntrypointError
 from overtime.runner.handler_environment import Places
 from overtime.runner.log import STDERR, STDOUT, Log
-from overtime.runner.outcome import outcome_of
+from overtime.runner.outcome import invalid_entrypoint, outcome_of
 from overtime.runner.process import Child, out_of_memory_kills
 from overtime.runner.report import Report
 from overtime.runner.runtime_api import NextInvocation, RuntimeApi
-from overtime.runner.supervise import supervise
+from overtime.runner.supervise import Ending, supervise
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,11 +35,16 @@ class Invocation:
     def __init__(self, config: Config, messages: SimpleQueue[Message]) -> None:
         self._config, self._messages = config, messages
         self._places = Places(config.task_root, config.layer_root, config.runtime_dir)
-        self._base = handler_environment.foundation(config.environ, self._places, by_hand=config.claim is None)
+        self._path = config.environ.get("PATH", os.defpath)
+        self._base = handler_environment.foundation(
+            config.environ, config.family, self._places, by_hand=config.claim is None
+        )
         self._last_lines = ""
         # By hand, stdout is for the handler and its result, and a person reads the log, so newlines stay.
         self._log = Log(STDERR, b"\n") if config.claim is None else Log(STDOUT, b"\r")
-        self._child: Child | None = Child.ahead(self._base, self._places, self._log)
+        self._child: Child | None = None
+        if config.starts_ahead:
+            self._child = Child.ahead(command.ahead(self._places, self._path), self._base, self._log)
 
     def close(self) -> None:
         """Write the log's last lines and close it; kill the interpreter that was started ahead if it still waits.
@@ -72,12 +77,19 @@ class Invocation:
             function, region=self._config.region, log_stream=log_stream, trace_id=trace_id
         )
         kills = out_of_memory_kills()
-        child = self._started(handler_environment.combined(self._base, function, derived, runtime_api=api.address))
-        ending = supervise(child, self._messages, run_seconds=seconds, stop_seconds=self._config.stop_seconds)
-        api.close()
-        outcome = outcome_of(
-            ending, request_id=request_id, run_seconds=seconds, out_of_memory=out_of_memory_kills() > kills
+        environment = handler_environment.combined(
+            self._base, self._config.family, function, derived, runtime_api=api.address
         )
+        try:
+            child = self._started(environment)
+            ending = supervise(child, self._messages, run_seconds=seconds, stop_seconds=self._config.stop_seconds)
+            outcome = outcome_of(
+                ending, request_id=request_id, run_seconds=seconds, out_of_memory=out_of_memory_kills() > kills
+            )
+        except InvalidEntrypointError as error:
+            ending, outcome = Ending(0), invalid_entrypoint(str(error), request_id)
+        finally:
+            api.close()
         self._last_lines = ("" if ending.handed_out else report.start(time.time())) + report.end(
             time.time(),
             outcome,
@@ -100,13 +112,12 @@ class Invocation:
             return waiting
         if waiting:
             waiting.discard()
+        family, folder = self._config.family, self._places.task_root
+        start = command.fresh(family, self._places, self._path, wanted)
         try:
-            child = Child.fresh(wanted, self._places, self._log)
+            child = Child.fresh(start, wanted, folder, self._log)
         except OSError as error:
-            raise CodeError(
-                f"the handler's process could not be started in {self._places.task_root}: {error}. "
-                "Check the function's environment variables and the task's memory."
-            ) from error
+            raise command.not_started(family, folder, error) from error
         child.watch(self._messages)
         return child
 

@@ -52,6 +52,11 @@ def outcome_of(ending: Ending, *, request_id: str, run_seconds: float, out_of_me
     return _raised(answer.body, request_id)
 
 
+def invalid_entrypoint(text: str, request_id: str) -> Outcome:
+    """Return the outcome of a function whose bootstrap cannot be started; the text is Lambda's."""
+    return _fault(error_types.INVALID_ENTRYPOINT, f"Error: {text}", request_id)
+
+
 def outcome_of_error(error: RunnerError, request_id: str) -> Outcome:
     """Return the outcome of a claimed run whose handler could not be started or supervised to its end."""
     text = str(error)

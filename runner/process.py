@@ -1,13 +1,12 @@
 """The handler's process group: started ahead or fresh, signalled and reaped as a whole."""
 
-# ruff: noqa: PTH110, PTH118, PTH120, PTH123 -- pathlib costs 5 ms before the handler can start
+# ruff: noqa: PTH123 -- pathlib costs 5 ms before the handler can start
 
 from __future__ import annotations
 
 import json
 import os
 import signal
-import sys
 import threading
 
 from overtime.runner.handler_environment import RECORDS
@@ -18,24 +17,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from queue import SimpleQueue
 
-    from overtime.runner.handler_environment import Places
     from overtime.runner.log import Log
     from overtime.runner.messages import Message
 
-_OWN_FOLDER = os.path.dirname(os.path.realpath(__file__))
-"""With links resolved, as Python does with a script's folder on the path; in a clone, this folder is a link."""
-_PYTHON_SCRIPT = "bootstrap.py"
-"""What starts AWS's runtime client for Python, in the folder of the image's runtime."""
-_LAYER_ROOT, _LAYER_ROOT_OPTION = "/opt", "overtime-layer-root"
 _MASK: tuple[int, ...] = ()
 _IGNORED_BY_PYTHON = (signal.SIGPIPE, signal.SIGXFSZ)
 """Python ignores these signals; programs that a wrapper script starts expect the default."""
-_WRAPPED = """\
-[ -f "$1" ] || { echo "$1: does not exist"; exit 127; }
-[ -x "$1" ] || { echo "$1: is not an executable"; exit 126; }
-exec "$@"
-"""
-"""Starts a wrapper script as the bootstrap of AWS's image does; bash itself runs scripts without a #! line."""
 _OUT_OF_MEMORY_COUNTERS = ("/sys/fs/cgroup/memory.events", "/sys/fs/cgroup/memory/memory.oom_control")
 
 
@@ -49,29 +36,21 @@ class Child:
         self._reaper: threading.Thread | None = None
 
     @classmethod
-    def ahead(cls, environment: Mapping[str, str], places: Places, log: Log) -> Child:
-        """Start an interpreter that waits for `release`."""
+    def ahead(cls, command: list[str], environment: Mapping[str, str], log: Log) -> Child:
+        """Start an interpreter that waits for `release`; the command's last argument will be a descriptor."""
         read, write = os.pipe()
         os.set_inheritable(read, True)  # noqa: FBT003 -- the standard library's signature
-        *python, script = _runtime(places)
-        pid = _spawn([*python, os.path.join(_OWN_FOLDER, "child.py"), script, str(read)], environment, log)
-        os.close(read)
-        return cls(pid, write)
+        try:
+            return cls(_spawn([*command, str(read)], environment, log), write)
+        finally:
+            os.close(read)
 
     @classmethod
-    def fresh(cls, environment: Mapping[str, str], places: Places, log: Log) -> Child:
-        """Start a process with its final environment, through AWS_LAMBDA_EXEC_WRAPPER if that is set.
-
-        It starts in the code's folder. The command ends with the runtime's script, as on Lambda, because wrapper
-        scripts insert the interpreter's options before the last argument.
-        """
-        command = _runtime(places)
-        if wrapper := environment.get("AWS_LAMBDA_EXEC_WRAPPER"):
-            shell = "/bin/bash" if os.path.exists("/bin/bash") else "/bin/sh"
-            command = [shell, "-c", _WRAPPED, shell, wrapper, *command]
+    def fresh(cls, command: list[str], environment: Mapping[str, str], folder: str, log: Log) -> Child:
+        """Start a process with its final environment in the code's folder. Raise OSError."""
         here = os.open(".", getattr(os, "O_PATH", os.O_RDONLY))
         try:
-            os.chdir(places.task_root)
+            os.chdir(folder)
             return cls(_spawn(command, environment, log))
         finally:
             os.fchdir(here)
@@ -137,17 +116,8 @@ class Child:
         return Exit(os.waitstatus_to_exitcode(status), usage) if pid else None
 
 
-def _runtime(places: Places) -> list[str]:
-    """Return the command that becomes the runtime: with the image's own script, or with our equivalent."""
-    script = os.path.join(places.runtime_dir, _PYTHON_SCRIPT)
-    if os.path.exists(script):
-        return [sys.executable, script]
-    options = [] if places.layer_root == _LAYER_ROOT else ["-X", f"{_LAYER_ROOT_OPTION}={places.layer_root}"]
-    return [sys.executable, *options, os.path.join(_OWN_FOLDER, "bootstrap.py")]
-
-
 def _spawn(command: list[str], environment: Mapping[str, str], log: Log) -> int:
-    pid = os.posix_spawnp(
+    pid = os.posix_spawn(
         command[0],
         command,
         environment,

@@ -101,7 +101,7 @@ class Bench:
         environ = {
             **self._standin.task_environment(),
             "AWS_DEFAULT_REGION": "eu-west-1",  # all that the SDK reads
-            "PATH": os.environ["PATH"],
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
             "LAMBDA_TASK_ROOT": str(task_root),
             "LAMBDA_RUNTIME_DIR": str(place / "runtime"),
             "OVERTIME_LAYER_ROOT": str(layer_root),

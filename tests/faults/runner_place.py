@@ -191,7 +191,7 @@ class RunnerPlace(Place):
             [sys.executable, "-s", "-S", "-m", "overtime.runner"],
             cwd=ROOT,
             env={
-                "PATH": os.environ["PATH"],
+                "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
                 "LAMBDA_TASK_ROOT": str(folder / "task"),
                 "LAMBDA_RUNTIME_DIR": str(folder / "runtime"),
                 "OVERTIME_LAYER_ROOT": str(folder / "opt"),

@@ -136,7 +136,7 @@ class Task:
 
     def _start(self, environ: Mapping[str, str], stream: int = subprocess.PIPE) -> subprocess.Popen[bytes]:
         places = {
-            "PATH": os.environ["PATH"],
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
             "LAMBDA_TASK_ROOT": str(self.task_root),
             "LAMBDA_RUNTIME_DIR": str(self.folder / "runtime"),
             "OVERTIME_LAYER_ROOT": str(self.layer_root),

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from overtime.contract.limits import LONGEST_RUN_SECONDS
+from overtime.contract.runtimes import DEFAULT
 from overtime.runner.config import CONTEXT_FIELDS, FunctionName, handler_path, read
 from overtime.runner.errors import BadEnvironmentError
 
@@ -57,6 +58,11 @@ def test_what_is_not_set_has_its_default() -> None:
         ("OVERTIME_MAX_RUNTIME_SECONDS", "²", "must be a whole number"),
         ("OVERTIME_STOP_SECONDS", "121", "OVERTIME_STOP_SECONDS = '121' must be a whole number from 1 to 120"),
         ("OVERTIME_PATIENCE_SECONDS", "-1", "must be a whole number from 0"),
+        (
+            "OVERTIME_RUNTIME",
+            "cobol85",
+            "OVERTIME_RUNTIME = 'cobol85' is not a runtime of python, nodejs, java, dotnet, ruby, provided; the image",
+        ),
         ("OVERTIME_LEDGER_BUCKET", "", "OVERTIME_LEDGER_BUCKET missing: the task definition and RunTask's override"),
     ],
 )
@@ -68,6 +74,30 @@ def test_a_wrong_value_is_named(name: str, value: str, text: str) -> None:
 def test_every_fault_is_said_at_once() -> None:
     with pytest.raises(BadEnvironmentError, match=r"ATTEMPT = 'x' must.*; OVERTIME_RUN_KEY: 'y' is not a run key"):
         read({**TASK, "OVERTIME_TASK_ATTEMPT": "x", "OVERTIME_RUN_KEY": "y"})
+
+
+@pytest.mark.parametrize(
+    ("name", "family", "starts_ahead"),
+    [
+        ("", "python", True),
+        (DEFAULT.name, "python", True),
+        ("python3.99", "python", False),
+        ("nodejs22.x", "nodejs", False),
+        ("java8.al2", "java", False),
+        ("provided.al2023", "provided", False),
+    ],
+)
+def test_the_image_names_its_runtime(name: str, family: str, starts_ahead: bool) -> None:  # noqa: FBT001
+    """Nothing is assumed about a runtime that is newer than the runner."""
+    config = read({**TASK, "OVERTIME_RUNTIME": name})
+    assert (config.runtime, config.family.name, config.starts_ahead) == (name, family, starts_ahead)
+
+
+def test_only_a_bootstrap_of_the_functions_own_needs_no_handler() -> None:
+    by_hand = {"AWS_LAMBDA_FUNCTION_EVENT": "1"}
+    assert read({**by_hand, "OVERTIME_RUNTIME": "provided.al2023"}).handler is None
+    with pytest.raises(BadEnvironmentError, match="AWS_LAMBDA_HANDLER_PATH is missing"):
+        read({**by_hand, "OVERTIME_RUNTIME": "nodejs22.x"})
 
 
 @given(st.dictionaries(st.sampled_from([*TASK, "OVERTIME_STOP_SECONDS", "AWS_LAMBDA_FUNCTION_EVENT"]), st.text()))
@@ -99,6 +129,9 @@ def test_null_in_a_context_by_hand_is_as_if_it_were_not_there(name: str) -> None
         ("/code:pkg/mod.handler", ("/code", "pkg/mod.handler")),
         ("/code/app.handler", ("/code", "app.handler")),
         ("/app.handler", ("/", "app.handler")),
+        ("example.Handler::handleRequest", (None, "example.Handler::handleRequest")),
+        ("/code:example.Handler::handleRequest", ("/code", "example.Handler::handleRequest")),
+        ("/code/example.Handler::handleRequest", ("/code", "example.Handler::handleRequest")),
         ("", (None, None)),
     ],
 )

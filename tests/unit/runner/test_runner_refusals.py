@@ -93,7 +93,10 @@ def test_a_function_of_another_language(task: Task) -> None:
     task.deploy("index.handler", Runtime="nodejs22.x")
     ended = task.run()
     assert ended.code == 65
-    assert "runs on 'nodejs22.x': this image runs only Python functions" in only_line(ended)
+    assert (
+        f"{FUNCTION_ARN} runs on 'nodejs22.x', but this image runs only python functions: the function's runtime has "
+        "changed since the stack was deployed. Run `pulumi up`"
+    ) in only_line(ended)
 
 
 def test_a_function_that_is_an_image(task: Task) -> None:
