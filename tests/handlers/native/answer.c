@@ -1,0 +1,2 @@
+/* The library of the layer `native`. */
+int answer(void) { return 42; }
