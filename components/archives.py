@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import pulumi
 
 import overtime
-from overtime.settings.code import files
+from overtime.components import code_zip
+from overtime.settings.code import files, is_executable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,13 +23,13 @@ SOURCES = Path(__file__).resolve().parents[1]
 
 
 def code(path: Path) -> pulumi.Archive:
-    """Return a function's code as an archive for Lambda: a zip as it is, a folder without caches and tools' files.
-
-    Pulumi stores no file modes for a folder, so code that contains executables needs a zip.
-    """
+    """Return a function's code as an archive for Lambda: a zip as it is, a folder without caches and tools' files."""
     if path.is_file():
         return pulumi.FileArchive(str(path))
-    return of_files({str(file.relative_to(path)): file for file in files(path, "*")})
+    members = {file.relative_to(path).as_posix(): file for file in files(path, "*")}
+    if any(map(is_executable, members.values())):
+        return pulumi.FileArchive(str(code_zip.packed(members)))
+    return of_files(members)
 
 
 def of_files(members: Mapping[str, Path], texts: Mapping[str, str] | None = None) -> pulumi.Archive:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import stat
 import zipfile
 import zlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
     from overtime.contract.runtimes import Family
@@ -90,8 +91,22 @@ def zipped_size(code: Path) -> int:
     """Return the size of the archive in bytes. A folder has to be compressed to find out, which takes time."""
     if not code.is_dir():
         return code.stat().st_size
-    names = {file: len(file.relative_to(code).as_posix().encode()) for file in files(code, "*")}
-    return _END_BYTES + sum(_MEMBER_BYTES + 2 * name + deflated_size(_chunks(file)) for file, name in names.items())
+    members = {file.relative_to(code).as_posix(): file for file in files(code, "*")}
+    return _around(members) + sum(deflated_size(_chunks(file)) for file in members.values())
+
+
+def stored_size(members: Mapping[str, Path]) -> int:
+    """Return the size in bytes of a zip with these files by name, without compression."""
+    return _around(members) + sum(file.stat().st_size for file in members.values())
+
+
+def _around(names: Iterable[str]) -> int:
+    return _END_BYTES + sum(_MEMBER_BYTES + 2 * len(name.encode()) for name in names)
+
+
+def is_executable(file: Path) -> bool:
+    """Return whether the file's owner may execute it."""
+    return bool(file.stat().st_mode & stat.S_IXUSR)
 
 
 def deflated_size(chunks: Iterable[bytes]) -> int:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeVar
 
 import pulumi
 import pulumi_aws as aws
+
+from local.provider.aws.archives import packed
 
 SECRET = "do-not-tell"
 ON = True
@@ -58,6 +62,7 @@ class Program:
 
     def __init__(self) -> None:
         self.wishes = Wishes()
+        self.temporary = tempfile.TemporaryDirectory()
 
     def __call__(self) -> None:
         """Declare everything."""
@@ -149,7 +154,7 @@ class Program:
             "function",
             name="every-type",
             role=role.arn,
-            code=pulumi.AssetArchive({"app.py": pulumi.StringAsset(code)}),
+            code=self._zip({"app.py": code.encode()}),
             handler="app.handler",
             runtime="python3.13",
             architectures=["x86_64"],
@@ -166,6 +171,14 @@ class Program:
         )
         pulumi.export("environment", function.environment)
         return function, logs
+
+    def _zip(self, members: dict[str, bytes]) -> pulumi.Archive:
+        """Pack files in a folder that is another one each time; the one in the stack's state is gone."""
+        self.temporary.cleanup()
+        self.temporary = tempfile.TemporaryDirectory()
+        path = Path(self.temporary.name) / "code.zip"
+        path.write_bytes(packed(members))
+        return pulumi.FileArchive(str(path))
 
     def _events(self, function: aws.lambda_.Function, source: aws.sqs.Queue, tags: dict[str, str]) -> None:
         wish = self.wishes

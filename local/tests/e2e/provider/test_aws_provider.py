@@ -145,6 +145,7 @@ def life(pulumi_engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Ite
         try:
             yield Life(stack, program, emulator, session, before, folder / "state")
         finally:
+            program.temporary.cleanup()
             stack.destroy()
 
 
