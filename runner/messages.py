@@ -17,10 +17,13 @@ if TYPE_CHECKING:
 
 
 class Answer:
-    """The runtime's answer: `kind` is response, error or init_error; `body` is empty if it is too large."""
+    """The runtime's answer: `kind` is response, error or init_error; `body` is empty if it is too large.
 
-    def __init__(self, kind: str, body: bytes, size: int) -> None:
-        self.kind, self.body, self.size = kind, body, size
+    `error_type` is what the runtime reports beside the body, in a header or in a trailer.
+    """
+
+    def __init__(self, kind: str, body: bytes, size: int, error_type: str = "") -> None:
+        self.kind, self.body, self.size, self.error_type = kind, body, size, error_type
 
 
 class Exit:

@@ -14,6 +14,7 @@ from overtime.runner.runtime_api import LARGEST_RESULT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from overtime.runner.messages import Answer
     from overtime.runner.supervise import Ending
 
 _STRING_OR_BRACKET = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{}]', re.DOTALL)
@@ -49,7 +50,7 @@ def outcome_of(ending: Ending, *, request_id: str, run_seconds: float, out_of_me
         return _fault("Function.ResponseSizeTooLarge", text, request_id, prefix="")
     if answer.kind == "response":
         return Outcome(RunState.SUCCEEDED, ExitCode.HANDLER_RETURNED, answer.body)
-    return _raised(answer.body, request_id)
+    return _raised(answer, request_id)
 
 
 def invalid_entrypoint(text: str, request_id: str) -> Outcome:
@@ -72,20 +73,29 @@ def error_document(error_type: str, message: str, request_id: str) -> bytes:
     ).encode()
 
 
-def _raised(body: bytes, request_id: str) -> Outcome:
-    """Keep the runtime's own document, and add the request id if it lacks one, because it precedes the event."""
+def _raised(answer: Answer, request_id: str) -> Outcome:
+    """Keep the runtime's own document, and add the request id if it lacks one, because it precedes the event.
+
+    Text that is not a JSON object becomes the message of one. The type beside the document counts if it names none.
+    """
+    body, error_type = answer.body, _word(answer.error_type)
+    if not body.strip():
+        return _fault(error_type or error_types.UNKNOWN, "Error: the runtime described no error", request_id)
     try:
         document = json.loads(_shallow(body.decode("utf-8", "replace")))
     except ValueError:
         document = None
     if not isinstance(document, dict):
-        return _fault("Runtime.Unknown", "the runtime reported an error that is not a JSON object", request_id)
-    if not document.get("requestId"):
+        document = {
+            "errorType": error_type or error_types.UNKNOWN,
+            "errorMessage": body.decode("utf-8", "replace").strip(),
+        }
+        body = error_document(document["errorType"], document["errorMessage"], request_id)
+    elif not document.get("requestId"):
         start = body.rstrip()[:-1] + (b", " if document else b"")
         body = start + json.dumps({"requestId": request_id}).encode()[1:]
-    # The type is part of the REPORT line.
     error = (
-        " ".join(_text(document.get("errorType")).split()) or error_types.UNHANDLED,
+        _word(document.get("errorType")) or error_type or error_types.UNHANDLED,
         _text(document.get("errorMessage")),
     )
     return Outcome(RunState.FAILED, ExitCode.HANDLER_FAILED, body, error=error)
@@ -108,6 +118,11 @@ def _shallow(text: str) -> str:
                 at = token.end()
             depth -= 1
     return "".join(kept) + text[at:]
+
+
+def _word(value: object) -> str:
+    """Return a text for one line, because the type is part of the REPORT line."""
+    return " ".join(_text(value).split())
 
 
 def _text(value: object) -> str:

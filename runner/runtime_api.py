@@ -1,4 +1,8 @@
-"""Lambda's Runtime API for a single invocation, on a port of 127.0.0.1 ("Lambda runtime API", AWS Lambda guide)."""
+"""Lambda's Runtime API for a single invocation, on a port of 127.0.0.1.
+
+Source: "Using the Lambda runtime API for custom runtimes" in the AWS Lambda guide; for its answers to wrong calls, the
+router and the states of AWS's Runtime Interface Emulator, whose Runtime API is Lambda's own.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +10,14 @@ import json
 import socket
 import threading
 
+from overtime.contract import error_types
+from overtime.runner.http_reader import HttpReader
 from overtime.runner.messages import Answer
+from overtime.runner.runtime_answer import read_answer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from io import BufferedReader
     from queue import SimpleQueue
 
     from overtime.runner.messages import Message
@@ -20,10 +26,19 @@ LARGEST_RESULT = 6_291_556
 """Lambda's limit of a result in bytes: 6 MiB + 100."""
 
 _ROOT = "/2018-06-01/runtime"
-_PIECE, _LONGEST_LINE = 1 << 16, 1 << 21
+_NEXT, _INIT_ERROR, _INVOCATION = f"{_ROOT}/invocation/next", f"{_ROOT}/init/error", f"{_ROOT}/invocation/"
+_LONGEST_LINE = 1 << 21
+"""In bytes: a header may contain an X-Ray cause, which has a limit of 1 MiB."""
 _PAUSE = 0.1
-_JSON = "Content-Type: application/json"
-_REASONS = {200: "OK", 202: "Accepted", 400: "Bad Request", 404: "Not Found", 413: "Request Entity Too Large"}
+_REASONS = {
+    200: "OK",
+    202: "Accepted",
+    400: "Bad Request",
+    403: "Forbidden",
+    404: "Not Found",
+    405: "Method Not Allowed",
+    413: "Request Entity Too Large",
+}
 
 
 class NextInvocation:
@@ -31,6 +46,19 @@ class NextInvocation:
 
     def __init__(self, request_id: str, event: bytes, headers: Mapping[str, str]) -> None:
         self.request_id, self.event, self.headers = request_id, event, headers
+
+
+class _Reply:
+    def __init__(self, status: int, content: bytes, headers: Mapping[str, str] | None = None) -> None:
+        self.status, self.content, self.headers = status, content, headers or {}
+
+    def encoded(self) -> bytes:
+        head = [f"HTTP/1.1 {self.status} {_REASONS[self.status]}", "Content-Type: application/json"]
+        head += [f"Content-Length: {len(self.content)}", *(f"{name}: {value}" for name, value in self.headers.items())]
+        return "\r\n".join([*head, "", ""]).encode("latin-1") + self.content
+
+
+_ACCEPTED = _Reply(202, b'{"status":"OK"}\n')
 
 
 class RuntimeApi:
@@ -41,7 +69,7 @@ class RuntimeApi:
 
     def __init__(self, invocation: NextInvocation, messages: SimpleQueue[Message], begin: Callable[[], None]) -> None:
         self._invocation, self._messages, self._begin = invocation, messages, begin
-        self._handed_out = False
+        self._handed_out = self._answered = self._truncated = False
         self._closed = threading.Event()
         self._lock = threading.Lock()
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -73,93 +101,84 @@ class RuntimeApi:
                     self._serve(connection)  # the handler has used up the limit of threads
 
     def _serve(self, connection: socket.socket) -> None:
-        with connection, connection.makefile("rb") as reader:
+        with connection, connection.makefile("rb") as stream:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            reader = HttpReader(stream, _LONGEST_LINE)
             try:
-                while reader.peek(1):
-                    method, target, _ = _line(reader).split(" ", 2)
-                    headers = _headers(reader)
-                    if headers.get("expect", "").lower() == "100-continue":
-                        connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
-                    body, size = _body(reader, headers)
-                    status, extra, content = self._answer(method, target, body, size)
-                    head = [f"HTTP/1.1 {status} {_REASONS[status]}", _JSON, f"Content-Length: {len(content)}"]
-                    head += [f"{name}: {value}" for name, value in extra.items()]
-                    connection.sendall("\r\n".join([*head, "", ""]).encode("latin-1") + content)
+                while stream.peek(1) and self._exchange(connection, reader):
+                    pass
             except (OSError, ValueError):
                 return  # the caller has hung up or does not speak HTTP; the process's end is reported anyway
 
-    def _answer(self, method: str, target: str, body: bytes, size: int) -> tuple[int, Mapping[str, str], bytes]:
-        own = f"{_ROOT}/invocation/{self._invocation.request_id}"
-        match method, target:
-            case "GET", "/2018-06-01/runtime/invocation/next":
-                return self._next()
-            case "POST", "/2018-06-01/runtime/init/error":
-                return self._take(Answer("init_error", body, size))
-            case "POST", _ if target == f"{own}/error":
-                return self._take(Answer("error", body, size))
-            case "POST", _ if target == f"{own}/response":
-                return self._take(Answer("response", body, size))
-            case "POST", _ if target.startswith(f"{_ROOT}/invocation/"):
-                return _refusal(400, "Invalid request ID", "InvalidRequestID")
-            case _:
-                return _refusal(404, f"{method} {target} is not part of the runtime API", "NotFound")
+    def _exchange(self, connection: socket.socket, reader: HttpReader) -> bool:
+        """Answer one request, and return whether another may follow on the connection."""
+        method, target, version = reader.line().decode("latin-1").split(" ", 2)
+        fields = reader.fields()
+        if fields.get("expect", "").lower() == "100-continue":
+            connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
+        path = target.partition("?")[0]
+        kind = self._kind(path)
+        try:
+            answer = read_answer(reader, fields, kind, largest=LARGEST_RESULT)
+        except (OSError, ValueError):
+            self._truncated = self._truncated or kind == "response"
+            raise
+        connection.sendall(self._reply(method, path, kind, answer).encoded())
+        wish = fields.get("connection", "").lower()
+        return wish != "close" and (version != "HTTP/1.0" or wish == "keep-alive")
 
-    def _next(self) -> tuple[int, Mapping[str, str], bytes]:
+    def _kind(self, path: str) -> str:
+        """Return which call a path is, or an empty string for an unknown one."""
+        if path in (_NEXT, _INIT_ERROR):
+            return "next" if path == _NEXT else "init_error"
+        if path.startswith(_INVOCATION):
+            request_id, _, action = path.removeprefix(_INVOCATION).partition("/")
+            if action in ("response", "error"):
+                return action if request_id == self._invocation.request_id else "other"
+        return ""
+
+    def _reply(self, method: str, path: str, kind: str, answer: Answer) -> _Reply:
+        if not kind:
+            return _refusal(404, "NotFound", f"{path} is not part of the Runtime API")
+        if method != ("GET" if kind == "next" else "POST"):
+            return _refusal(405, "MethodNotAllowed", f"{method} is not a method of {path}")
+        if kind == "next":
+            return self._next()
+        if kind == "other":
+            return _refusal(400, "InvalidRequestID", "Invalid request ID")
+        return self._take(answer)
+
+    def _next(self) -> _Reply:
         with self._lock:
             first, self._handed_out = not self._handed_out, True
+            gave_up = self._truncated and not self._answered
+            self._answered = self._answered or gave_up
         if not first:
+            if gave_up:  # it has broken off its response and lives, so nothing else would end the run before its limit
+                self._messages.put(("answer", Answer("error", b"", 0, error_types.TRUNCATED_RESPONSE)))
             self._messages.put(("idle", None))
-            self._closed.wait()  # there is no second invocation: the process is about to be killed
+            # There is no second invocation: the process is about to be killed. Lambda would hand the event out again to
+            # a runtime that has not answered, but a handler runs only once per task attempt.
+            self._closed.wait()
             raise ConnectionAbortedError
         self._begin()
         self._messages.put(("begun", None))
-        return 200, self._invocation.headers, self._invocation.event
+        return _Reply(200, self._invocation.event, self._invocation.headers)
 
-    def _take(self, answer: Answer) -> tuple[int, Mapping[str, str], bytes]:
+    def _take(self, answer: Answer) -> _Reply:
+        with self._lock:
+            allowed = not self._answered and self._handed_out is (answer.kind != "init_error")
+            self._answered = self._answered or allowed
+        if not allowed:
+            return _refusal(403, "InvalidStateTransition", "State transition is not allowed")
         self._messages.put(("answer", answer))
         if answer.size > LARGEST_RESULT:
             text = f"Exceeded maximum allowed payload size ({LARGEST_RESULT} bytes)."
-            return _refusal(413, text, "RequestEntityTooLarge")
-        return 202, {}, b'{"status":"OK"}\n'
+            return _refusal(413, "RequestEntityTooLarge", text)
+        if answer.error_type == error_types.INVALID_RESPONSE_MODE:
+            return _refusal(400, "InvalidFunctionResponseMode", "Invalid function response mode")
+        return _ACCEPTED
 
 
-def _line(reader: BufferedReader) -> str:
-    """Return a line without its end. Raise ConnectionResetError if it is incomplete, because the runtime has died."""
-    line = reader.readline(_LONGEST_LINE)
-    if not line.endswith(b"\n"):
-        raise ConnectionResetError("the runtime hung up in the middle of a line")
-    return line.decode("latin-1").rstrip("\r\n")
-
-
-def _headers(reader: BufferedReader) -> dict[str, str]:
-    headers = {}
-    while line := _line(reader):
-        name, _, value = line.partition(":")
-        headers[name.lower()] = value.strip()
-    return headers
-
-
-def _body(reader: BufferedReader, headers: Mapping[str, str]) -> tuple[bytes, int]:
-    """Read the whole body and return it with its size; it is only kept up to Lambda's limit."""
-    kept, size = bytearray(), 0
-    chunked = headers.get("transfer-encoding", "").lower() == "chunked"
-    left = int(_line(reader).partition(";")[0], 16) if chunked else int(headers.get("content-length", "0"))
-    while left:
-        piece = reader.read(max(0, min(left, _PIECE)))
-        if not piece:
-            raise ConnectionResetError("the runtime hung up in the middle of its answer")
-        size += len(piece)
-        left -= len(piece)
-        if size <= LARGEST_RESULT:
-            kept += piece
-        if chunked and not left:
-            _line(reader)
-            left = int(_line(reader).partition(";")[0], 16)
-    while chunked and _line(reader):
-        pass  # trailers
-    return bytes(kept), size
-
-
-def _refusal(status: int, text: str, kind: str) -> tuple[int, Mapping[str, str], bytes]:
-    return status, {}, json.dumps({"errorMessage": text, "errorType": kind}).encode()
+def _refusal(status: int, kind: str, text: str) -> _Reply:
+    return _Reply(status, json.dumps({"errorMessage": text, "errorType": kind}).encode())

@@ -7,9 +7,11 @@ import threading
 import time
 from io import BufferedReader
 
+from overtime.runner.http_reader import HttpReader, chunked, size
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
     from ssl import SSLContext
 
     from _typeshed import WriteableBuffer
@@ -21,8 +23,6 @@ EXCHANGE_SECONDS = 600
 _IDLE_SECONDS = 20
 """How long an idle connection is reused: a NAT gateway, say, may have dropped an older one silently."""
 _PIECE = 1 << 20
-_LONGEST_LINE = 65_536
-_MOST_LINES, _MOST_DIGITS = 256, 16
 _LARGEST_BODY = 1 << 29
 """In bytes: more than any archive that Lambda accepts (250 MB unpacked), but less than a corrupt length may claim."""
 _STATUSES, _INTERIM = range(100, 600), range(100, 200)
@@ -115,10 +115,10 @@ class _Connection:
             self._socket = _tls(ca_bundle).wrap_socket(self._socket, server_hostname=url.name)
         self._socket.settimeout(READ_SECONDS)
         self._incoming = _Incoming(self._socket)
-        self._reader = BufferedReader(self._incoming)
+        self._reader = HttpReader(BufferedReader(self._incoming))
 
     def close(self) -> None:
-        self._reader.close()
+        self._reader.stream.close()
         self._socket.close()
 
     def exchange(
@@ -143,66 +143,43 @@ class _Connection:
             return Response(status, answer_headers, bytearray())
         return Response(status, answer_headers, self._body(answer_headers, observe))
 
-    def _line(self) -> bytes:
-        """Return a line without its end. Raise if it is incomplete, because the rest may change its meaning."""
-        line = self._reader.readline(_LONGEST_LINE)
-        if line.endswith(b"\n"):
-            return line.rstrip(b"\r\n")
-        if len(line) == _LONGEST_LINE:
-            raise ValueError(f"a line that begins with {line[:40]!r} is too long")
-        raise ConnectionResetError("the connection was closed before the answer's end")
-
     def _head(self) -> tuple[int, dict[str, str]]:
-        if not self._reader.peek(1):
+        if not self._reader.stream.peek(1):
             raise ConnectionResetError("the connection was closed without an answer")
-        version, _, rest = self._line().partition(b" ")
+        version, _, rest = self._reader.line().partition(b" ")
         if not version.startswith(b"HTTP/1.") or (status := int(rest[:3])) not in _STATUSES:
             raise ValueError(f"the answer begins with {version[:40]!r}")
-        headers: dict[str, str] = {}
-        for line in self._lines():
-            name, _, value = line.decode("latin-1").partition(":")
-            headers[name.strip().lower()] = value.strip()
-        return status, headers
-
-    def _lines(self) -> Iterator[bytes]:
-        """Yield the lines before the next empty one."""
-        for _ in range(_MOST_LINES):
-            line = self._line()
-            if not line:
-                return
-            yield line
-        raise ValueError(f"the answer has more than {_MOST_LINES} header lines")
+        return status, self._reader.fields()
 
     def _body(self, headers: dict[str, str], observe: Callable[[memoryview], object] | None) -> bytearray:
-        if headers.get("transfer-encoding", "").lower() == "chunked":
-            body = bytearray()
-            while size := _size(self._line().partition(b";")[0].strip(), 16, len(body)):
-                body += self._exactly(size, observe)
-                if self._line():
-                    raise ValueError("a chunk is longer than its size")
-            for _ in self._lines():
-                pass  # trailers are not needed
+        body = bytearray()
+        if chunked(headers):
+            for chunk in self._reader.chunks():
+                _check(len(body) + chunk)
+                body += self._exactly(chunk, observe)
+            self._reader.fields()  # trailers are not needed
             return body
         if "content-length" in headers:
-            return self._exactly(_size(headers["content-length"].encode("latin-1"), 10), observe)
+            length = size(headers["content-length"].encode("latin-1"))
+            _check(length)
+            return self._exactly(length, observe)
         # The body ends with the connection, which may have ended too early, so the caller has to check it.
         headers["connection"] = "close"
-        body = bytearray()
-        while piece := self._reader.read1(_PIECE):
+        while piece := self._reader.stream.read1(_PIECE):
             body += piece
-            _checked(len(body))
+            _check(len(body))
         if observe:
             observe(memoryview(body))
         return body
 
-    def _exactly(self, size: int, observe: Callable[[memoryview], object] | None) -> bytearray:
-        body = bytearray(size)
+    def _exactly(self, length: int, observe: Callable[[memoryview], object] | None) -> bytearray:
+        body = bytearray(length)
         view = memoryview(body)
         done = 0
-        while done < size:
-            count = self._reader.readinto1(view[done : done + _PIECE])
+        while done < length:
+            count = self._reader.stream.readinto1(view[done : done + _PIECE])
             if not count:
-                raise ConnectionResetError(f"the connection was closed after {done} of {size} bytes")
+                raise ConnectionResetError(f"the connection was closed after {done} of {length} bytes")
             if observe:
                 observe(view[done : done + count])
             done += count
@@ -226,17 +203,9 @@ class _Incoming(socket.SocketIO):
         return super().readinto(into)
 
 
-def _size(digits: bytes, base: int, before: int = 0) -> int:
-    """Return a number of bytes, parsed strictly, because `int` also accepts signs, spaces and underscores."""
-    if not 0 < len(digits) <= _MOST_DIGITS or digits.lower().strip(b"0123456789abcdef"[:base]):
-        raise ValueError(f"{digits[:40]!r} is not a size")
-    return _checked(before + int(digits, base)) - before
-
-
-def _checked(size: int) -> int:
-    if size > _LARGEST_BODY:
-        raise ValueError(f"{size} bytes are more than the limit of {_LARGEST_BODY}")
-    return size
+def _check(length: int) -> None:
+    if length > _LARGEST_BODY:
+        raise ValueError(f"{length} bytes are more than the limit of {_LARGEST_BODY}")
 
 
 def _tls(ca_bundle: str | None) -> SSLContext:

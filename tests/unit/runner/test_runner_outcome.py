@@ -72,10 +72,22 @@ DIED = "RequestId: id Error: Runtime exited with error: "
                 TOO_LARGE,
             ),
         ),
+        (ending(Answer("error", b"[]", 2)), ("failed", 1, "Runtime.Unknown", "[]")),
         (
-            ending(Answer("error", b"[]", 2)),
-            ("failed", 1, "Runtime.Unknown", "RequestId: id the runtime reported an error that is not a JSON object"),
+            ending(Answer("error", b" no such customer\n", 9, "Shop.Error")),
+            ("failed", 1, "Shop.Error", "no such customer"),
         ),
+        (ending(Answer("init_error", b"{}", 9, "Runtime.NoSuch\tModule")), ("failed", 1, "Runtime.NoSuch Module", "")),
+        (
+            ending(Answer("error", b'{"errorType": "KeyError", "errorMessage": "x"}', 9, "Runtime.Other")),
+            ("failed", 1, "KeyError", "x"),
+        ),
+        (
+            ending(Answer("error", b"", 0, "Runtime.TruncatedResponse")),
+            ("failed", 1, "Runtime.TruncatedResponse", "RequestId: id Error: the runtime described no error"),
+        ),
+        (ending(code=-6), ("failed", 1, "Runtime.ExitError", f"{DIED}signal: aborted")),
+        (ending(code=137), ("failed", 1, "Runtime.ExitError", f"{DIED}exit status 137")),
     ],
 )
 def test_each_ending(found: Ending, expected: tuple[str, int, str | None, str | None]) -> None:
@@ -96,6 +108,14 @@ def test_the_runtimes_own_error_document_is_kept_byte_for_byte() -> None:
     assert (
         outcome_of(ending(Answer("error", body, 9)), request_id="id", run_seconds=1, out_of_memory=False).result == body
     )
+
+
+def test_an_error_that_is_no_document_becomes_one() -> None:
+    """A runtime written in a shell may send any text; nothing of it is logged."""
+    found = ending(Answer("error", b"no such \xfc", 9, "Shop.Error"))
+    outcome = outcome_of(found, request_id="id", run_seconds=1, out_of_memory=False)
+    document = {"errorMessage": "no such \ufffd", "errorType": "Shop.Error", "requestId": "id", "stackTrace": []}
+    assert (json.loads(outcome.result), outcome.fault) == (document, None)
 
 
 def test_an_error_before_the_event_gets_the_requests_id() -> None:
