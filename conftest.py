@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import HealthCheck, settings
 
-from local import base_image, engine
+from local import base_images, engine
 from local.containers import container_engine
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
-    from local.base_image import BaseImage
+    from local.base_images import BaseImage
     from local.docker_daemon import ContainerEngine
     from local.engine import Engine
 
@@ -52,7 +52,13 @@ def docker() -> Iterator[ContainerEngine]:
 @pytest.fixture(scope="session")
 def base(docker: ContainerEngine) -> BaseImage:
     """Give the runner's base image, in the container engine."""
-    return base_image.prepare(docker.host, print)
+    return base_images.prepare(docker.host, print)
+
+
+@pytest.fixture(scope="session")
+def base_of(docker: ContainerEngine) -> Callable[[str], BaseImage]:
+    """Give the base image for a runtime, in the container engine."""
+    return lambda runtime: base_images.prepare(docker.host, print, runtime)
 
 
 @pytest.fixture(scope="session")

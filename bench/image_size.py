@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from local import base_image
+from local import base_images
 from local.containers import container_engine
 from local.process import run
 
@@ -33,7 +33,7 @@ def main(arguments: Sequence[str] = ()) -> int:
     """Build the image, print the table, and end with 1 where the target is missed."""
     argparse.ArgumentParser(prog="python -m bench.image_size", description=__doc__).parse_args(arguments)
     with container_engine(_tell) as docker:
-        base = base_image.prepare(docker.host, _tell).reference
+        base = base_images.prepare(docker.host, _tell).reference
         sizes = _added_layers(docker, base)
     total = sum(compressed for _, compressed in sizes) / MB
     print(f"\nimage: what runner/Dockerfile adds to {base}")

@@ -7,7 +7,7 @@ import sys
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from local import base_image, containers, engine, kept
+from local import base_images, containers, engine, kept
 from local.demo import bucket
 from local.demo.settings import changed, changes, dev_settings
 from local.emulator import Emulator, EmulatorSettings
@@ -53,7 +53,7 @@ def _up(report: Reporter) -> int:
     with ExitStack() as stack:
         with report.phase("setup") as phase:
             docker = stack.enter_context(containers.container_engine(phase))
-            base = base_image.prepare(docker.host, phase)
+            base = base_images.prepare(docker.host, phase)
             pulumi = engine.prepare(phase)
             settings = EmulatorSettings(
                 state_folder=kept.folder(),

@@ -7,7 +7,7 @@ import time
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from local import base_image, containers, engine
+from local import base_images, containers, engine
 from local.telling import reported
 
 if TYPE_CHECKING:
@@ -27,8 +27,8 @@ def _prepare(report: Reporter) -> int:
             whose = "started for the run" if docker.ours else "running"
             phase.summary = f"engine at {docker.host}, {whose}, storage driver {docker.storage_driver}"
         with report.phase("base image") as phase:
-            image = base_image.prepare(docker.host, phase)
-            phase.summary = f"{image.reference} (Python {image.python})"
+            image = base_images.prepare(docker.host, phase)
+            phase.summary = f"{image.reference} ({image.runtime})"
         # Last, because it may be built for minutes, and the others may fail.
         with report.phase("engine") as phase:
             pulumi = engine.prepare(phase)

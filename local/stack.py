@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import boto3
 
-from local import base_image, engine, paths, provider, reach
+from local import base_images, engine, paths, provider, reach
 from local.containers import container_engine
 from local.emulator import Emulator, EmulatorSettings
 from overtime import automation
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
-    from local.base_image import BaseImage
+    from local.base_images import BaseImage
     from local.docker_daemon import ContainerEngine
     from local.engine import Engine
 
@@ -46,8 +46,8 @@ class Machine:
 
     @property
     def runtime(self) -> str:
-        """The runtime that functions must name here: the base image's Python."""
-        return f"python{self.base.python}"
+        """The runtime that functions must name here: the base image's."""
+        return self.base.runtime
 
     @property
     def session(self) -> Session:
@@ -118,7 +118,7 @@ def machine(settings: EmulatorSettings, say: Say) -> Iterator[Machine]:
 @contextmanager
 def machine_on(docker: ContainerEngine, settings: EmulatorSettings, say: Say) -> Iterator[Machine]:
     """Do the same with a container engine that somebody else starts and stops."""
-    base = base_image.prepare(docker.host, say)
+    base = base_images.prepare(docker.host, say)
     pulumi = engine.prepare(say)
     with Emulator(with_containers(settings, docker, base)) as emulator:
         yield Machine(folder=settings.state_folder, engine=pulumi, docker=docker, base=base, emulator=emulator)

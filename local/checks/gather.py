@@ -13,7 +13,8 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from local import apt_sources, base_image, containers, docker_daemon, docker_socket, engine, paths
+from local import apt_sources, base_images, containers, docker_daemon, docker_socket, engine, paths
+from local.base_images.python import SUITE
 from local.checks import network
 from local.checks.facts import (
     BUILDS,
@@ -169,14 +170,14 @@ def _missing_for_download(machine: Machine) -> str:
 
 
 def _image_is_there(environ: Mapping[str, str], found: Containers | None) -> bool:
-    if found is not None and found.answering and base_image.found_in(found.answering):
+    if found is not None and found.answering and base_images.found_in(found.answering):
         return True
     cache = _cache(environ)
     if cache is None:
         return False
     # What an engine of our own holds cannot be told while it does not run, so nobody is refused for it.
     unknown = not (found and found.answering) and (cache / "docker" / "data").exists()
-    return unknown or base_image.kept_file(cache / "base-image").exists()
+    return unknown or base_images.kept_file(cache).exists()
 
 
 def _mirror() -> str:
@@ -188,7 +189,7 @@ def _mirror() -> str:
             said = run(["apt-config", "dump", "--format", "%v", *options], because="")
         except LocalError:
             said = "unknown"
-    mirror = apt_sources.mirror_of(base_image.SUITE, apt_sources.read()) or ""
+    mirror = apt_sources.mirror_of(SUITE, apt_sources.read()) or ""
     return "" if said.strip() or not mirror.startswith("http") else mirror
 
 

@@ -13,7 +13,7 @@ from local.paths import REPOSITORY
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from local.base_image import BaseImage
+    from local.base_images import BaseImage
 
 NAMESPACE = "overtime:"
 TIMEOUT_SECONDS = 2
@@ -32,11 +32,11 @@ def changes(base: BaseImage, machine: str = platform.machine()) -> dict[str, obj
     # Emulating another architecture is slow, and not every engine can.
     own: dict[str, object] = {"functions.report.architecture": "arm64"} if machine in ARM else {}
     return own | {
-        "functions.report.runtime": f"python{base.python}",
+        "functions.report.runtime": base.runtime,
         "functions.report.timeout_seconds": TIMEOUT_SECONDS,
         "functions.report.task.cpu": 256,
         "functions.report.task.memory_mib": 512,
-        "image.base_images": {f"python{base.python}": base.reference},
+        "image.base_images": {base.runtime: base.reference},
         "retention.force_destroy": True,
     }
 

@@ -10,7 +10,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from local import base_image, paths
+from local import base_images, paths
 from local.engine import PREFERRED, text
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ class Stage:
             (cache / "engine" / text(PREFERRED) / "bin" / "pulumi").touch(mode=0o755)
         if "image" in parts:
             (cache / "base-image").mkdir(parents=True)
-            base_image.kept_file(cache / "base-image").touch()
+            base_images.kept_file(cache).touch()
         self.give(self.home, self.checkout)
 
     def command(self, *command: str, user: int | None = USER, online: bool = False) -> list[str]:

@@ -256,9 +256,9 @@ def test_two_set_ups_at_once(stage: Stage) -> None:
 def test_a_docker_that_runs_has_the_base_image(stage: Stage) -> None:
     """Of a real engine's images nothing has to be in the user's cache."""
     with container_engine(print) as engine:
-        from local import base_image  # noqa: PLC0415
+        from local import base_images  # noqa: PLC0415
 
-        base_image.prepare(engine.host, print)
+        base_images.prepare(engine.host, print)
         stage.warm("packages", "engine")
         inner = Path(engine.host.removeprefix("unix://"))
         with door(stage.folder / "docker.sock", inner, user=0, group=USER, mode=0o660) as host:

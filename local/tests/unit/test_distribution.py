@@ -23,7 +23,11 @@ LOCAL = REPOSITORY / "local"
 STAND_INS = tomllib.loads((LOCAL / "pyproject.toml").read_text(encoding="utf-8"))
 PRODUCT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))
 OURS = {"local", "overtime"}
-DATA = ("bootstrap.sh", "engine_build/go.mod", "engine_build/go.sum", "engine_build/tools.go")
+DATA = (
+    *("bootstrap.sh", "engine_build/go.mod", "engine_build/go.sum", "engine_build/tools.go"),
+    *(f"base_images/nodejs/{name}" for name in ("bootstrap", "node22.lock", "node24.lock")),
+    *(f"base_images/nodejs/{name}" for name in ("package.json", "package-lock.json")),
+)
 
 
 def sources() -> list[Path]:

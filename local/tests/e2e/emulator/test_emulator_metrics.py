@@ -15,7 +15,7 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from local.base_image import BaseImage
+    from local.base_images import BaseImage
     from local.docker_daemon import ContainerEngine
     from local.emulator.testkit import Aws
 

@@ -19,7 +19,7 @@ from local.stack import with_containers
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from local.base_image import BaseImage
+    from local.base_images import BaseImage
     from local.docker_daemon import ContainerEngine
 
 pytestmark = pytest.mark.e2e

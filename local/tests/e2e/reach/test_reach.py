@@ -22,7 +22,7 @@ from local.tests.e2e.reach.machine import engine_apart, gateway
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from local.base_image import BaseImage
+    from local.base_images import BaseImage
     from local.docker_daemon import ContainerEngine
 
 pytestmark = pytest.mark.e2e

@@ -5,14 +5,14 @@ import json
 import re
 
 from local.__main__ import play
-from local.base_image import BaseImage
+from local.base_images import BaseImage
 from local.demo import sales
 from local.demo.settings import changed, changes, dev_settings
 from local.paths import REPOSITORY
 from overtime.lambdas.primary.handler import Totals, report
 from overtime.settings import StackContext, parse
 
-BASE = BaseImage(reference="base:1", python="3.11")
+BASE = BaseImage(reference="base:1", runtime="python3.11")
 
 
 def test_the_changed_settings_are_the_dev_stack_but_for_what_is_shown() -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from local import reach, relay
-from local.base_image import BaseImage
+from local.base_images import BaseImage
 from local.docker_daemon import ContainerEngine
 from local.emulator import EmulatorSettings
 from local.stack import with_containers
@@ -19,7 +19,7 @@ from local.stack import with_containers
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-BASE = BaseImage(reference="base:1", python="3.11")
+BASE = BaseImage(reference="base:1", runtime="python3.11")
 LINUX = sys.platform == "linux"
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from local import paths
-from local.base_image import PYTHON_PACKAGES, locked_packages, recipe
+from local.base_images.python import PYTHON_PACKAGES, digest, locked_packages
 from local.containers import running
 from local.docker_daemon import daemon_command, places
 from local.errors import LocalError
@@ -65,8 +65,8 @@ def test_a_lock_without_them_is_refused() -> None:
 
 def test_another_lock_is_another_image() -> None:
     """An image that was made of other packages is not taken for the present one."""
-    assert recipe(LOCK) == recipe(f"pulumi==3\n{LOCK}")
-    assert recipe(LOCK) != recipe(LOCK.replace("boto3==1", "boto3==2"))
+    assert digest(LOCK) == digest(f"pulumi==3\n{LOCK}")
+    assert digest(LOCK) != digest(LOCK.replace("boto3==1", "boto3==2"))
 
 
 def test_the_real_lock_has_all_packages() -> None:

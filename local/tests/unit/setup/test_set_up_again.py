@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from local import base_image, docker_daemon, leftovers, paths
+from local import docker_daemon, leftovers, paths
+from local.base_images import python, store
 from local.docker_daemon import Places
 from local.engine import PREFERRED, text
 from local.errors import LocalError
@@ -193,13 +194,15 @@ def test_the_base_image_is_readable_for_all(tmp_path: Path, monkeypatch: pytest.
             Path(command[command.index("--output") + 1]).touch()
         return ""
 
-    monkeypatch.setattr(base_image, "run", run)
-    monkeypatch.setattr(base_image, "follow", lambda command, _say, **options: run(command, **options))
+    for module in (python, store):
+        monkeypatch.setattr(module, "run", run)
+    monkeypatch.setattr(python, "follow", lambda command, _say, **options: run(command, **options))
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     monkeypatch.setattr("shutil.which", lambda name: f"/usr/sbin/{name}")
     before = os.umask(0o077)
     try:
-        base_image._make("unix:///none", tmp_path / "kept.tar", lambda _line: None)
+        recipe = python.recipe()
+        recipe.make(recipe, "unix:///none", tmp_path / "kept.tar", lambda _line: None)
         assert os.umask(0o077) == 0o077
     finally:
         os.umask(before)
