@@ -1,6 +1,6 @@
 """Runs the handler once: prepares its environment, starts its process, returns the outcome."""
 
-# ruff: noqa: PTH112 -- pathlib costs 5 ms before the handler can start
+# ruff: noqa: PTH110, PTH112 -- pathlib costs 5 ms before the handler can start
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import json
 import os
 import time
 
-from overtime.runner import command, handler_environment
+from overtime.contract.runtimes import NODEJS
+from overtime.runner import command, handler_environment, heap
 from overtime.runner.command import InvalidEntrypointError
 from overtime.runner.handler_environment import Places
 from overtime.runner.log import STDERR, STDOUT, Log
@@ -77,9 +78,7 @@ class Invocation:
             function, region=self._config.region, log_stream=log_stream, trace_id=trace_id
         )
         kills = out_of_memory_kills()
-        environment = handler_environment.combined(
-            self._base, self._config.family, function, derived, runtime_api=api.address
-        )
+        environment = self._environment(function, derived, api.address, memory_mib)
         try:
             child = self._started(environment)
             ending = supervise(child, self._messages, run_seconds=seconds, stop_seconds=self._config.stop_seconds)
@@ -99,6 +98,16 @@ class Invocation:
             peak_mib=ending.exit.peak_mib if ending.exit else 0,
         )
         return outcome
+
+    def _environment(
+        self, function: Function, derived: Mapping[str, str], runtime_api: str, task_mib: int | None
+    ) -> dict[str, str]:
+        family = self._config.family
+        environment = handler_environment.combined(self._base, family, function, derived, runtime_api=runtime_api)
+        wrapper = heap.WRAPPER_FILE if family is NODEJS and os.path.exists(heap.WRAPPER_FILE) else None
+        return heap.with_heap(
+            environment, family.heap, function_mib=function.memory_mib, task_mib=task_mib, wrapper=wrapper
+        )
 
     def _started(self, wanted: Mapping[str, str]) -> Child:
         waiting, self._child = self._child, None

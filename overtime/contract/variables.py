@@ -31,6 +31,10 @@ RESULT_FILE = "OVERTIME_RESULT_FILE"
 """The file for the result if the runner is started by hand."""
 LAYER_ROOT = "OVERTIME_LAYER_ROOT"
 """The layers' folder; default /opt."""
+HEAP_OPTION = "OVERTIME_HEAP_OPTION"
+"""For the runner's execution wrapper: the option that it adds."""
+EXEC_WRAPPER = "OVERTIME_EXEC_WRAPPER"
+"""For the runner's execution wrapper: the function's own, with which it continues."""
 
 # The dispatcher.
 FUNCTION_NAME = "OVERTIME_FUNCTION_NAME"
