@@ -205,7 +205,8 @@ def _watcher_outputs(watcher: Watcher) -> Outputs:
 
 def _tagged(tags: Mapping[str, str]) -> pulumi.ResourceTransformation:
     def transform(args: pulumi.ResourceTransformationArgs) -> pulumi.ResourceTransformationResult | None:
-        if not isinstance(args.props, dict) or "tags" not in args.props:  # a resource without tags
+        of_aws = args.type_.startswith(("aws:", "awsx:"))  # the tags of an image are its names
+        if not of_aws or not isinstance(args.props, dict) or "tags" not in args.props:
             return None
         return pulumi.ResourceTransformationResult(
             {**args.props, "tags": {**tags, **(args.props["tags"] or {})}}, args.opts

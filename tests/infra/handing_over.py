@@ -67,19 +67,19 @@ def handed_over(recorder: Recorder) -> HandedOver:
     environment = recorder.inputs("Function", f"{KEY}-dispatcher-function")["environment"]["variables"]
     container = recorder.container(f"{KEY}-task-definition")
     [image] = [
-        each for each in recorder.all("ecr:Image") if _digest(each.inputs) == container["image"].partition("@")[2]
+        each for each in recorder.all("index:Image") if _digest(each.inputs) == container["image"].partition("@")[2]
     ]
     definition = recorder.inputs("TaskDefinition", f"{KEY}-task-definition")
     return HandedOver(
         environment=environment,
         definition=definition | {"containerDefinitions": [container | {"image": image.name}]},
-        image={"platform": image.inputs["platform"], "base": image.inputs["args"]["BASE_IMAGE"]},
+        image={"platform": image.inputs["platforms"][0], "base": image.inputs["buildArgs"]["BASE_IMAGE"]},
         request=_requested(tuple(sorted(environment.items()))),
     )
 
 
 def _digest(image: Mapping[str, Any]) -> str:
-    return f"sha256:{image['imageTag'].rpartition('-')[2]:0<64}"
+    return f"sha256:{image['tags'][0].rpartition('-')[2]:0<64}"
 
 
 @functools.cache

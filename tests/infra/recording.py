@@ -138,10 +138,8 @@ class Answers(mocks.Mocks):
                 known = {"vpcId": f"{name}-id", "publicSubnetIds": ["subnet-1", "subnet-2"]}
             case "awsx:ecr:Repository":
                 known["url"] = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/{name}"
-            case "awsx:ecr:Image":
-                known["imageUri"] = (
-                    f"{args.inputs['repositoryUrl']}@sha256:{args.inputs['imageTag'].rpartition('-')[2]:0<64}"
-                )
+            case "docker-build:index:Image":
+                known["digest"] = f"sha256:{args.inputs['tags'][0].rpartition('-')[2]:0<64}"
         return f"{name}-id", known
 
     def call(self, args: mocks.MockCallArgs) -> tuple[dict[str, Any], list[tuple[str, str]] | None]:
@@ -150,6 +148,11 @@ class Answers(mocks.Mocks):
             "aws:index/getRegion:getRegion": {"region": REGION, "name": REGION},
             "aws:index/getCallerIdentity:getCallerIdentity": {"accountId": ACCOUNT},
             "aws:index/getPartition:getPartition": {"partition": PARTITION},
+            "aws:ecr/getAuthorizationToken:getAuthorizationToken": {
+                "proxyEndpoint": f"https://{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com",
+                "userName": "AWS",
+                "password": "hidden-token",
+            },
             "aws:index/getAvailabilityZones:getAvailabilityZones": {
                 "region": REGION,
                 "names": (names := [name for name, kind in ZONES.items() if _asked_for(args.args, kind)]),

@@ -165,7 +165,7 @@ EXPECTED = {
         },
         outputs={"table_name", "table_arn", "bucket_name", "bucket_arn"},
     ),
-    "RunnerImage": Expected(make=runner_image, children={"-image": "awsx:ecr:Image"}, outputs={"uri"}),
+    "RunnerImage": Expected(make=runner_image, children={"-image": "docker-build:index:Image"}, outputs={"uri"}),
     "FailureQueue": Expected(
         make=lambda name, _root: failure_queue(name),
         children={

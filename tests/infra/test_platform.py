@@ -11,7 +11,7 @@ from overtime.components import network
 from overtime.components.archives import PACKAGE, SOURCES
 from overtime.components.runner_image import DOCKERFILE, content_tag, image_files
 from overtime.settings import Network
-from tests.infra.recording import Answers
+from tests.infra.recording import Answers, Secret
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -284,7 +284,7 @@ def test_old_images_go_by_kind(deploy: Deploy, recorder: Recorder) -> None:
     ]
     del untagged["description"]
     assert untagged == {"tagStatus": "untagged", "maximumNumberOfImages": 50}
-    tags = [each.inputs["imageTag"] for each in recorder.all("ecr:Image")]
+    tags = [each.inputs["tags"][0].rpartition(":")[2] for each in recorder.all("index:Image")]
     assert sorted(tag.rpartition("-")[0] + "-" for tag in tags) == [prefix for _, prefix, _ in kinds]
 
 
@@ -296,15 +296,41 @@ def test_image(deploy: Deploy, recorder: Recorder, monkeypatch: pytest.MonkeyPat
     monkeypatch.chdir(tmp_path)
     deploy({"report": {"runtime": "python3.12"}})
 
-    image = recorder.inputs("ecr:Image", "overtime-runner-python3-12-x86-64-image")
+    image = recorder.inputs("index:Image", "overtime-runner-python3-12-x86-64-image")
     tag = "python3.12-x86_64-" + content_tag("public.ecr.aws/lambda/python:3.12", "x86_64")
+    reference = f"123456789012.dkr.ecr.eu-west-1.amazonaws.com/overtime-images-0a1b2c3:{tag}"
     assert image == {
-        "repositoryUrl": "123456789012.dkr.ecr.eu-west-1.amazonaws.com/overtime-images-0a1b2c3",
-        "context": str(SOURCES),
-        "dockerfile": str(SOURCES / "runner" / "Dockerfile"),
-        "args": {"BASE_IMAGE": "public.ecr.aws/lambda/python:3.12", "CONTENT_TAG": tag, "PACKAGE": "overtime"},
-        "platform": "linux/amd64",
-        "imageTag": tag,
+        "tags": [reference],
+        "context": {"location": str(SOURCES)},
+        "dockerfile": {"location": str(SOURCES / "runner" / "Dockerfile")},
+        "buildArgs": {"BASE_IMAGE": "public.ecr.aws/lambda/python:3.12", "CONTENT_TAG": tag, "PACKAGE": "overtime"},
+        "platforms": ["linux/amd64"],
+        "push": False,
+        "buildOnPreview": False,
+        "network": "default",
+        "exports": [
+            {
+                "registry": {
+                    "compression": "zstd",
+                    "compressionLevel": 9,
+                    "forceCompression": True,
+                    "ociMediaTypes": True,
+                    "push": True,
+                    "store": True,
+                }
+            }
+        ],
+        "cacheFrom": [{"registry": {"ref": reference}}],
+        "cacheTo": [{"inline": {}}],
+        "registries": Secret(
+            [
+                {
+                    "address": "https://123456789012.dkr.ecr.eu-west-1.amazonaws.com",
+                    "username": "AWS",
+                    "password": "hidden-token",
+                }
+            ]
+        ),
     }
 
 
@@ -312,8 +338,8 @@ def test_base_image_of_a_mirror(deploy: Deploy, recorder: Recorder) -> None:
     """The base image of a version can be somebody's own."""
     deploy(image={"base_images": {"python3.13": "registry.example.com/python:3.13"}})
 
-    image = recorder.inputs("ecr:Image", "overtime-runner-python3-13-x86-64-image")
-    assert image["args"]["BASE_IMAGE"] == "registry.example.com/python:3.13"
+    image = recorder.inputs("index:Image", "overtime-runner-python3-13-x86-64-image")
+    assert image["buildArgs"]["BASE_IMAGE"] == "registry.example.com/python:3.13"
 
 
 def test_an_image_for_each_version_and_architecture(deploy: Deploy, recorder: Recorder) -> None:
@@ -328,7 +354,7 @@ def test_an_image_for_each_version_and_architecture(deploy: Deploy, recorder: Re
     )
 
     assert sorted(outputs["image_uris"]) == ["python3.12/x86_64", "python3.13/arm64", "python3.13/x86_64"]
-    assert len(recorder.all("ecr:Image")) == 3
+    assert len(recorder.all("index:Image")) == 3
     assert len(set(outputs["image_uris"].values())) == 3
 
 

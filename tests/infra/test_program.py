@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.infra.conftest import Deploy, Run
-    from tests.infra.recording import Recorder
+    from tests.infra.recording import Recorder, Registered
 
 TAGGED = {
     "aws:cloudwatch/eventRule:EventRule",
@@ -126,7 +126,7 @@ def test_tags(deploy: Deploy, recorder: Recorder) -> None:
     """Everything that takes tags has the stack's, and no tag holds anything else."""
     deploy(tags={"owner": "reports"})
 
-    tagged = {each.type: each.inputs["tags"] for each in recorder.resources if "tags" in each.inputs}
+    tagged = {each.type: each.inputs["tags"] for each in _with_tags(recorder)}
     assert tagged["aws:ecs/taskDefinition:TaskDefinition"].pop("overtime:function") == "overtime-test-report"
     assert tagged == {kind: {"owner": "reports"} for kind in TAGGED}
 
@@ -135,7 +135,7 @@ def test_there_is_room_for_every_tag(deploy: Deploy, recorder: Recorder) -> None
     """With as many tags as the settings take, none of the resources has more than the 50 that AWS takes."""
     deploy(tags={f"tag-{number}": "" for number in range(50 - OWN)})
 
-    counts = {each.name: len(each.inputs["tags"]) for each in recorder.resources if "tags" in each.inputs}
+    counts = {each.name: len(each.inputs["tags"]) for each in _with_tags(recorder)}
     assert max(counts.values()) <= 50
     assert min(counts.values()) >= 50 - OWN
 
@@ -144,7 +144,12 @@ def test_no_tags(deploy: Deploy, recorder: Recorder) -> None:
     """Without tags in the settings nothing is tagged but what tells the functions' tasks apart on the bill."""
     deploy()
 
-    assert [each.name for each in recorder.resources if "tags" in each.inputs] == ["report-task-definition"]
+    assert [each.name for each in _with_tags(recorder)] == ["report-task-definition"]
+
+
+def _with_tags(recorder: Recorder) -> list[Registered]:
+    """List the resources of AWS with tags; the tags of an image are its names."""
+    return [each for each in recorder.resources if "tags" in each.inputs and each.type.startswith("aws")]
 
 
 def shapes(recorder: Recorder) -> list[tuple[str, str, str]]:
@@ -174,8 +179,8 @@ def test_the_command_line_and_python_build_the_same(
     pulumi.runtime.set_all_config({f"overtime:{key}": json.dumps(value) for key, value in data.items()})
     run(lambda: runpy.run_path(str(SOURCES / "__main__.py"), run_name="__main__") and None)
     by_command = shapes(recorder)
-    [image] = recorder.all("ecr:Image")
-    assert image.inputs["context"] == ".", "the state would say where this computer has its clone"
+    [image] = recorder.all("index:Image")
+    assert image.inputs["context"] == {"location": "."}, "the state would say where this computer has its clone"
     pulumi.runtime.set_all_config({})
     recorder.resources.clear()
     recorder.outputs.clear()

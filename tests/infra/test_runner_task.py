@@ -118,7 +118,7 @@ def test_one_architecture_for_all(deploy: Deploy, recorder: Recorder) -> None:
         image = f"overtime-runner-python3-13-{architecture.replace('_', '-')}-image"
         assert recorder.inputs("Function", f"{name}-function")["architectures"] == [architecture]
         assert task["runtimePlatform"]["cpuArchitecture"] == cpu
-        assert recorder.inputs("ecr:Image", image)["platform"] == platform
+        assert recorder.inputs("index:Image", image)["platforms"] == [platform]
         digest = outputs["image_uris"][f"python3.13/{architecture}"]
         assert recorder.container(f"{name}-task-definition")["image"] == digest
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from pulumi.provider import ConstructResult, Provider
 
 from local.errors import LocalError
-from local.provider.awsx.image import Image
 from local.provider.awsx.repository import Repository
 from local.provider.awsx.vpc import Vpc
 
@@ -18,8 +17,8 @@ if TYPE_CHECKING:
     import pulumi
 
 VERSION = "3.11.0"
-COMPONENTS: Mapping[str, type[Vpc | Repository | Image]] = MappingProxyType(
-    {component.TYPE: component for component in (Vpc, Repository, Image)}
+COMPONENTS: Mapping[str, type[Vpc | Repository]] = MappingProxyType(
+    {component.TYPE: component for component in (Vpc, Repository)}
 )
 
 

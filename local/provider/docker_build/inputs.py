@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 Plain: TypeAlias = "bool | float | str | Sequence[Plain] | Mapping[str, Plain] | None"
 
-BUILT = ("tags", "context", "dockerfile", "buildArgs", "platforms", "target", "push", "registries")
+BUILT = ("tags", "context", "dockerfile", "buildArgs", "platforms", "target", "exports", "registries")
 WITHOUT_EFFECT = (
     "buildOnPreview",  # a preview builds nothing here, whatever it says
     "cacheFrom",  # the container engine's own cache serves as well
@@ -28,6 +28,7 @@ DEFAULTS: Mapping[str, tuple[Plain, ...]] = {
     "network": ("default",),
     "noCache": (False,),
     "pull": (False,),
+    "push": (False,),  # an export says so, and how
 }
 """Inputs that are taken only with the value that they have anyway."""
 
@@ -165,9 +166,15 @@ def _platforms(given: Mapping[str, Plain]) -> str | None:
     return "names several; the local stand-in of docker-build makes an image for one. Name one" if several else None
 
 
-def _push(given: Mapping[str, Plain]) -> str | None:
-    pushed = given.get("push") is True
-    return None if pushed else "is not true; the local stand-in of docker-build only makes images that it pushes"
+def _exports(given: Mapping[str, Plain]) -> str | None:
+    """Take one export, to a registry. How it is compressed is the container engine's choice, which knows gzip alone."""
+    exports = [_map(entry) for entry in _list(given.get("exports"))]
+    pushed = [entry.keys() for entry in exports] == [{"registry"}] and _map(exports[0]["registry"]).get(
+        "push"
+    ) is not False
+    return (
+        None if pushed else "is not one registry; the local stand-in of docker-build only makes images that it pushes"
+    )
 
 
 def _cache_from(given: Mapping[str, Plain]) -> str | None:
@@ -185,7 +192,7 @@ CHECKS = {
     "context": _context,
     "dockerfile": _dockerfile,
     "platforms": _platforms,
-    "push": _push,
+    "exports": _exports,
     "cacheFrom": _cache_from,
     "cacheTo": _cache_to,
 }

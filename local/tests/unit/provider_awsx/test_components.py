@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pulumi
 import pytest
 from pulumi.runtime import mocks as pulumi_mocks
-from pulumi.runtime import rpc
 
 from local.errors import LocalError
-from local.provider.awsx import image, repository, vpc
+from local.provider.awsx import repository, vpc
 from local.provider.awsx.provider import AwsxProvider
 
 if TYPE_CHECKING:
@@ -24,14 +23,6 @@ VPC: dict[str, Any] = {
     "subnetSpecs": [{"type": "Public"}],
     "subnetStrategy": "Auto",
     "enableDnsHostnames": True,
-}
-IMAGE: dict[str, Any] = {
-    "repositoryUrl": "123456789012.dkr.ecr.eu-west-1.amazonaws.com/runners",
-    "imageTag": "0a1b2c",
-    "context": ".",
-    "dockerfile": "runner/Dockerfile",
-    "args": {"BASE_IMAGE": "base"},
-    "platform": "linux/amd64",
 }
 REPOSITORY: dict[str, Any] = {
     "imageTagMutability": "MUTABLE",
@@ -287,51 +278,6 @@ def test_a_repository_may_go_without_a_policy() -> None:
 def test_a_repository_of_another_kind_is_refused(changed: dict[str, Any], reason: str) -> None:
     with pytest.raises(LocalError, match=reason):
         repository.read("r", {**REPOSITORY, **changed})
-
-
-def test_an_image_is_named_by_its_digest_and_pushed_with_the_accounts_credentials(recorder: Recorder) -> None:
-    known = outputs_of(lambda: image.Image("runner", IMAGE, None), lambda made: {"uri": made.state["imageUri"]})
-
-    url = IMAGE["repositoryUrl"]
-    assert known["uri"] == f"{url}@sha256:1"
-    inputs = recorder.inputs["docker-build:index:Image 0a1b2c"]
-    assert inputs["tags"] == [f"{url}:0a1b2c"]
-    assert inputs["push"] is True
-    assert inputs["context"] == {"location": "."}
-    assert inputs["dockerfile"] == {"location": "runner/Dockerfile"}
-    assert inputs["buildArgs"] == {"BASE_IMAGE": "base"}
-    assert inputs["platforms"] == ["linux/amd64"]
-    assert rpc.is_rpc_secret(inputs["registries"])
-    assert rpc.unwrap_rpc_secret(inputs["registries"]) == [
-        {"address": "https://registry", "username": "AWS", "password": "token"}
-    ]
-    [(_, asked)] = recorder.calls
-    assert asked == {"registryId": "123456789012"}
-
-
-@pytest.mark.parametrize(
-    ("url", "expected"),
-    [
-        ("123456789012.dkr.ecr.eu-west-1.amazonaws.com/a/b", "123456789012"),
-        ("https://123456789012.dkr.ecr.eu-west-1.amazonaws.com/a", "123456789012"),
-        ("127.0.0.1:4566/a", None),
-    ],
-)
-def test_the_account_is_in_a_repositorys_url_on_aws(url: str, expected: str | None) -> None:
-    assert expected == image.account(url)
-
-
-@pytest.mark.parametrize(
-    ("changed", "reason"),
-    [
-        ({"imageTag": None}, "imageTag: is missing"),
-        ({"cacheFrom": ["x"]}, "cacheFrom: is not supported"),
-        ({"builderVersion": "BuilderV1"}, "builderVersion: is not supported"),
-    ],
-)
-def test_an_image_of_another_kind_is_refused(changed: dict[str, Any], reason: str) -> None:
-    with pytest.raises(LocalError, match=reason):
-        image.read_tag("runner", {**IMAGE, **changed})
 
 
 def test_a_component_that_is_not_known_is_refused_by_its_type() -> None:

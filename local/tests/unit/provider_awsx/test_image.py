@@ -22,7 +22,7 @@ DIGEST = f"sha256:{'0' * 64}"
 
 @pytest.fixture
 def given(tmp_path: Path) -> dict[str, Any]:
-    """Give the inputs that awsx passes."""
+    """Give the inputs that a runner image has."""
     (tmp_path / "Dockerfile").write_text("FROM scratch\n")
     return {
         "tags": ["127.0.0.1:4566/runners:v1"],
@@ -30,7 +30,8 @@ def given(tmp_path: Path) -> dict[str, Any]:
         "dockerfile": {"location": str(tmp_path / "Dockerfile")},
         "buildArgs": {"BASE_IMAGE": "base"},
         "platforms": ["linux/amd64"],
-        "push": True,
+        "push": False,
+        "exports": [{"registry": {"compression": "zstd", "forceCompression": True, "push": True}}],
         "registries": [{"address": "http://127.0.0.1:4566", "username": "AWS", "password": "hidden-token"}],
         "cacheFrom": [{"registry": {"ref": "127.0.0.1:4566/runners:v1"}}],
         "cacheTo": [{"inline": {}}],
@@ -48,7 +49,7 @@ def wrapped(value: Any) -> PropertyValue:
     return PropertyValue(value)
 
 
-def test_what_awsx_passes_is_taken(given: dict[str, Any]) -> None:
+def test_what_a_runner_image_passes_is_taken(given: dict[str, Any]) -> None:
     assert inputs.refusals(given) == {}
 
 
@@ -60,7 +61,10 @@ def test_what_awsx_passes_is_taken(given: dict[str, Any]) -> None:
         ({"tagz": []}, "tagz", "is not supported"),
         ({"noCache": True}, "noCache", "is True"),
         ({"network": "host"}, "network", "is 'host'"),
-        ({"push": False}, "push", "is not true"),
+        ({"exports": []}, "exports", "is not one registry"),
+        ({"exports": [{"registry": {"push": False}}]}, "exports", "is not one registry"),
+        ({"exports": [{"docker": {}}]}, "exports", "is not one registry"),
+        ({"push": True}, "push", "is True"),
         ({"tags": []}, "tags", "is empty"),
         ({"tags": ["library/runner:v1"]}, "tags", "does not name a registry's host"),
         ({"platforms": ["linux/amd64", "linux/arm64"]}, "platforms", "names several"),
