@@ -1,71 +1,43 @@
-"""The Lambda runtimes that overtime supports: a family defines how they start, a runtime its base image and its end.
+"""The Lambda runtimes that overtime supports, each with its base image and AWS's plans for it.
 
-A new runtime of a known family needs an entry of `RUNTIMES`, a row of a test and a word in README's table of settings.
-Its name is the `Runtime` of Lambda's API (CreateFunction). The families' facts are from the start scripts of AWS's base
-images, from its runtime clients, and from "Building with ..." of each language in the AWS Lambda guide.
+A new runtime of a known family needs a row of the table. Its name is the `Runtime` of Lambda's API (CreateFunction). A
+new family is defined in `overtime.contract.families`.
 """
 
 from __future__ import annotations
 
 from types import MappingProxyType
 
+from overtime.contract.families import DOTNET, FAMILIES, JAVA, NODEJS, PROVIDED, PYTHON, RUBY, Family, Heap
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-
-class Heap:
-    """How a runtime is told the size of its heap: an option, and the variables in which a function sets its own."""
-
-    __slots__ = ("option", "own", "variables")
-
-    def __init__(self, option: str, *, own: tuple[str, ...], variables: tuple[str, ...]) -> None:
-        self.option = option
-        """The option; `{mib}` stands for the size in MiB."""
-        self.own = own
-        """Parts of options with which a function limits its heap itself."""
-        self.variables = variables
-        """The variables that may contain such options."""
-
-
-class Family:
-    """Runtimes that start in the same way."""
-
-    __slots__ = ("base_repository", "bootstraps", "compiled", "heap", "modules", "name")
-
-    def __init__(  # noqa: PLR0913 -- the facts of a family, by keyword
-        self,
-        name: str,
-        *,
-        base_repository: str,
-        bootstraps: tuple[str, ...],
-        modules: tuple[str, ...] = (),
-        compiled: tuple[str, ...] = (),
-        heap: Heap | None = None,
-    ) -> None:
-        self.name = name
-        """Prefix of its runtimes' names."""
-        self.base_repository = base_repository
-        """The repository of AWS's base images, with one tag per version."""
-        self.bootstraps = bootstraps
-        """The programs that start the runtime: the first that exists. `{runtime}`, `{task}` and `{layer}` stand for
-        the folders of the base image's runtime, of the function's code and of the layers."""
-        self.modules = modules
-        """Files in which a module may be: suffixes after the module's name, the usual one first."""
-        self.compiled = compiled
-        """Suffixes of compiled modules; a tag such as `.cpython-313` may stand before them."""
-        self.heap = heap
-        """How its heap is limited; None if the runtime itself reads the container's limit, or has none."""
-
-    def includes(self, runtime: str) -> bool:
-        """Return whether a runtime belongs to this family, even if it is not in `RUNTIMES`."""
-        return runtime.startswith(self.name)
+__all__ = [
+    "CHECKED",
+    "DEFAULT",
+    "DOTNET",
+    "FAMILIES",
+    "JAVA",
+    "NODEJS",
+    "PROVIDED",
+    "PYTHON",
+    "RUBY",
+    "RUNTIMES",
+    "UNSUPPORTED",
+    "Family",
+    "Heap",
+    "Runtime",
+    "newest",
+    "successor",
+]
 
 
 class Runtime:
     """One runtime of the table below. Dates are in ISO format."""
 
-    __slots__ = ("deprecated", "family", "name", "no_new_functions", "starts_ahead", "successor", "tag")
+    __slots__ = ("deprecated", "family", "modules", "name", "no_new_functions", "starts_ahead", "successor", "tag")
 
     def __init__(  # noqa: PLR0913 -- a row of the table
         self,
@@ -76,6 +48,7 @@ class Runtime:
         *,
         successor: str = "",
         tag: str = "",
+        modules: tuple[str, ...] = (),
         starts_ahead: bool = False,
     ) -> None:
         self.family = family
@@ -88,6 +61,8 @@ class Runtime:
         """The runtime to use instead, if it is not the newest of its family."""
         self.tag = tag or version.removeprefix(".").removesuffix(".x")
         """The tag of AWS's base image for it."""
+        self.modules = (*family.handler.modules, *modules)
+        """Suffixes of a module's file: the family's, and those that only this runtime knows."""
         self.starts_ahead = starts_ahead
         """Whether its interpreter can be started before the function's code and environment are known."""
 
@@ -105,44 +80,7 @@ class Runtime:
         return not self.no_new_functions or self.no_new_functions > CHECKED
 
 
-_REPOSITORIES = "public.ecr.aws/lambda"
-_BOOTSTRAP = ("{runtime}/bootstrap",)
-
-PYTHON = Family(
-    "python",
-    base_repository=f"{_REPOSITORIES}/python",
-    bootstraps=_BOOTSTRAP,
-    modules=(".py", "/__init__.py"),
-    compiled=(".so", ".pyc"),
-)
-NODEJS = Family(
-    "nodejs",
-    base_repository=f"{_REPOSITORIES}/nodejs",
-    bootstraps=_BOOTSTRAP,
-    modules=(".js", ".mjs", ".cjs"),
-    heap=Heap(
-        "--max-old-space-size={mib}", own=("max-old-space-size", "max_old_space_size"), variables=("NODE_OPTIONS",)
-    ),
-)
-JAVA = Family(
-    "java",
-    base_repository=f"{_REPOSITORIES}/java",
-    bootstraps=_BOOTSTRAP,
-    heap=Heap(
-        "-Xmx{mib}m",
-        own=("-Xmx", "MaxHeapSize", "MaxRAMPercentage", "MaxRAMFraction", "-XX:MaxRAM="),
-        variables=("_JAVA_OPTIONS", "JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS"),
-    ),
-)
-DOTNET = Family("dotnet", base_repository=f"{_REPOSITORIES}/dotnet", bootstraps=_BOOTSTRAP)
-RUBY = Family("ruby", base_repository=f"{_REPOSITORIES}/ruby", bootstraps=_BOOTSTRAP, modules=(".rb",))
-PROVIDED = Family(
-    "provided",
-    base_repository=f"{_REPOSITORIES}/provided",
-    bootstraps=("{task}/bootstrap", "{layer}/bootstrap"),
-)
-FAMILIES = (PYTHON, NODEJS, JAVA, DOTNET, RUBY, PROVIDED)
-
+_TYPESCRIPT = (".ts", ".mts", ".cts")
 CHECKED = "2026-10-20"
 """The day of the table's dates."""
 
@@ -166,8 +104,8 @@ _TABLE = (
     Runtime(NODEJS, "18.x", "2025-09-01", "2027-02-01"),
     Runtime(NODEJS, "20.x", "2026-04-30", "2027-02-01"),
     Runtime(NODEJS, "22.x", "2027-04-30", "2027-06-01"),
-    Runtime(NODEJS, "24.x", "2028-04-30", "2028-06-01"),
-    Runtime(NODEJS, "26.x", tag="26-preview"),
+    Runtime(NODEJS, "24.x", "2028-04-30", "2028-06-01", modules=_TYPESCRIPT),
+    Runtime(NODEJS, "26.x", tag="26-preview", modules=_TYPESCRIPT),
     Runtime(JAVA, "8", "2024-01-08", "2024-02-08", successor="java8.al2023"),
     Runtime(JAVA, "8.al2", "2027-06-30", "2027-07-31", successor="java8.al2023"),
     Runtime(JAVA, "8.al2023", "2029-06-30"),

@@ -8,15 +8,13 @@ from typing import TYPE_CHECKING
 from overtime.contract.capacity import Capacity
 from overtime.contract.limits import DAY_SECONDS
 from overtime.contract.rescue import Rescue
-from overtime.contract.runtimes import RUNTIMES
-from overtime.settings import code, fargate_sizes, names, places
+from overtime.settings import code_checks, fargate_sizes, names, places
 from overtime.settings.model import FunctionAlarms
 from overtime.settings.problems import Problem
-from overtime.settings.values import HANDLER_RULE, LOG_DAYS, SHORTEST_RUN_SECONDS
+from overtime.settings.values import LOG_DAYS, SHORTEST_RUN_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from pathlib import Path
 
     from overtime.settings.model import Function, Network, Settings
     from overtime.settings.names import StackContext
@@ -40,7 +38,7 @@ def problems(settings: Settings, context: StackContext) -> Iterator[Problem]:
         yield from _relaunches(function, at)
         yield from _permissions(function, at)
         yield from _keys(function, at)
-        yield from _code(function, at, context.root)
+        yield from code_checks.problems(function, at, context.root)
     yield from _retention(settings)
     yield from _network(settings.network)
     if context.region:
@@ -186,67 +184,3 @@ def _network(network: Network) -> Iterator[Problem]:
         rule = "overtime creates no VPC if network.subnet_ids are set, so this would have no effect."
         value = getattr(network, unused)
         yield Problem(path=("network", unused), value=value, rule=rule, reads=(("network", "subnet_ids"),))
-
-
-def _code(function: Function, at: SettingPath, root: Path) -> Iterator[Problem]:
-    path, folder = (*at, "code"), root / function.code
-    if not code.exists(folder):
-        rule = f"There is no folder or zip file at {str(folder)!r}. The path is relative to the project's folder."
-        yield Problem(path=path, value=function.code, rule=rule, fix="lambdas/primary")
-        return
-    if folder.resolve() == folder.resolve().parent:
-        rule = "This is the root of the file system. Give the folder of the function's own code."
-        yield Problem(path=path, value=function.code, rule=rule, fix="lambdas/primary")
-        return
-    if fault := code.fault(folder):
-        rule = f"{str(folder)!r} cannot be deployed: {fault}."
-        yield Problem(path=path, value=function.code, rule=rule, fix="lambdas/primary")
-        return
-    yield from _code_size(function, at, folder)
-    family = RUNTIMES[function.runtime].family
-    named, dot, ending = function.handler.rpartition(".")
-    if f"{dot}{ending}" in family.modules:
-        rule = f"This is a file name, so Lambda would look for a function named {ending}. {HANDLER_RULE}"
-        fix = named if "." in named else f"{named}.handler"
-        yield Problem(path=(*at, "handler"), value=function.handler, rule=rule, fix=fix)
-        return
-    module = function.handler.rpartition(".")[0].replace(".", "/")
-    if not family.modules or function.layers or code.holds(folder, module, family):  # a layer may contain the module
-        return
-    rule = (
-        f"{function.code!r} contains no {module}{family.modules[0]}, so Lambda could not import the handler's module."
-    )
-    fix = f"{code.some_module(folder, family)}.{function.handler.rpartition('.')[2]}"
-    yield Problem(
-        path=(*at, "handler"),
-        value=function.handler,
-        rule=rule,
-        fix=fix,
-        reads=(path, (*at, "layers"), (*at, "runtime")),
-    )
-
-
-def _code_size(function: Function, at: SettingPath, folder: Path) -> Iterator[Problem]:
-    path, unpacked = (*at, "code"), code.unpacked_size(folder)
-    if unpacked > code.LARGEST_UNPACKED:
-        rule = (
-            f"{str(folder)!r} has {_megabytes(unpacked)} unzipped; Lambda accepts at most"
-            f" {_megabytes(code.LARGEST_UNPACKED)}, including layers. Remove files that the handler does not need, and"
-            " packages that Lambda provides, such as boto3."
-        )
-        yield Problem(path=path, value=function.code, rule=rule, fix="lambdas/primary")
-        return
-    # If a folder is much smaller than the limit, it fits without being packed to find out.
-    zipped = code.zipped_size(folder) if folder.is_file() or unpacked > code.LARGEST_UPLOAD * 0.9 else 0
-    if zipped > code.LARGEST_UPLOAD:
-        rule = (
-            f"{str(folder)!r} has {_megabytes(zipped)} zipped; Lambda accepts at most"
-            f" {_megabytes(code.LARGEST_UPLOAD)} per upload. Move dependencies to a layer and add its ARN to layers."
-        )
-        layer, layers = "arn:aws:lambda:eu-west-1:123456789012:layer:dependencies:1", len(function.layers)
-        fixed: SettingPath = (*at, "layers", layers)
-        yield Problem(path=path, value=function.code, rule=rule, fix=layer, fixed=fixed, reads=((*at, "layers"),))
-
-
-def _megabytes(size: int) -> str:
-    return f"{size / code.MEGABYTE:.1f} MB".replace(".0 ", " ")

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import io
+import re
 import stat
 import zipfile
 import zlib
-from typing import TYPE_CHECKING
+from contextlib import suppress
+from typing import IO, TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
-    from overtime.contract.runtimes import Family
+    from overtime.contract.runtimes import Runtime
 
 MEGABYTE = 1024 * 1024
 LARGEST_UPLOAD = 50 * MEGABYTE
@@ -22,6 +25,7 @@ LARGEST_UNPACKED = 250 * MEGABYTE
 
 _NOT_CODE = frozenset({"__pycache__", ".DS_Store", ".git"})
 _CHUNK_BYTES = MEGABYTE
+_UNIX = 3
 # What a zip archive adds to its members' data: for each, a local header, a data descriptor and a directory entry, with
 # its name in two of them; and the end of the directory.
 _MEMBER_BYTES, _END_BYTES = 30 + 16 + 46, 22
@@ -59,24 +63,60 @@ def fault(code: Path) -> str | None:
     return None
 
 
-def holds(code: Path, module: str, family: Family) -> bool:
-    """Return whether the code contains the module: as source, package, or compiled."""
-    if code.is_dir():
-        folder = (code / module).parent
-        deeper = {f"*/{ending.rpartition('/')[2]}" for ending in family.modules if "/" in ending}
-        names = [child.relative_to(code).as_posix() for pattern in ("*", *deeper) for child in folder.glob(pattern)]
+def names(code: Path) -> list[str]:
+    """Return the paths of all files in the code."""
+    return [file.relative_to(code).as_posix() for file in files(code, "*")] if code.is_dir() else _members(code)
+
+
+def holds(code: Path, module: str, runtime: Runtime) -> bool:
+    """Return whether the code contains the handler's module in any form that the runtime loads."""
+    handler, found = runtime.family.handler, names(code)
+    wanted = {f"{module}{end}" for end in runtime.modules}
+    if not wanted.isdisjoint(found):
+        return True
+    if handler.compiled and any(name.startswith(f"{module}.") and name.endswith(handler.compiled) for name in found):
+        return True
+    return bool(handler.libraries) and any(not wanted.isdisjoint(jar) for jar in _jars(code, handler.libraries))
+
+
+def some_module(code: Path, runtime: Runtime, like: str) -> str:
+    """Return a module of the code that a handler may name: one called as in `like`, or the first; empty if none."""
+    handler = runtime.family.handler
+    found = names(code)
+    if handler.libraries:
+        found += [name for jar in _jars(code, handler.libraries) for name in jar if not name.startswith("META-INF/")]
     else:
-        names = _members(code)
-    compiled = [name for name in names if name.startswith(f"{module}.") and name.endswith(family.compiled)]
-    return bool(compiled) or not {f"{module}{end}" for end in family.modules}.isdisjoint(names)
+        found = [name for name in found if "/" not in name]
+    usual = handler.beside[-1] if handler.beside else handler.modules[0]
+    modules = sorted(name.removesuffix(usual) for name in found if name.endswith(usual) and "$" not in name)
+    named = like.rpartition("/")[2]
+    return min(modules, key=lambda module: module.rpartition("/")[2] != named, default="")
 
 
-def some_module(code: Path, family: Family) -> str:
-    """Return the first module at the top of the code, `handler` if there is none."""
-    names = [child.name for child in code.iterdir()] if code.is_dir() else _members(code)
-    usual = family.modules[0]
-    found = min((name for name in names if name.endswith(usual) and "/" not in name), default="handler")
-    return found.removesuffix(usual)
+def executable(code: Path, name: str) -> bool | None:
+    """Return whether a file of the code can be executed once it is deployed; `None` if there is no such file."""
+    if code.is_dir():
+        file = code / name
+        return is_executable(file) if file.is_file() else None
+    with zipfile.ZipFile(code) as archive:
+        found = [entry for entry in archive.infolist() if _path(entry.filename) == name]
+    # Lambda runs the code as a user who owns none of its files.
+    return bool(found[-1].external_attr >> 16 & stat.S_IXOTH and found[-1].create_system == _UNIX) if found else None
+
+
+def _jars(code: Path, folder: str) -> Iterator[list[str]]:
+    """Yield the names in each .jar file directly in a folder of the code; a damaged one has none."""
+    jar = re.compile(rf"{re.escape(folder)}[^/]+\.jar")
+    if code.is_dir():
+        for file in sorted((code / folder).glob("*.jar")):
+            with suppress(zipfile.BadZipFile, OSError):
+                yield _members(file)
+        return
+    with zipfile.ZipFile(code) as archive:
+        for entry in archive.infolist():
+            if jar.fullmatch(_path(entry.filename)):
+                with suppress(zipfile.BadZipFile):
+                    yield _members(io.BytesIO(archive.read(entry)))
 
 
 def unpacked_size(code: Path) -> int:
@@ -136,7 +176,11 @@ def _below(folder: Path, above: tuple[Path, ...]) -> Iterator[tuple[Path, bool]]
             yield from _below(path, above)
 
 
-def _members(code: Path) -> list[str]:
-    # Their paths once Lambda has unpacked them: `zip -r code.zip ./app.py` and some build tools keep the dot.
+def _members(code: Path | IO[bytes]) -> list[str]:
     with zipfile.ZipFile(code) as archive:
-        return ["/".join(part for part in name.split("/") if part not in ("", ".")) for name in archive.namelist()]
+        return [_path(name) for name in archive.namelist()]
+
+
+def _path(name: str) -> str:
+    # Once Lambda has unpacked it: `zip -r code.zip ./app.py` and some build tools keep the dot.
+    return "/".join(part for part in name.split("/") if part not in ("", "."))

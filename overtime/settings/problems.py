@@ -51,6 +51,8 @@ class Problem:
     """The setting that gets the value `fix`, if it is not the one at `path`."""
     reads: tuple[Path, ...] = ()
     """Other settings on which the rule depends."""
+    command_line: str = ""
+    """The command that fixes it, if that is not a change of the configuration."""
     namespace: str = NAMESPACE
     """Prefix of the key in a stack's configuration: the project's name."""
 
@@ -63,6 +65,8 @@ class Problem:
     @property
     def command(self) -> str:
         """The command that fixes it."""
+        if self.command_line:
+            return self.command_line
         if self.fix is None:
             return f"pulumi config rm --path {shlex.quote(config_key(self.path, self.namespace))}"
         path, value = self.fixed or self.path, self.fix

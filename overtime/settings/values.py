@@ -23,12 +23,20 @@ _PRIVATE = tuple(map(ipaddress.IPv4Network, ("10.0.0.0/8", "172.16.0.0/12", "192
 
 def _runtime(value: str) -> str:
     if family := UNSUPPORTED.get(value):
-        raise broken(f"overtime does not support {value}. Use {newest(family).name}.", newest(family).name)
+        use = newest(family).name
+        program = f" with an executable named {family.own_bootstrap}" if family.own_bootstrap else ""
+        raise broken(f"overtime does not support {value}. Use {use}{program}.", use)
     if value not in RUNTIMES:
-        current = [each.name for each in RUNTIMES.values() if each.deprecated > CHECKED]
-        close = difflib.get_close_matches(value, current, n=1, cutoff=0.5)
-        raise broken(f"overtime supports {_LISTED}.", close[0] if close else DEFAULT.name)
+        raise broken(f"overtime supports {_LISTED}.", _nearest(value))
     return value
+
+
+def _nearest(value: str) -> str:
+    """Return the runtime that an unknown one probably means: a name with a typo, or another version."""
+    current = [each.name for each in RUNTIMES.values() if each.deprecated > CHECKED]
+    typo, similar = (difflib.get_close_matches(value, current, n=1, cutoff=cutoff) for cutoff in (0.88, 0.5))
+    family = [newest(family).name for family in FAMILIES if family.includes(value)]
+    return [*typo, *family, *similar, DEFAULT.name][0]
 
 
 def _creatable(value: str) -> str:
@@ -57,8 +65,10 @@ _LISTED = "; ".join(
 CIDR = "10.42.0.0/16"
 CPU_RULE = f"Fargate offers {', '.join(map(str, _CPUS))} or {_MOST_CPU} CPU units (1024 are one vCPU)."
 MEMORY_RULE = "Fargate offers fixed memory sizes for each cpu, from 512 to 122880 MiB."
-HANDLER_RULE = "A handler has the form module.function, such as handler.handler, pkg.mod.main or pkg/mod.main."
-CODE_RULE = "Give the folder or .zip that contains the function's code, relative to the project."
+HANDLER_RULE = (
+    "Give the handler in its runtime's notation (Python: module.function), in at most 128 characters without spaces."
+)
+CODE_RULE = "Give the folder or .zip (for Java, also .jar) that contains the function's code, relative to the project."
 MANUAL_URL = "https://wiki.example.com/overtime/operating"
 IMAGE_RULE = "Give an image that contains Lambda's runtime client for this version, such as one of AWS's base images."
 
@@ -71,8 +81,9 @@ Architecture = Annotated[
 Code = Annotated[str, StringConstraints(pattern=r"^[^\p{C}]+$"), ruled(CODE_RULE, "lambdas/primary")]
 Handler = Annotated[
     str,
-    StringConstraints(pattern=r"^[A-Za-z0-9_-]+([./][A-Za-z0-9_-]+)*\.[A-Za-z_][A-Za-z0-9_]*$", max_length=128),
-    ruled(HANDLER_RULE, "handler.handler"),
+    # `Handler` of CreateFunction in Lambda's service model; `code_checks` has the rules of each family of runtimes.
+    StringConstraints(pattern=r"^[^\s]+$", max_length=128),
+    ruled(HANDLER_RULE, DEFAULT.family.handler.example),
 ]
 TimeoutSeconds = Annotated[
     Int,

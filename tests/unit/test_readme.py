@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from overtime.contract.runtimes import FAMILIES, RUNTIMES
 from overtime.settings import Function, Settings
 from tests.setting_paths import paths
 
@@ -43,6 +44,14 @@ def test_the_configuration_table_gives_the_defaults_of_the_dev_stack() -> None:
         for part in key.replace("<key>", "report").split("."):
             value = value[part]
         assert yaml.safe_load(shown.strip("`")) == value, key
+
+
+def test_the_table_of_runtimes_lists_those_of_new_functions() -> None:
+    """By family, and in order."""
+    table = README.partition("### Runtimes\n")[2].partition("\n## ")[0]
+    listed = [re.findall(r"`([^`]+)`", row) for row in re.findall(r"^\| (`.*?) \|", table, flags=re.MULTILINE)]
+    creatable = [each for each in RUNTIMES.values() if each.creatable]
+    assert listed == [[each.name for each in creatable if each.family is family] for family in FAMILIES]
 
 
 def test_the_worst_case_follows_from_the_defaults_and_the_prices() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import json
 import shlex
-import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
@@ -23,16 +22,14 @@ from pydantic import BaseModel
 from overtime.configuration import load
 from overtime.errors import OvertimeError
 from overtime.settings import Problem, Settings, SettingsError, StackContext, parse
+from tests.unit.settings import codes
 
 Configure = Callable[..., None]
 
 
 @pytest.fixture
 def context(tmp_path: Path) -> StackContext:
-    (tmp_path / "code").mkdir()
-    (tmp_path / "code" / "handler.py").write_text("def handler(event, context): ...")
-    with zipfile.ZipFile(tmp_path / "code.zip", "w") as archive:
-        archive.writestr("app/main.py", "")
+    codes.make(tmp_path)
     return StackContext(project="overtime", stack="dev", root=tmp_path)
 
 
@@ -58,7 +55,11 @@ def configure() -> Iterator[Configure]:
     pulumi.runtime.set_all_config({})
 
 
-WRONG = yaml.safe_load(Path(__file__).with_name("wrong_settings.yaml").read_text())
+WRONG = {
+    case: each
+    for name in ("wrong_settings.yaml", "wrong_code.yaml")
+    for case, each in yaml.safe_load(Path(__file__).with_name(name).read_text()).items()
+}
 
 
 @pytest.mark.parametrize("case", WRONG)

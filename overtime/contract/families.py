@@ -1,0 +1,188 @@
+"""The families of Lambda's runtimes: how they start, and what a function's code must hold for its handler to be found.
+
+The facts are from the start scripts of AWS's base images, from the sources of its runtime clients, and from "Building
+with ..." of each language in the AWS Lambda guide.
+"""
+
+from __future__ import annotations
+
+
+class Heap:
+    """How a runtime is told the size of its heap: an option, and the variables in which a function sets its own."""
+
+    __slots__ = ("option", "own", "variables")
+
+    def __init__(self, option: str, *, own: tuple[str, ...], variables: tuple[str, ...]) -> None:
+        self.option = option
+        """The option; `{mib}` stands for the size in MiB."""
+        self.own = own
+        """Parts of options with which a function limits its heap itself."""
+        self.variables = variables
+        """The variables that may contain such options."""
+
+
+class Handler:
+    """How a family's handlers are written, and in which file of the code one is.
+
+    The file's name is the handler's module and one of `modules`.
+    """
+
+    __slots__ = ("beside", "compiled", "dotted", "example", "form", "libraries", "modules", "noun", "pattern")
+
+    def __init__(  # noqa: PLR0913 -- facts, by keyword
+        self,
+        pattern: str,
+        form: str,
+        *,
+        example: str,
+        noun: str = "module",
+        dotted: bool = False,
+        modules: tuple[str, ...] = (),
+        compiled: tuple[str, ...] = (),
+        libraries: str = "",
+        beside: tuple[str, ...] = (),
+    ) -> None:
+        self.pattern = pattern
+        """A regular expression for the whole handler. Its group `module` is empty if no file follows from it."""
+        self.form = form
+        """The same for people: what "A handler has the form" continues with."""
+        self.example = example
+        """A handler of this form."""
+        self.noun = noun
+        """What the module is called in this language."""
+        self.dotted = dotted
+        """Whether a dot in the module's name stands for a folder."""
+        self.modules = modules
+        """Suffixes of a module's file, the usual one first."""
+        self.compiled = compiled
+        """Suffixes of compiled modules; a tag such as `.cpython-313` may stand before them."""
+        self.libraries = libraries
+        """The folder whose .jar files may contain the module, too."""
+        self.beside = beside
+        """Suffixes of files that must be at the top of the code, too, if the handler names a method."""
+
+
+class Family:
+    """Runtimes that start in the same way."""
+
+    __slots__ = ("archives", "base_repository", "bootstraps", "handler", "heap", "name")
+
+    def __init__(  # noqa: PLR0913 -- the facts of a family, by keyword
+        self,
+        name: str,
+        *,
+        base_repository: str,
+        bootstraps: tuple[str, ...],
+        handler: Handler,
+        archives: tuple[str, ...] = (".zip",),
+        heap: Heap | None = None,
+    ) -> None:
+        self.name = name
+        """Prefix of its runtimes' names."""
+        self.base_repository = base_repository
+        """The repository of AWS's base images, with one tag per version."""
+        self.bootstraps = bootstraps
+        """The programs that start the runtime: the first that exists. `{runtime}`, `{task}` and `{layer}` stand for
+        the folders of the base image's runtime, of the function's code and of the layers."""
+        self.handler = handler
+        """What its handlers look like."""
+        self.archives = archives
+        """Suffixes of files that contain a function's code."""
+        self.heap = heap
+        """How its heap is limited; None if the runtime itself reads the container's limit, or has none."""
+
+    @property
+    def own_bootstrap(self) -> str:
+        """Return the name of the program that the code itself must contain, unless a layer does; empty if none."""
+        return next((each.removeprefix("{task}/") for each in self.bootstraps if each.startswith("{task}/")), "")
+
+    def includes(self, runtime: str) -> bool:
+        """Return whether a runtime belongs to this family, even if it is not in `RUNTIMES`."""
+        return runtime.startswith(self.name)
+
+
+_REPOSITORIES = "public.ecr.aws/lambda"
+_BOOTSTRAP = ("{runtime}/bootstrap",)
+
+PYTHON = Family(
+    "python",
+    base_repository=f"{_REPOSITORIES}/python",
+    bootstraps=_BOOTSTRAP,
+    handler=Handler(
+        r"(?P<module>[A-Za-z0-9_-]+(?:[./][A-Za-z0-9_-]+)*)\.[A-Za-z_][A-Za-z0-9_]*",
+        "module.function, such as handler.handler, pkg.mod.main or pkg/mod.main",
+        example="handler.handler",
+        dotted=True,
+        modules=(".py", "/__init__.py"),
+        compiled=(".so", ".pyc"),
+    ),
+)
+NODEJS = Family(
+    "nodejs",
+    base_repository=f"{_REPOSITORIES}/nodejs",
+    bootstraps=_BOOTSTRAP,
+    # The module's name ends at the first dot after the last slash. It may be a file without a suffix.
+    handler=Handler(
+        r"(?!.*\.\.)(?P<module>(?:\S*/)?[^\s./]+)\.[^\s/]+",
+        "file.export, such as index.handler, dist/app.handler or index.handlers.report",
+        example="index.handler",
+        modules=(".js", ".mjs", ".cjs", ""),
+    ),
+    heap=Heap(
+        "--max-old-space-size={mib}", own=("max-old-space-size", "max_old_space_size"), variables=("NODE_OPTIONS",)
+    ),
+)
+JAVA = Family(
+    "java",
+    base_repository=f"{_REPOSITORIES}/java",
+    bootstraps=_BOOTSTRAP,
+    handler=Handler(
+        r"(?!.*\.(?:class|jar|java)$)(?P<module>[\w$]+(?:\.[\w$]+)*)(?:::\w+)?",
+        "package.Class or package.Class::method, such as example.Report or example.Report::handle",
+        example="example.Report::handle",
+        noun="class",
+        dotted=True,
+        modules=(".class",),
+        libraries="lib/",
+    ),
+    archives=(".zip", ".jar"),
+    heap=Heap(
+        "-Xmx{mib}m",
+        own=("-Xmx", "MaxHeapSize", "MaxRAMPercentage", "MaxRAMFraction", "-XX:MaxRAM="),
+        variables=("_JAVA_OPTIONS", "JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS"),
+    ),
+)
+DOTNET = Family(
+    "dotnet",
+    base_repository=f"{_REPOSITORIES}/dotnet",
+    bootstraps=_BOOTSTRAP,
+    # An assembly alone is a program: with or without its suffix, or a native executable.
+    handler=Handler(
+        r"(?P<module>[^\s:/]+?)(?:\.dll|::[^\s:]+::[^\s:]+)?",
+        "Assembly::Namespace.Type::Method, such as Reports::Reports.Report::Handle, or Assembly for a program",
+        example="Reports::Reports.Report::Handle",
+        noun="assembly",
+        modules=(".dll", ""),
+        beside=(".deps.json", ".runtimeconfig.json"),
+    ),
+)
+RUBY = Family(
+    "ruby",
+    base_repository=f"{_REPOSITORIES}/ruby",
+    bootstraps=_BOOTSTRAP,
+    handler=Handler(
+        r"(?P<module>[^\s.]+)(?:\.[^\s.]+){1,2}",
+        "file.method or file.Class.method, such as report.handle or lib/report.Reports::Report.handle",
+        example="report.handle",
+        noun="file",
+        modules=(".rb",),
+    ),
+)
+PROVIDED = Family(
+    "provided",
+    base_repository=f"{_REPOSITORIES}/provided",
+    bootstraps=("{task}/bootstrap", "{layer}/bootstrap"),
+    # The function's own program reads it as it likes.
+    handler=Handler(r"(?P<module>)\S+", "of your choice, such as bootstrap", example="bootstrap"),
+)
+FAMILIES = (PYTHON, NODEJS, JAVA, DOTNET, RUBY, PROVIDED)
