@@ -1,14 +1,14 @@
 """Turns the log records that the runtime client frames into lines of the log: one record, one event. Pure.
 
 Lambda gives the runtime a descriptor for its log, `_LAMBDA_TELEMETRY_LOG_FD`. Each record on it is a frame: four bytes
-of type, four of length, eight of timestamp unless the type is the oldest, then the text (awslambdaric, `bootstrap.py`).
+of type, four of length, eight of timestamp if the type says so, then the text. The last byte of the type has a bit for
+plain text instead of JSON, one for the timestamp, and three for the level (`FrameType` in AWS's client for Java).
 """
 
 from __future__ import annotations
 
 _MAGIC = b"\xa5\x5a\x00"
-_WITHOUT_TIMESTAMP = 0x01
-"""The last byte of the type before awslambdaric 2.0.8, whose header ends after the length."""
+_HAS_TIMESTAMP = 0x02
 _SHORT, _LONG = 8, 16
 
 
@@ -45,7 +45,7 @@ class Records:
                 out += data[:at]
                 data = data[at:]
                 continue
-            size = _SHORT if data[3:4] == bytes([_WITHOUT_TIMESTAMP]) else _LONG
+            size = _LONG if data[3:4] and data[3] & _HAS_TIMESTAMP else _SHORT
             if len(data) < size:
                 self._head = data
                 break

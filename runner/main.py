@@ -38,7 +38,7 @@ def main(environ: Mapping[str, str] | None = None) -> int:
         signal.signal(number, lambda *_: messages.put(("terminate", None)))
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # if it were ignored, a child's exit status would be lost
     try:
-        config = read(os.environ if environ is None else environ)
+        config = read(_given() if environ is None else environ)
         invocation = Invocation(config, messages)
         try:
             if config.claim is not None and config.function is not None:
@@ -54,6 +54,19 @@ def main(environ: Mapping[str, str] | None = None) -> int:
 
         last_words(traceback.format_exc())
         return RunnerError.exit_code
+
+
+def _given() -> dict[str, str]:
+    """Return the container's environment, without the variable that the runner's interpreter may add (PEP 538)."""
+    environ = dict(os.environ)
+    try:
+        with open("/proc/self/environ", "rb") as file:
+            given = file.read().split(b"\0")
+    except OSError:
+        return environ  # not on Linux
+    if not any(each.startswith(b"LC_CTYPE=") for each in given):
+        environ.pop("LC_CTYPE", None)
+    return environ
 
 
 def _from_ledger(

@@ -63,7 +63,14 @@ def main() -> None:
         try:
             status = _send("POST", f"{path}/response", _handle(json.load(invocation))).status
         except Failed as error:
-            status = _send("POST", f"{path}/error", {"errorType": "Failed", "errorMessage": str(error)}).status
+            # With the headers that the clients for .NET and Ruby send.
+            headers = {
+                "Content-Type": "application/vnd.aws.lambda.error+json",
+                "Lambda-Runtime-Function-Error-Type": "Unhandled",
+                "Lambda-Runtime-Function-XRay-Error-Cause": json.dumps({"exceptions": [], "paths": []}),
+            }
+            document = {"errorType": "Failed", "errorMessage": str(error), "stackTrace": []}
+            status = _send("POST", f"{path}/error", document, headers).status
         if status != 202:
             sys.exit(f"the answer was not accepted: {status}")
 

@@ -67,6 +67,17 @@ def test_what_is_no_frame_is_shown_and_the_next_record_is_found() -> None:
     assert carried(b"rubbish\n" + framed("one"), 1 << 16) == b"rubbish\none\n"
 
 
-def test_a_runtime_client_before_2_0_8_gives_no_timestamp() -> None:
-    data = b"\xa5\x5a\x00\x01" + (3).to_bytes(4, "big") + b"one"
+@pytest.mark.parametrize(
+    ("kind", "timestamp"),
+    [
+        (0x01, b""),  # awslambdaric before 2.0.8, older clients for .NET
+        (0x03, bytes(8)),  # plain text without a level
+        (0x0F, bytes(8)),  # Node.js: plain text, INFO
+        (0x16, bytes(8)),  # Node.js, Java: JSON, ERROR
+        (0x00, b""),
+        (0x15, b""),
+    ],
+)
+def test_the_type_of_a_record_says_whether_it_has_a_timestamp(kind: int, timestamp: bytes) -> None:
+    data = b"\xa5\x5a\x00" + bytes([kind]) + (3).to_bytes(4, "big") + timestamp + b"one"
     assert carried(data * 2, 1) == b"one\none\n"

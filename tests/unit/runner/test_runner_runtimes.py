@@ -155,3 +155,14 @@ def test_by_hand_the_images_runtime_is_the_functions(task: Task) -> None:
         (task.task_root / member).chmod(attributes >> 16 & 0o777)
     own = {"LAMBDA_TASK_ROOT": str(task.task_root), "OVERTIME_RUNTIME": OWN}
     assert task.by_hand("[7]", "echo", **own).output == "[7]\n"
+
+
+@pytest.mark.parametrize("own", [{}, {"LC_CTYPE": "C.UTF-8"}])
+def test_by_hand_nothing_of_the_runners_interpreter_is_in_the_environment(task: Task, own: dict[str, str]) -> None:
+    """Python sets LC_CTYPE where the locale is C; a person may do so, too."""
+    (task.task_root / "bootstrap").write_text("#!/bin/sh\nenv >&2\nexit 1\n")
+    (task.task_root / "bootstrap").chmod(0o755)
+    ended = task.by_hand("1", "a", **own, LAMBDA_TASK_ROOT=str(task.task_root), OVERTIME_RUNTIME=OWN)
+    assert [line for line in ended.errors.splitlines() if line.startswith("LC_")] == [
+        f"{name}={value}" for name, value in own.items()
+    ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import io
 import json
 import re
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.doubles.runner_aws import REQUEST_ID
+from tests.unit.runner.conftest import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -175,3 +177,11 @@ def test_a_wrapper_that_cannot_be_started_is_lambdas_exit_error(
         f"RequestId: {REQUEST_ID} Error: Runtime exited with error: exit status {status}"
     )
     assert f"{wrapper}: {line}" in ended.output.splitlines()
+
+
+@pytest.mark.parametrize(("script", "oldest"), [("bootstrap.py", (3, 9)), ("child.py", (3, 11))])
+def test_the_scripts_for_the_functions_interpreter_are_python_of_its_version(
+    script: str, oldest: tuple[int, int]
+) -> None:
+    """It may be older than the runner's; only interpreters from 3.11 are started ahead, by child.py."""
+    ast.parse((ROOT / "runner" / script).read_text(encoding="utf-8"), feature_version=oldest)
