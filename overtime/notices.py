@@ -1,4 +1,4 @@
-"""Warnings before an update, about work that it would cut off and limits that AWS does not guarantee. Pure.
+"""Warnings before an update: work that it would cut off, limits that AWS does not guarantee, ending runtimes. Pure.
 
 An update that would delete a queue that may contain work is refused here, before anything changes, because Pulumi
 refuses it only after the update's other steps.
@@ -7,10 +7,12 @@ refuses it only after the update's other steps.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Literal
 
 from overtime.contract.backlog import RETIREMENT_SETTING
 from overtime.contract.limits import DAY_SECONDS
+from overtime.contract.runtimes import CHECKED, RUNTIMES, successor
 from overtime.errors import OvertimeError
 
 if TYPE_CHECKING:
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
 
 DEFAULT_RETIREMENT_DAYS = 7
 """https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-maintenance.html"""
+NOTICE_OF_DEPRECATION = timedelta(days=180)
+"""How long before the end of a runtime AWS tells the owners of functions:
+https://docs.aws.amazon.com/lambda/latest/dg/runtime-support-policy.html"""
 
 
 @dataclass(frozen=True)
@@ -69,12 +74,13 @@ def refuse(settings: Settings, there: Deployed) -> None:
         )
 
 
-def notices(settings: Settings, there: Deployed) -> Iterator[Notice]:
-    """Yield every notice for this update."""
+def notices(settings: Settings, there: Deployed, today: date) -> Iterator[Notice]:
+    """Yield every notice for an update on this day."""
     yield from _removed(settings, there)
     yield from _draining(settings, there)
     yield from _moved(settings, there)
     yield from _retired(settings, there)
+    yield from _runtimes(settings, today)
     if there.unasked is not None:
         yield Notice("info", f"The remaining work of this stack is unknown: {there.unasked}.")
 
@@ -137,6 +143,21 @@ def _retired(settings: Settings, there: Deployed) -> Iterator[Notice]:
         "again from the beginning. Lower max_runtime, or make Fargate wait for up to 14 days: "
         f"aws ecs put-account-setting-default --name {RETIREMENT_SETTING} --value 14",
     )
+
+
+def _runtimes(settings: Settings, today: date) -> Iterator[Notice]:
+    used: dict[str, list[str]] = {}
+    for key, function in settings.functions.items():
+        used.setdefault(function.runtime, []).append(repr(key))
+    for name, keys in used.items():
+        runtime = RUNTIMES[name]
+        if not runtime.deprecated or date.fromisoformat(runtime.deprecated) > today + NOTICE_OF_DEPRECATION:
+            continue
+        ended = runtime.deprecated <= today.isoformat()
+        text = f"{name} ({', '.join(keys)}): AWS {'ended' if ended else 'ends'} its support on {runtime.deprecated}"
+        if runtime.no_new_functions:
+            text += f" and plans to refuse new functions from {runtime.no_new_functions}"
+        yield Notice("warning", f"{text} (as of {CHECKED}). Use {successor(runtime).name}.")
 
 
 def _left(work: Work | None) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pulumi
@@ -76,7 +77,7 @@ def _verify_region(settings: Settings, context: StackContext) -> None:
 
 def _tell(settings: Settings, there: Deployed) -> None:
     refuse(settings, there)
-    for each in notices(settings, there):
+    for each in notices(settings, there, datetime.now(tz=UTC).date()):
         (pulumi.log.warn if each.severity == "warning" else pulumi.log.info)(each.text)
 
 

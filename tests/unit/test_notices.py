@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 IDLE = Work(open_runs=0, waiting=0, parked=0)
 BUSY = Work(open_runs=2, waiting=1, parked=0)
+TODAY = date(2026, 11, 27)
 UNKNOWN = Work(open_runs=0, waiting=None, parked=0)
 
 
@@ -41,8 +43,8 @@ def there(work: dict[str, Work] | None = None, **more: Any) -> Deployed:
     return Deployed(functions=names, work=known, **{"task_retirement_days": 7, **more})
 
 
-def told(found: Settings, deployed: Deployed) -> list[tuple[str, str]]:
-    return [(each.severity, each.text) for each in notices(found, deployed)]
+def told(found: Settings, deployed: Deployed, today: date = TODAY) -> list[tuple[str, str]]:
+    return [(each.severity, each.text) for each in notices(found, deployed, today)]
 
 
 def test_an_ordinary_update_is_silent(root: Path) -> None:
@@ -207,3 +209,35 @@ def test_a_runtime_that_the_account_does_not_give(
         assert expected in text
         assert "'report'" in text
         assert "--value 14" in text
+
+
+def test_a_runtime_that_has_ended_is_told_once(root: Path) -> None:
+    """With the functions that use it; the others are silent."""
+    functions = {"report": {"runtime": "python3.9"}, "sums": {}, "total": {"runtime": "python3.9"}}
+    [(severity, text)] = told(settings(root, functions), Deployed())
+    assert severity == "warning"
+    assert text == (
+        "python3.9 ('report', 'total'): AWS ended its support on 2025-12-15 and plans to refuse new functions from"
+        " 2027-02-01 (as of 2026-10-20). Use python3.14."
+    )
+
+
+@pytest.mark.parametrize(
+    ("today", "word"),
+    [
+        (date(2026, 12, 31), None),
+        (date(2027, 1, 1), "ends"),
+        (date(2027, 6, 29), "ends"),
+        (date(2027, 6, 30), "ended"),
+        (date(2031, 1, 1), "ended"),
+    ],
+)
+def test_the_end_of_a_runtime_is_told_half_a_year_before(today: date, word: str | None, root: Path) -> None:
+    found = settings(root, {"report": {"runtime": "python3.11"}})
+    texts = [text for _, text in told(found, Deployed(), today)]
+    assert [f"AWS {word} its support on 2027-06-30" in text for text in texts] == ([True] if word else [])
+
+
+@pytest.mark.parametrize("runtime", ["python3.13", "python3.15"])
+def test_a_runtime_without_an_end_in_sight_is_silent(runtime: str, root: Path) -> None:
+    assert told(settings(root, {"report": {"runtime": runtime}}), Deployed()) == []
