@@ -50,8 +50,17 @@ def variables() -> dict[str, Row]:
     return _table("## The environment")
 
 
+def families() -> dict[str, list[str]]:
+    """Give the cells behind the name of each family of runtimes."""
+    return {cells[0].strip("`"): cells[1:] for cells in _cells("## Runtimes")}
+
+
 def _table(heading: str) -> dict[str, Row]:
+    rows = [Row(*cells) for cells in _cells(heading)]
+    return {row.name.strip("`"): Row(row.name.strip("`"), row.on_lambda, row.in_container, row.why) for row in rows}
+
+
+def _cells(heading: str) -> list[list[str]]:
     section = PAGE.read_text(encoding="utf-8").partition(f"\n{heading}\n")[2].partition("\n## ")[0]
     lines = [line for line in section.splitlines() if line.startswith("| `")]
-    rows = [Row(*(cell.strip() for cell in line.strip("|").split("|"))) for line in lines]
-    return {row.name.strip("`"): Row(row.name.strip("`"), row.on_lambda, row.in_container, row.why) for row in rows}
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]

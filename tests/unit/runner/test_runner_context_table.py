@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
 from awslambdaric.lambda_context import LambdaContext  # type: ignore[import-untyped]
 
+from overtime.contract.runtimes import FAMILIES, PYTHON, Family
+from overtime.runner import handler_environment
+from overtime.runner.function import Function
+from overtime.runner.handler_environment import Places
 from tests.doubles.runner_aws import StandIn
 from tests.unit.runner.conftest import Task
-from tests.unit.runner.context_table import attributes, variables
+from tests.unit.runner.context_table import attributes, families, variables
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -146,3 +151,35 @@ def test_a_log_level_of_the_functions_is_passed_on(task: Task) -> None:
     assert isinstance(document, dict)
     names = "AWS_LAMBDA_LOG_FORMAT", "AWS_LAMBDA_LOG_LEVEL", "AWS_LAMBDA_LOG_GROUP_NAME"
     assert [document["environment"][name] for name in names] == ["JSON", "WARN", "/own"]
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
+def test_a_familys_row_says_what_starts_it_and_how_its_heap_is_limited(family: Family) -> None:
+    started_by, *_, heap = families()[family.name]
+    paths = [each.format(runtime="/var/runtime", task="/var/task", layer="/opt") for each in family.bootstraps]
+    assert [path for path in paths if path not in started_by] == []
+    option = family.heap.option.partition("{")[0].strip("=") if family.heap else None
+    assert re.findall(r"`(-[^`]*)`", heap) == ([option] if option else [])
+    assert family.heap is None or f"`{family.heap.variables[0]}`" in heap
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
+def test_a_familys_row_names_the_variables_that_it_has_not(family: Family) -> None:
+    """Of those that the runner sets; the start scripts set others."""
+    places = Places("/var/task", "/opt", "/var/runtime")
+
+    def made(each: Family) -> dict[str, str]:
+        function = Function("report")
+        function.runtime = f"{each.name}1"
+        derived = handler_environment.of_function(function, region="r", log_stream="s", trace_id="t")
+        fixed = handler_environment.fixed(each, places)
+        return handler_environment.combined(fixed, each, function, derived, runtime_api="127.0.0.1:9")
+
+    python, own = made(PYTHON), made(family)
+    differing = {name for name in python if own.get(name) != python[name]} - {"AWS_EXECUTION_ENV"}
+    differing |= {"AWS_EXECUTION_ENV"} - own.keys()
+    assert [name for name in differing if f"`{name}`" not in families()[family.name][1]] == []
+
+
+def test_every_family_has_a_row() -> None:
+    assert [*families()] == [family.name for family in FAMILIES]
