@@ -54,7 +54,7 @@ def _added_layers(docker: ContainerEngine, base: str) -> list[tuple[int, int]]:
             "build",
             "--quiet",
             *(["--network=host"] if docker.ours else []),
-            *("--build-arg", f"BASE_IMAGE={base}"),
+            *("--build-arg", f"BASE_IMAGE={base}", "--build-arg", f"PYTHON_IMAGE={base}"),
             *("--file", str(ROOT / "runner" / "Dockerfile"), "--tag", TAG),
             str(ROOT),
         ],

@@ -49,7 +49,7 @@ def _measure(here: Machine) -> tuple[list[float], list[float], list[float], int]
     function = {"code": "lambdas/primary", "handler": "handler.handler", "runtime": here.runtime}
     settings = {
         "functions": {f"f{number}": function for number in range(FUNCTIONS)},
-        "image": {"base_images": {here.runtime: here.base.reference}},
+        "image": {"base_images": {here.runtime: here.base.reference}, "python_image": here.base.reference},
     }
     whole, own, engine = [], [], []
     resources = 0

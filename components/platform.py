@@ -39,6 +39,8 @@ class PlatformArgs:
     """Whether any function's tasks run on Spot."""
     base_images: Mapping[ImageKey, str]
     """The base image of each runner image that the functions need."""
+    python_image: str
+    """Image from which the runner takes its own Python."""
     sources: str = str(SOURCES)
     """`archives.SOURCES` relative to the engine's working folder, which may differ from the program's; therefore the
     default is an absolute path. Use `.` if the engine works in that folder."""
@@ -68,7 +70,7 @@ class Platform(pulumi.ComponentResource):
         repository = self._repository(name, args.base_images)
         self.repository_arn = self._repository_arn(repository.url)
         self.image_uris = {
-            key: self._image(name, key, base, repository, args.sources) for key, base in args.base_images.items()
+            key: self._image(name, key, base, repository, args) for key, base in args.base_images.items()
         }
         self.register_outputs({"cluster_arn": self.cluster_arn, "image_uris": list(self.image_uris.values())})
 
@@ -129,15 +131,16 @@ class Platform(pulumi.ComponentResource):
         return pulumi.Output.concat(self._arn_prefix("ecr"), ":repository/", path)
 
     def _image(
-        self, name: str, key: ImageKey, base_image: str, repository: awsx.ecr.Repository, sources: str
+        self, name: str, key: ImageKey, base_image: str, repository: awsx.ecr.Repository, platform: PlatformArgs
     ) -> pulumi.Output[str]:
         runtime, architecture = key
         args = RunnerImageArgs(
             repository_url=repository.url,
             base_image=base_image,
+            python_image=platform.python_image,
             runtime=runtime,
             architecture=architecture,
-            sources=sources,
+            sources=platform.sources,
         )
         noun = "-".join(key).replace(".", "-").replace("_", "-")
         return RunnerImage(f"{name}-runner-{noun}", args, pulumi.ResourceOptions(parent=self)).uri

@@ -29,9 +29,11 @@ class RunnerImageArgs:
     repository_url: pulumi.Input[str]
     """ECR repository to which the image is pushed."""
     base_image: str
-    """Image with Lambda's runtime client for the functions' language and version."""
+    """Image that can start the functions' runtime, as AWS's do."""
+    python_image: str
+    """Image from which the runner takes its own Python."""
     runtime: str
-    """The functions' language and version, such as `python3.13`."""
+    """The functions' runtime, such as `nodejs24.x`."""
     architecture: str
     """`x86_64` or `arm64`, as for the functions and tasks that use the image."""
     sources: str = str(SOURCES)
@@ -45,7 +47,8 @@ class RunnerImage(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: RunnerImageArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("overtime:index:RunnerImage", name, {}, opts)
-        tag = tag_prefix(args.runtime, args.architecture) + content_tag(args.base_image, args.architecture)
+        kind = tag_prefix(args.runtime, args.architecture)
+        tag = kind + content_tag(args.base_image, args.python_image, args.architecture)
         url = pulumi.Output.from_input(args.repository_url)
         # The tag depends on the content, so that people see from which sources an image was built.
         reference = pulumi.Output.format("{0}:{1}", url, tag)
@@ -56,6 +59,8 @@ class RunnerImage(pulumi.ComponentResource):
             dockerfile=docker_build.DockerfileArgs(location=f"{args.sources}/{DOCKERFILE}"),
             build_args={
                 "BASE_IMAGE": args.base_image,
+                "PYTHON_IMAGE": args.python_image,
+                "RUNTIME": args.runtime,
                 "CONTENT_TAG": tag,
                 "PACKAGE": _PACKAGE_IN_SOURCES,
             },
@@ -98,9 +103,9 @@ def tag_prefix(runtime: str, architecture: str) -> str:
     return f"{runtime}-{architecture}-"
 
 
-def content_tag(base_image: str, architecture: str) -> str:
-    """Return a hash of an image's content: every file that the Dockerfile copies, base image and platform."""
-    digest = hashlib.sha256(f"{base_image}\n{architecture}\n".encode())
+def content_tag(base_image: str, python_image: str, architecture: str) -> str:
+    """Return a hash of an image's content: every file that the Dockerfile copies, and what its stages start from."""
+    digest = hashlib.sha256(f"{base_image}\n{python_image}\n{architecture}\n".encode())
     for name, file in sorted(image_files().items()):
         content = file.read_bytes()
         digest.update(f"{name}\n{len(content)}\n".encode() + content)
@@ -109,6 +114,6 @@ def content_tag(base_image: str, architecture: str) -> str:
 
 def image_files() -> dict[str, Path]:
     """Return the files of the image and its Dockerfile, by a name that is the same in a clone and once installed."""
-    runner = {f"runner/{file.name}": file for file in files(SOURCES / "runner", "*")}
+    runner = {file.relative_to(SOURCES).as_posix(): file for file in files(SOURCES / "runner", "*")}
     shared = [PACKAGE / "__init__.py", PACKAGE / "errors.py", *files(PACKAGE / "contract", "*.py")]
     return runner | {f"{PACKAGE.name}/{file.relative_to(PACKAGE).as_posix()}": file for file in shared}

@@ -93,6 +93,7 @@ def _platform(settings: Settings, sources: str) -> Platform:
                 (each.runtime, each.architecture): settings.image.base_of(each.runtime)
                 for each in settings.functions.values()
             },
+            python_image=settings.image.python_image,
             sources=sources,
         ),
     )

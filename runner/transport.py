@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import socket
-import threading
 import time
 from io import BufferedReader
 
 from overtime.runner.http_reader import HttpReader, chunked, size
+from overtime.runner.trust import tls_context
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from ssl import SSLContext
 
     from _typeshed import WriteableBuffer
 
@@ -26,9 +25,6 @@ _PIECE = 1 << 20
 _LARGEST_BODY = 1 << 29
 """In bytes: more than any archive that Lambda accepts (250 MB unpacked), but less than a corrupt length may claim."""
 _STATUSES, _INTERIM = range(100, 600), range(100, 200)
-
-_tls_lock = threading.Lock()
-_tls_contexts: dict[str, SSLContext] = {}
 
 
 class TransportError(OSError):
@@ -109,10 +105,11 @@ class Client:
 class _Connection:
     def __init__(self, url: Url, ca_bundle: str | None) -> None:
         self._host = url.host
-        self._socket = socket.create_connection((url.name, url.port), timeout=CONNECT_SECONDS)
+        name = url.name.encode("ascii")  # a text would be converted by modules that nothing else needs
+        self._socket = socket.create_connection((name, url.port), timeout=CONNECT_SECONDS)  # type: ignore[arg-type]
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if url.scheme == "https":
-            self._socket = _tls(ca_bundle).wrap_socket(self._socket, server_hostname=url.name)
+            self._socket = tls_context(ca_bundle).wrap_socket(self._socket, server_hostname=name)
         self._socket.settimeout(READ_SECONDS)
         self._incoming = _Incoming(self._socket)
         self._reader = HttpReader(BufferedReader(self._incoming))
@@ -206,13 +203,3 @@ class _Incoming(socket.SocketIO):
 def _check(length: int) -> None:
     if length > _LARGEST_BODY:
         raise ValueError(f"{length} bytes are more than the limit of {_LARGEST_BODY}")
-
-
-def _tls(ca_bundle: str | None) -> SSLContext:
-    import ssl  # noqa: PLC0415 -- takes 10 ms, which plain http does not need
-
-    with _tls_lock:
-        key = ca_bundle or ""
-        if key not in _tls_contexts:
-            _tls_contexts[key] = ssl.create_default_context(cafile=ca_bundle)
-        return _tls_contexts[key]

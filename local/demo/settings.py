@@ -37,6 +37,7 @@ def changes(base: BaseImage, machine: str = platform.machine()) -> dict[str, obj
         "functions.report.task.cpu": 256,
         "functions.report.task.memory_mib": 512,
         "image.base_images": {base.runtime: base.reference},
+        "image.python_image": base.reference,
         "retention.force_destroy": True,
     }
 

@@ -180,6 +180,8 @@ class Image(Section):
 
     base_images: Mapping[values.RuntimeName, values.ImageName] = {}
     """Base image per runtime, for example from a mirror; by default AWS's own for that version."""
+    python_image: values.PythonImageName = DEFAULT.base_image
+    """Image from which the runner takes its own Python along into every base image."""
 
     def base_of(self, runtime: str) -> str:
         """Return the base image for a runtime such as `python3.13`."""

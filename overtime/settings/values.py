@@ -154,7 +154,12 @@ LogDays = Annotated[
     ruled(f"CloudWatch can keep logs for {', '.join(map(str, LOG_DAYS[:-1]))} or {LOG_DAYS[-1]} days.", 30),
 ]
 RunsDays = Annotated[Int, Field(ge=1, le=3650), ruled("Runs can be kept for 1 to 3650 days.", 30)]
-ImageName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][A-Za-z0-9._:/@-]*$"), ruled(IMAGE_RULE)]
+_ImageName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][A-Za-z0-9._:/@-]*$")]
+ImageName = Annotated[_ImageName, ruled(IMAGE_RULE)]
+PythonImageName = Annotated[
+    _ImageName,
+    ruled("Give an image with Python 3.11 or newer, glibc 2.34 or newer, and CA certificates.", DEFAULT.base_image),
+]
 Switch = Annotated[bool, ruled("This setting is true or false.", "false")]
 TaskAttempts = Annotated[
     Int,

@@ -153,7 +153,7 @@ def stack_of(functions: dict[str, dict[str, Any]], runtime: str, base_image: str
     """Say what a stack of these functions is."""
     return {
         "functions": functions,
-        "image": {"base_images": {runtime: base_image}},
+        "image": {"base_images": {runtime: base_image}, "python_image": base_image},
         "retention": {"force_destroy": True},
     }
 

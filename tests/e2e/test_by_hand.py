@@ -63,7 +63,7 @@ def test_an_image_can_be_built_on_a_base_that_ends_as_another_user(
                     tags=(tag,),
                     context=dockerfile.parent if tag is base else REPOSITORY,
                     dockerfile=dockerfile,
-                    build_args={"BASE_IMAGE": below},
+                    build_args={"BASE_IMAGE": below, "PYTHON_IMAGE": chain.here.base.reference},
                     platform=None,
                     target=None,
                     registries=(),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 from overtime.contract.runs import RunKey, RunState
 from overtime.lambdas.dispatcher.failure_record import parse
 from overtime.ledger.run import Failure
+from overtime.runner.image import portable_python
 
 if TYPE_CHECKING:
     from tests.e2e.chain import Chain
@@ -25,7 +27,7 @@ GENERATED = 200
 EDGES = ("{}", "[]", '""', "null", "true", "0", "-0.0", "1e300", str(2**200), '"\\ud83d\\ude80"', "[[[[[[[[1]]]]]]]]")
 EACH_KEY = """
 while read key; do
-    if ! OVERTIME_RUN_KEY=$key python3 -I -S /usr/lib/overtime >/dev/null 2>/tmp/log; then
+    if ! OVERTIME_RUN_KEY=$key "$@" >/dev/null 2>/tmp/log; then
         echo "$key failed"
         tail -n 3 /tmp/log
     fi
@@ -125,7 +127,8 @@ def run_all(chain: Chain, keys: list[RunKey]) -> str:
     variables = {each["name"]: each["value"] for each in container["environment"]} | chain.here.emulator.environment
     command = ["docker", "--host", chain.here.docker.host, "run", "--rm", "--interactive", "--network=host"]
     command += [part for name, value in variables.items() for part in ("--env", f"{name}={value}")]
-    command += ["--entrypoint=/bin/sh", container["image"], "-c", EACH_KEY]
+    runner = portable_python.command(Path(portable_python.PLACE))
+    command += ["--entrypoint=/bin/sh", container["image"], "-c", EACH_KEY, "sh", *runner]
     done = subprocess.run(
         command,
         input="".join(f"{key}\n" for key in keys),

@@ -73,7 +73,12 @@ def handed_over(recorder: Recorder) -> HandedOver:
     return HandedOver(
         environment=environment,
         definition=definition | {"containerDefinitions": [container | {"image": image.name}]},
-        image={"platform": image.inputs["platforms"][0], "base": image.inputs["buildArgs"]["BASE_IMAGE"]},
+        image={
+            "platform": image.inputs["platforms"][0],
+            "base": image.inputs["buildArgs"]["BASE_IMAGE"],
+            "python": image.inputs["buildArgs"]["PYTHON_IMAGE"],
+            "runtime": image.inputs["buildArgs"]["RUNTIME"],
+        },
         request=_requested(tuple(sorted(environment.items()))),
     )
 

@@ -278,6 +278,7 @@ def platform(name: str, functions: Sequence[Function] = ()) -> Platform:
             container_insights=False,
             spot=False,
             base_images=images,
+            python_image="python",
         ),
     )
 

@@ -43,7 +43,9 @@ CONTAINER = "definition.containerDefinitions.runner"
 ARRIVES: Mapping[str, Arrives] = {
     # The only one at its default in the golden test: with false there is no request.
     "functions.<key>.enabled": Arrives(True, False, {"environment.OVERTIME_RESCUE", "request"}),
-    "functions.<key>.runtime": Arrives("python3.12", "python3.14", {f"{CONTAINER}.image", "image.base"}),
+    "functions.<key>.runtime": Arrives(
+        "python3.12", "python3.14", {f"{CONTAINER}.image", "image.base", "image.runtime"}
+    ),
     "functions.<key>.architecture": Arrives(
         "arm64", "x86_64", {f"{CONTAINER}.image", "definition.runtimePlatform.cpuArchitecture", "image.platform"}
     ),
@@ -87,6 +89,7 @@ ARRIVES: Mapping[str, Arrives] = {
     "image.base_images": Arrives(
         {"python3.12": "mirror.example.com/python:3.12"}, {"python3.12": "mirror.example.com/python:3"}, {"image.base"}
     ),
+    "image.python_image": Arrives("mirror.example.com/python:3.13", "mirror.example.com/python:3", {"image.python"}),
     "tags": Arrives({"owner": "reports"}, {"owner": "sales"}, {"definition.tags.owner"}),
 }
 

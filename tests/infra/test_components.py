@@ -50,7 +50,11 @@ def network(name: str, _root: Path) -> object:
 
 def runner_image(name: str, _root: Path) -> object:
     args = RunnerImageArgs(
-        repository_url="r.example.com/x", base_image="base", runtime="python3.13", architecture="arm64"
+        repository_url="r.example.com/x",
+        base_image="base",
+        python_image="python",
+        runtime="python3.13",
+        architecture="arm64",
     )
     return RunnerImage(name, args)
 

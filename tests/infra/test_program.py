@@ -100,7 +100,7 @@ def test_exports(deploy: Deploy) -> None:
 def tag_of_the_image() -> str:
     from overtime.components.runner_image import content_tag  # noqa: PLC0415 - what it reads may not be touched at import
 
-    return content_tag("public.ecr.aws/lambda/python:3.13", "x86_64")
+    return content_tag("public.ecr.aws/lambda/python:3.13", "public.ecr.aws/lambda/python:3.13", "x86_64")
 
 
 def test_several_functions(deploy: Deploy, recorder: Recorder) -> None:

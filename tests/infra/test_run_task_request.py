@@ -135,7 +135,12 @@ def test_everything_that_is_handed_over(build: Built) -> None:
             },
         },
     }
-    assert found.image == {"platform": "linux/arm64", "base": "mirror.example.com/python:3.12"}
+    assert found.image == {
+        "platform": "linux/arm64",
+        "base": "mirror.example.com/python:3.12",
+        "python": "mirror.example.com/python:3.13",
+        "runtime": "python3.12",
+    }
     assert found.request == {
         "cluster": "arn:aws:ecs:eu-west-1:123456789012:cluster/overtime-cluster-0a1b2c3",
         "taskDefinition": "overtime-test-report",

@@ -33,7 +33,7 @@ import json, overtime
 from overtime.components import archives, lambda_archive, runner_image
 print(json.dumps({
     "sources": str(archives.SOURCES),
-    "tag": runner_image.content_tag("base", "x86_64"),
+    "tag": runner_image.content_tag("base", "python", "x86_64"),
     "archives": [sorted(lambda_archive.members(part)) for part in ("dispatcher", "watcher")],
 }))
 """
@@ -87,7 +87,7 @@ def test_an_installed_one_deploys_what_a_clone_does(wheel: zipfile.ZipFile, tmp_
     installed = tmp_path / "overtime"
     assert json.loads(done.stdout) == {
         "sources": str(installed),
-        "tag": runner_image.content_tag("base", "x86_64"),
+        "tag": runner_image.content_tag("base", "python", "x86_64"),
         "archives": [sorted(lambda_archive.members(part)) for part in PARTS],
     }
     sent = context_files(installed, installed / runner_image.DOCKERFILE)

@@ -1,50 +1,41 @@
-"""The recipe of the image, as far as it can be told without building it: what is copied, and what is checked."""
+"""The image's recipe without an engine: what is copied, what the build stage makes, and what it refuses."""
 
 from __future__ import annotations
 
+import json
+import os
 import re
-import shutil
 import subprocess
-import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from local.provider.docker_build.context import context_files
 from overtime.components.runner_image import image_files
+from overtime.runner.image import base_files, portable_python
+from tests.doubles import runner_image
+from tests.doubles.runner_image import COPIES, DOCKERFILE, staged
 from tests.unit.runner.conftest import ROOT
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Sequence
 
-DOCKERFILE = (ROOT / "runner" / "Dockerfile").read_text().replace("\\\n", " ").replace("${PACKAGE}", "overtime")
-PLACE = "/usr/lib/overtime"
-# (sources, target) of each COPY.
-COPIES = [
-    (words[:-1], words[-1].removeprefix(PLACE))
-    for words in (line.split()[1:] for line in DOCKERFILE.splitlines() if line.startswith("COPY "))
-]
-IMPORT_CHECK = re.search(r'python3 (-I -S) -c\s+"([^"]*import overtime.runner[^"]*)"', DOCKERFILE)
-BASE_CHECKS = DOCKERFILE.partition("\nRUN ")[2].partition(" && python3 -I -S -m compileall")[0]
+INSTRUCTIONS = [line for line in DOCKERFILE.splitlines() if line and line[0].isupper()]
+LAST_STAGE = INSTRUCTIONS[max(number for number, line in enumerate(INSTRUCTIONS) if line.startswith("FROM ")) :]
+PASSWD = "root:x:0:0:root:/root:/bin/sh\n"
 
 
-def staged(folder: Path) -> Path:
-    """Copy what the Dockerfile copies to where it copies it."""
-    for sources, target in COPIES:
-        place = folder / target.strip("/")
-        place.mkdir(parents=True, exist_ok=True)
-        for source in sources:
-            for file in ROOT.glob(source):
-                shutil.copy(file, place)
-    return folder
+@pytest.fixture(scope="module")
+def portable(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make the runner's portable Python of this one."""
+    return runner_image.portable(tmp_path_factory.mktemp("image"))
 
 
-def imported(folder: Path, first: str = "") -> subprocess.CompletedProcess[str]:
-    """Make the import that the image's build makes."""
-    assert IMPORT_CHECK is not None, "the build does not import the program"
-    options, code = IMPORT_CHECK.groups()
-    command = [sys.executable, *options.split(), "-B", "-c", first + code.replace(PLACE, str(folder))]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+def started(portable: Path, **environ: str) -> subprocess.CompletedProcess[str]:
+    """Start the runner as the image's entry point does."""
+    command = portable_python.command(portable)
+    return subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
 
 
 def test_the_build_sees_what_it_copies_and_nothing_else() -> None:
@@ -66,58 +57,116 @@ def test_every_source_is_there() -> None:
     assert [name for sources, _ in COPIES for name in sources if not [*ROOT.glob(name)]] == []
 
 
-def test_the_program_in_the_image_can_be_imported(tmp_path: Path) -> None:
-    """What is copied is enough, without site-packages: the build's own check passes."""
-    checked = imported(staged(tmp_path))
-    assert (checked.returncode, checked.stderr) == (0, "")
+def test_the_last_stage_runs_nothing_and_ends_as_the_handlers_user() -> None:
+    """It needs neither a shell in the base image nor emulation, and whatever user the base image ends with."""
+    kinds = [line.partition(" ")[0] for line in LAST_STAGE]
+    assert "RUN" not in kinds
+    assert [line for line in LAST_STAGE if line.startswith("USER ")] == ["USER 993:990"]
+
+
+def test_the_entry_point_is_what_the_build_has_tried() -> None:
+    [entry] = [line for line in INSTRUCTIONS if line.startswith("ENTRYPOINT ")]
+    assert json.loads(entry.removeprefix("ENTRYPOINT ")) == portable_python.command(Path(portable_python.PLACE))
+
+
+def test_the_runner_starts_whatever_the_variables_say(portable: Path) -> None:
+    """The image's variables are for the function's runtime; the loader and the interpreter take none of them."""
+    foreign = {
+        "LD_LIBRARY_PATH": "/nowhere",
+        "PYTHONHOME": "/nowhere",
+        "PYTHONPATH": "/nowhere",
+        "PYTHONSTARTUP": "/no",
+    }
+    told = started(portable, **foreign)
+    assert (told.returncode, told.stderr.partition(":")[0]) == (64, "overtime")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may change the root")
+def test_the_runner_starts_where_there_is_nothing_else(portable: Path) -> None:
+    """No C library, no shell, no /etc: as in a base image of another kind."""
+    root = portable.parents[2]
+    told = portable_python.start(portable_python.command(portable, root), root)
+    assert (told.returncode, told.stderr.partition(":")[0]) == (64, "overtime")
+
+
+def test_files_that_the_functions_python_runs_stay_sources(portable: Path) -> None:
+    """That Python may be of any version, and reads no other's compiled files."""
+    sources = {file.relative_to(portable / "app").as_posix() for file in (portable / "app").rglob("*.py")}
+    assert sources == set(portable_python.SCRIPTS)
+
+
+def test_two_builds_of_the_same_files_are_the_same(portable: Path, tmp_path: Path) -> None:
+    """So images of several runtimes share the layer, in the registry and on a host."""
+
+    def packed(folder: Path) -> bytes:
+        command = ["tar", "--sort=name", "--create", "--directory", str(folder), "."]
+        return subprocess.run(command, capture_output=True, check=True).stdout
+
+    assert packed(runner_image.portable(tmp_path)) == packed(portable)
 
 
 @pytest.mark.parametrize("gone", ["contract/task_requests.py", "errors.py", "runner/outcome.py"])
 def test_a_file_that_is_not_in_the_image_fails_its_build(tmp_path: Path, gone: str) -> None:
-    (staged(tmp_path) / "overtime" / gone).unlink()
-    assert re.search("ModuleNotFoundError|ImportError", imported(tmp_path).stderr)
+    (staged(tmp_path / "src") / "overtime" / gone).unlink()
+    built = runner_image.build(tmp_path / "src", tmp_path / "image", base_etc=tmp_path)
+    assert built.returncode != 0
+    assert re.search("ModuleNotFoundError|ImportError", built.stderr)
 
 
 @pytest.mark.parametrize(
-    ("python", "text"),
+    ("python", "glibc", "platform", "text"),
     [
-        (None, "needs Python 3.11 or newer as python3. This base image has: "),
-        ('[ "$1" = -V ] && echo Python 3.10.4; exit 1', "This base image has: Python 3.10.4"),
-        ('[ "$1" = -I ]', "has no Lambda runtime client: neither /var/runtime/bootstrap.py nor the Python package"),
-        ("exit 0", ""),
+        ((3, 10), (2, 36), "linux", "needs Python 3.11 or newer, and its python3 is Python 3.10."),
+        ((3, 9), (2, 26), "linux", "needs Python 3.11 or newer"),
+        ((3, 13), (2, 31), "linux", "must be glibc 2.34 or newer, and its version of glibc is: 2.31."),
+        ((3, 13), (), "linux", "must be glibc 2.34 or newer, and its version of glibc is: none."),
+        ((3, 13), (2, 36), "darwin", "must be glibc 2.34 or newer"),
     ],
 )
-def test_a_base_image_that_will_not_do_fails_the_build_and_the_message_names_the_cause(
-    tmp_path: Path, python: str | None, text: str
+def test_a_python_that_cannot_travel_is_refused(
+    python: tuple[int, int], glibc: Sequence[int], platform: str, text: str
 ) -> None:
-    if python is not None:
-        (tmp_path / "python3").write_text(f"#!/bin/sh\n{python}\n")
-        (tmp_path / "python3").chmod(0o755)
-    command = ["/bin/sh", "-c", BASE_CHECKS]
-    done = subprocess.run(command, env={"PATH": str(tmp_path)}, capture_output=True, text=True, check=False)
-    assert (done.returncode, text in done.stderr) == (1 if text else 0, True)
+    with pytest.raises(portable_python.UnsuitableError, match=re.escape(text)):
+        portable_python.check(python, tuple(glibc), platform)
 
 
-def test_everything_is_done_as_root_and_the_runner_is_not() -> None:
-    """Whatever user the base image ends with."""
-    steps = [line for line in DOCKERFILE.splitlines() if line.startswith(("FROM ", "USER ", "COPY ", "RUN "))]
-    assert (steps[1], steps[-1]) == ("USER root", "USER 993:990")
-    assert [line for line in steps if line.startswith("USER ")] == ["USER root", "USER 993:990"]
+def test_the_oldest_python_that_can_travel_does() -> None:
+    portable_python.check((3, 11), (2, 34), "linux")
+
+
+def test_a_build_that_fails_names_the_setting(tmp_path: Path) -> None:
+    """What is wrong with the image that the Python comes from is told with the name of the setting to change."""
+    sources = staged(tmp_path / "src")
+    trust = sources / "overtime" / "runner" / "trust.py"
+    trust.write_text(trust.read_text() + "\n\ndef later():\n    import not_in_this_python\n")
+    built = runner_image.build(sources, tmp_path / "image", base_etc=tmp_path)
+    assert built.returncode == 1
+    assert "PYTHON_IMAGE (setting image.python_image)" in built.stderr
+    assert "No module named 'not_in_this_python'" in built.stderr
 
 
 @pytest.mark.parametrize(
-    ("line", "there"),
+    ("passwd", "users"),
     [
-        ("sbx_user1051:x:993:990::/home/sbx_user1051:/sbin/nologin", True),
-        ("nobody:x:65534:993:nobody:/:/sbin/nologin", False),
-        ("a:993:1000:1000::/:/bin/sh", False),
-        ("a:x:1993:990::/:/bin/sh", False),
+        (PASSWD, [base_files.USER]),
+        (PASSWD.rstrip(), [base_files.USER]),
+        ("", [base_files.USER]),
+        (PASSWD + "nobody:x:65534:993:nobody:/:/sbin/nologin\n", [base_files.USER]),
+        (PASSWD + "a:993:1000:1000::/:/bin/sh\n", [base_files.USER]),
+        (PASSWD + "a:x:1993:990::/:/bin/sh\n", [base_files.USER]),
+        (PASSWD + "me:x:993:990::/:/bin/sh\n", []),
     ],
 )
-def test_the_handlers_user_is_looked_for_by_its_number(line: str, there: bool) -> None:  # noqa: FBT001
-    """A group or a password that happens to be 993 is no user."""
-    found = re.search(r"grep -q '([^']*)' /etc/passwd", DOCKERFILE)
-    assert found is not None
-    assert subprocess.run(["/usr/bin/env", "grep", "-q", found[1]], input=line, text=True, check=False).returncode == (
-        0 if there else 1
-    )
+def test_the_handlers_user_is_added_unless_there_is_one(passwd: str, users: list[str]) -> None:
+    """A group or a password that happens to be 993 is no user, and nothing else of the file changes."""
+    assert base_files.with_user(passwd).splitlines() == [*passwd.splitlines(), *users]
+
+
+def test_the_folders_that_the_image_gives_away_are_alone(tmp_path: Path) -> None:
+    """The last stage gives everything in these folders to the handler's user, and nothing else."""
+    (tmp_path / "etc").mkdir()
+    place = base_files.lay_out(tmp_path / "image", tmp_path / "etc")
+    assert not place.exists()
+    owned = [path.relative_to(tmp_path / "image").as_posix() for path in (tmp_path / "image").glob("owned*/**/*")]
+    assert sorted(owned) == ["owned-in-var/task", "owned/opt"]
+    assert (tmp_path / "image" / "root" / "tmp").stat().st_mode & 0o7777 == 0o1777

@@ -48,6 +48,7 @@ def program(place: Place, sources: Path, *, zones: int = 2) -> Callable[[], None
             container_insights=False,
             spot=False,
             base_images={RUNTIME: place.base_image},
+            python_image=place.base_image,
             sources=str(sources),
         )
         platform = Platform("main", args)

@@ -1,0 +1,25 @@
+"""Makes the image's files in the build stage that has a Python. Arguments: the sources, and the base image's /etc."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from overtime.runner import trust
+from overtime.runner.image import portable_python
+from overtime.runner.image.base_files import lay_out
+
+
+def main(sources: str, base_etc: str, target: str) -> None:
+    """Make everything that the last stage copies, as folders below `target`."""
+    try:
+        portable_python.make(Path(sources), lay_out(Path(target), Path(base_etc)), trust.STORES)
+    except portable_python.UnsuitableError as error:
+        sys.exit(
+            f"The image PYTHON_IMAGE (setting image.python_image) cannot give the runner its Python: {error} "
+            "The runner takes its interpreter from that image along into every base image."
+        )
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
