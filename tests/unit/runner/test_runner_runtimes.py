@@ -5,6 +5,7 @@ AWS's own clients are tried in containers; here, a small client of ours does wha
 
 from __future__ import annotations
 
+import json
 import os
 from typing import TYPE_CHECKING
 
@@ -155,6 +156,9 @@ def test_by_hand_the_images_runtime_is_the_functions(task: Task) -> None:
         (task.task_root / member).chmod(attributes >> 16 & 0o777)
     own = {"LAMBDA_TASK_ROOT": str(task.task_root), "OVERTIME_RUNTIME": OWN}
     assert task.by_hand("[7]", "echo", **own).output == "[7]\n"
+    (task.task_root / "bootstrap").rename(task.folder / "runtime" / "bootstrap")
+    seen = json.loads(task.by_hand("1", "index.seen", **own | {"OVERTIME_RUNTIME": "nodejs22.x"}).output)
+    assert seen["environment"]["AWS_EXECUTION_ENV"] == "AWS_Lambda_nodejs22.x"
 
 
 @pytest.mark.parametrize("own", [{}, {"LC_CTYPE": "C.UTF-8"}])
