@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from overtime.contract.runtimes import Heap
 
 _EXEC_WRAPPER = "AWS_LAMBDA_EXEC_WRAPPER"
-WRAPPER_FILE = f"{sys.prefix}/bin/heap-wrapper"
-"""Where the image has `WRAPPER` as an executable file."""
+WRAPPER_PLACE = "bin/heap-wrapper"
+WRAPPER_FILE = f"{sys.prefix}/{WRAPPER_PLACE}"
+"""Where the image has `WRAPPER` as an executable file: beside the runner's interpreter."""
 WRAPPER = f"""\
 #!/bin/sh
 # AWS's start scripts for Node.js run this as the execution wrapper, with the interpreter's command line. It adds an

@@ -18,6 +18,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from overtime.runner import heap
 from overtime.runner.image import needs
 from overtime.runner.image.strip import stripped
 
@@ -79,6 +80,7 @@ def make(sources: Path, target: Path, ca_stores: Iterable[str] = ()) -> None:
     for name, file in libraries.items():
         _copy(file, target / "lib" / name)
     _copy(ca_file, target / "etc" / "ca-certificates.crt")
+    _write_program(target / heap.WRAPPER_PLACE, heap.WRAPPER)
     modules = {Path(file) for file in loaded.modules.values()}
     app = {file for file in modules if file.is_relative_to(sources)}
     _copy_library(modules - app, target / sys.platlibdir / f"python{sys.version_info[0]}.{sys.version_info[1]}")
@@ -167,6 +169,11 @@ def _copy(file: str | Path, target: Path, *, executable: bool = False) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_bytes(stripped(Path(file).read_bytes()))
     target.chmod(0o755 if executable else 0o644)
+
+
+def _write_program(file: Path, text: str) -> None:
+    file.write_text(text, encoding="utf-8")
+    file.chmod(0o755)
 
 
 def command(folder: Path, root: Path = Path("/")) -> list[str]:

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,11 +16,15 @@ from local.provider.docker_build.context import context_files
 from overtime.components.runner_image import image_files
 from overtime.runner.image import base_files, portable_python
 from tests.doubles import runner_image
+from tests.doubles.bootstrap import script
 from tests.doubles.runner_image import COPIES, DOCKERFILE, staged
 from tests.unit.runner.conftest import ROOT
+from tests.unit.runner.zips import FILE, packed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from tests.unit.runner.conftest import Task
 
 INSTRUCTIONS = [line for line in DOCKERFILE.splitlines() if line and line[0].isupper()]
 LAST_STAGE = INSTRUCTIONS[max(number for number, line in enumerate(INSTRUCTIONS) if line.startswith("FROM ")) :]
@@ -93,6 +98,25 @@ def test_files_that_the_functions_python_runs_stay_sources(portable: Path) -> No
     """That Python may be of any version, and reads no other's compiled files."""
     sources = {file.relative_to(portable / "app").as_posix() for file in (portable / "app").rglob("*.py")}
     assert sources == set(portable_python.SCRIPTS)
+
+
+def test_a_node_function_gets_the_tasks_heap_through_the_images_wrapper(portable: Path, task: Task) -> None:
+    """The start script runs it as AWS's do: with the interpreter's command line, which ends with the script."""
+    client = task.folder / "client"
+    client.write_text(script())
+    bootstrap = task.folder / "runtime" / "bootstrap"
+    bootstrap.write_text(f'#!/bin/sh\nexec "$AWS_LAMBDA_EXEC_WRAPPER" {sys.executable} -IS {client} "last one"\n')
+    bootstrap.chmod(0o755)
+    task.standin.add_function(packed(("handler.txt", b"", FILE | 0o644 << 16)), Handler="a.seen", Runtime="nodejs22.x")
+    task.standin.add_run(b"1")
+    places = {"LAMBDA_TASK_ROOT": str(task.task_root), "LAMBDA_RUNTIME_DIR": str(bootstrap.parent)}
+    told = started(portable, **task.standin.task_environment(), **places, OVERTIME_RUNTIME="nodejs22.x")
+    assert task.standin.result, told.stderr
+    seen = json.loads(task.standin.result)
+    option = "--max-old-space-size=1843"
+    assert seen["arguments"] == [str(client), option, "last one"]
+    assert seen["environment"]["NODE_OPTIONS"] == option
+    assert [name for name in seen["environment"] if "WRAPPER" in name or name.startswith("OVERTIME_")] == []
 
 
 def test_two_builds_of_the_same_files_are_the_same(portable: Path, tmp_path: Path) -> None:
