@@ -50,18 +50,16 @@ class RunnerImage(pulumi.ComponentResource):
         kind = tag_prefix(args.runtime, args.architecture)
         tag = kind + content_tag(args.base_image, args.python_image, args.architecture)
         url = pulumi.Output.from_input(args.repository_url)
-        # The tag depends on the content, so that people see from which sources an image was built.
-        reference = pulumi.Output.format("{0}:{1}", url, tag)
         image = docker_build.Image(
             f"{name}-image",
-            tags=[reference],
+            # The tag depends on the content, so that people see from which sources an image was built.
+            tags=[pulumi.Output.format("{0}:{1}", url, tag)],
             context=docker_build.BuildContextArgs(location=args.sources),
             dockerfile=docker_build.DockerfileArgs(location=f"{args.sources}/{DOCKERFILE}"),
             build_args={
                 "BASE_IMAGE": args.base_image,
                 "PYTHON_IMAGE": args.python_image,
                 "RUNTIME": args.runtime,
-                "CONTENT_TAG": tag,
                 "PACKAGE": _PACKAGE_IN_SOURCES,
             },
             platforms=[_PLATFORMS[args.architecture]],
@@ -69,8 +67,6 @@ class RunnerImage(pulumi.ComponentResource):
             push=False,
             exports=[docker_build.ExportArgs(registry=_zstd())],
             build_on_preview=False,
-            cache_from=[docker_build.CacheFromArgs(registry=docker_build.CacheFromRegistryArgs(ref=reference))],
-            cache_to=[{"inline": {}}],
             registries=[self._login()],
             opts=pulumi.ResourceOptions(parent=self),
         )

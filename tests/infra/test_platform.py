@@ -310,7 +310,6 @@ def test_image(deploy: Deploy, recorder: Recorder, monkeypatch: pytest.MonkeyPat
             "BASE_IMAGE": "public.ecr.aws/lambda/python:3.12",
             "PYTHON_IMAGE": PYTHON_IMAGE,
             "RUNTIME": "python3.12",
-            "CONTENT_TAG": tag,
             "PACKAGE": "overtime",
         },
         "platforms": ["linux/amd64"],
@@ -329,8 +328,6 @@ def test_image(deploy: Deploy, recorder: Recorder, monkeypatch: pytest.MonkeyPat
                 }
             }
         ],
-        "cacheFrom": [{"registry": {"ref": reference}}],
-        "cacheTo": [{"inline": {}}],
         "registries": Secret(
             [
                 {

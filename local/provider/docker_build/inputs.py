@@ -17,11 +17,8 @@ if TYPE_CHECKING:
 Plain: TypeAlias = "bool | float | str | Sequence[Plain] | Mapping[str, Plain] | None"
 
 BUILT = ("tags", "context", "dockerfile", "buildArgs", "platforms", "target", "exports", "registries")
-WITHOUT_EFFECT = (
-    "buildOnPreview",  # a preview builds nothing here, whatever it says
-    "cacheFrom",  # the container engine's own cache serves as well
-    "cacheTo",
-)
+WITHOUT_EFFECT = ("buildOnPreview",)
+"""A preview builds nothing here, whatever it says."""
 DEFAULTS: Mapping[str, tuple[Plain, ...]] = {
     "exec": (False,),
     "load": (False,),
@@ -177,24 +174,12 @@ def _exports(given: Mapping[str, Plain]) -> str | None:
     )
 
 
-def _cache_from(given: Mapping[str, Plain]) -> str | None:
-    hints = all(_map(entry).keys() == {"registry"} for entry in _list(given.get("cacheFrom")))
-    return None if hints else "is taken from a registry only"
-
-
-def _cache_to(given: Mapping[str, Plain]) -> str | None:
-    hints = all(_map(entry).keys() == {"inline"} for entry in _list(given.get("cacheTo")))
-    return None if hints else "is written inline only"
-
-
 CHECKS = {
     "tags": _tags,
     "context": _context,
     "dockerfile": _dockerfile,
     "platforms": _platforms,
     "exports": _exports,
-    "cacheFrom": _cache_from,
-    "cacheTo": _cache_to,
 }
 
 
