@@ -25,7 +25,6 @@ LARGEST_UNPACKED = 250 * MEGABYTE
 
 _NOT_CODE = frozenset({"__pycache__", ".DS_Store", ".git"})
 _CHUNK_BYTES = MEGABYTE
-_UNIX = 3
 # What a zip archive adds to its members' data: for each, a local header, a data descriptor and a directory entry, with
 # its name in two of them; and the end of the directory.
 _MEMBER_BYTES, _END_BYTES = 30 + 16 + 46, 22
@@ -101,7 +100,7 @@ def executable(code: Path, name: str) -> bool | None:
     with zipfile.ZipFile(code) as archive:
         found = [entry for entry in archive.infolist() if _path(entry.filename) == name]
     # Lambda runs the code as a user who owns none of its files.
-    return bool(found[-1].external_attr >> 16 & stat.S_IXOTH and found[-1].create_system == _UNIX) if found else None
+    return bool(found[-1].external_attr >> 16 & stat.S_IXOTH) if found else None
 
 
 def _jars(code: Path, folder: str) -> Iterator[list[str]]:

@@ -79,6 +79,13 @@ def test_the_same_files_are_the_same_bytes_for_everyone(tmp_path: Path) -> None:
     assert archives.code(one).path == archives.code(other).path  # type: ignore[attr-defined]
 
 
+def test_the_order_of_files_is_no_change(tmp_path: Path) -> None:
+    """File systems list them in any order."""
+    members = {file.name: file for file in code.files(folder(tmp_path), "*")}
+    backwards = dict(reversed(members.items()))
+    assert code_zip.packed(members) == code_zip.packed(backwards)
+
+
 def test_a_changed_mode_is_a_change(tmp_path: Path) -> None:
     assert packed(folder(tmp_path / "one")) != packed(folder(tmp_path / "other", ("bootstrap",)))
 
@@ -137,7 +144,9 @@ def test_it_is_what_is_deployed(deploy: Deploy, recorder: Recorder, context: Sta
     archive = recorder.inputs("Function", "report-function")["code"]
     assert isinstance(archive, pulumi.FileArchive)
     with zipfile.ZipFile(archive.path) as found:
-        assert {entry.filename: entry.external_attr >> 16 & 0o777 for entry in found.infolist()} == {
-            "handler.py": 0o644,
-            "helper": 0o755,
-        }
+        entries = found.infolist()
+    assert {entry.filename: entry.external_attr >> 16 & 0o777 for entry in entries} == {
+        "handler.py": 0o644,
+        "helper": 0o755,
+    }
+    assert {entry.create_system for entry in entries} == {3}, "modes are read from archives made on Unix only"

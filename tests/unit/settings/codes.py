@@ -20,15 +20,14 @@ def jar(*names: str) -> bytes:
     return archive(dict.fromkeys(("META-INF/MANIFEST.MF", *names), b""))
 
 
-def archive(contents: Mapping[str, bytes | int], system: int = 3) -> bytes:
-    """Return a zip, written on Unix unless `system` says otherwise."""
+def archive(contents: Mapping[str, bytes | int], *, modes: bool = True) -> bytes:
+    """Return a zip; without modes, as Windows writes one."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as opened:
         for name, content in contents.items():
             entry = zipfile.ZipInfo(name)
-            entry.create_system = system
             mode = content if isinstance(content, int) else 0o644
-            entry.external_attr = (stat.S_IFREG | mode) << 16
+            entry.external_attr = (stat.S_IFREG | mode) << 16 if modes else 0x20
             opened.writestr(entry, b"" if isinstance(content, int) else content)
     return buffer.getvalue()
 
@@ -61,7 +60,7 @@ ARCHIVES: dict[str, bytes] = {
     "java.zip": archive({"./lib/report.jar": jar("example/Report.class")}),
     "go.zip": archive({"bootstrap": 0o755}),
     "plain.zip": archive({"bootstrap": 0o744}),
-    "windows.zip": archive({"bootstrap": 0o755}, system=0),
+    "windows.zip": archive({"bootstrap": 0o755}, modes=False),
     "bundle": archive({"handler.py": b""}),
 }
 
