@@ -23,7 +23,10 @@ SOURCES = Path(__file__).resolve().parents[1]
 
 
 def code(path: Path) -> pulumi.Archive:
-    """Return a function's code as an archive for Lambda: a zip as it is, a folder without caches and tools' files."""
+    """Return a function's code as an archive for Lambda: a zip as it is, a folder without caches and tools' files.
+
+    The engine repacks a `.jar` file as a zip, with the same members.
+    """
     if path.is_file():
         return pulumi.FileArchive(str(path))
     members = {file.relative_to(path).as_posix(): file for file in files(path, "*")}

@@ -95,13 +95,13 @@ class Function(Section):
     """A primary function, and how its runs continue on Fargate."""
 
     code: values.Code
-    """Folder or `.zip`, relative to the project."""
+    """Folder or `.zip` (for Java, also `.jar`), relative to the project."""
     enabled: values.Switch = True
     """`false` drains the function: its runs continue to their end, new failures are parked."""
     handler: values.Handler
-    """The handler in Lambda's notation, `module.function`."""
+    """The handler as its runtime expects it: `module.function` for Python, `package.Class::method` for Java."""
     runtime: values.Runtime = DEFAULT.name
-    """Lambda's name of the language and version; it also selects the runner image."""
+    """Lambda's name of the language and version (`overtime.contract.runtimes`); it also selects the runner image."""
     architecture: values.Architecture = "x86_64"
     """For the function, its image and its task: if they differed, containers would fail with `exec format error`."""
     timeout_seconds: values.TimeoutSeconds = 900
