@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from local.base_images import nodejs, provided, python, store
+from local.base_images import java, nodejs, provided, python, store
 from local.base_images.store import BaseImage
 from local.errors import LocalError
 
@@ -25,6 +25,7 @@ DEFAULT = python.RUNTIME
 RECIPES: Mapping[str, Callable[[], Recipe]] = {
     python.RUNTIME: python.recipe,
     **{runtime: partial(nodejs.recipe, runtime) for runtime in nodejs.WHEELS},
+    **{runtime: partial(java.recipe, runtime) for runtime in java.WHEELS},
     provided.RUNTIME: provided.recipe,
 }
 """How each image is made."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from local.base_images import python, store
@@ -11,15 +12,16 @@ from local.process import run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from pathlib import Path
 
     from local.base_images.store import Recipe, Say
 
+HERE = Path(__file__).parent
 DOCKERFILE = """\
 ARG DEBIAN
 FROM ${DEBIAN} AS debian
 RUN dpkg --purge $(dpkg-query --show --showformat '${Package} ' 'python3*' 'libpython3*') 2>&1 \\
-    && rm -rf /usr/local/lib/python3* /usr/lib/python3* /usr/share/python3
+    && rm -rf /usr/local/lib/python3* /usr/lib/python3* /usr/share/python3 \\
+    && ln -s C.utf8 /usr/lib/locale/en_US.utf8
 
 FROM scratch
 COPY --from=debian / /
@@ -27,7 +29,7 @@ COPY root /
 """
 # The folders as AWS's images have them: https://github.com/aws/aws-lambda-base-images, the Dockerfile of each runtime.
 ENVIRONMENT = {
-    "LANG": "C.UTF-8",  # theirs, en_US.UTF-8, is not in Debian's minimal system
+    "LANG": "en_US.UTF-8",
     "TZ": ":/etc/localtime",
     "PATH": "/var/lang/bin:/usr/local/bin:/usr/bin/:/bin:/opt/bin",
     "LD_LIBRARY_PATH": "/var/lang/lib:/lib64:/usr/lib64:/var/runtime:/var/runtime/lib:/var/task:/var/task/lib:/opt/lib",
@@ -41,6 +43,18 @@ def digest(*parts: str, environment: Mapping[str, str] = ENVIRONMENT) -> str:
     """Return a short name for what goes into an image: these parts, Debian and the environment."""
     every = (python.recipe().digest, DOCKERFILE, repr(environment), *parts)
     return hashlib.sha256("\n".join(every).encode()).hexdigest()[:12]
+
+
+def script(head: Path, version: str) -> str:
+    """Return a start script: its head, in which NN stands for the runtime's version, and what all have in common."""
+    return head.read_text(encoding="utf-8").replace("NN", version) + (HERE / "start.sh").read_text(encoding="utf-8")
+
+
+def write_script(root: Path, text: str) -> None:
+    """Put a start script where AWS's images have it."""
+    file = root / "var" / "runtime" / "bootstrap"
+    file.write_text(text, encoding="utf-8")
+    file.chmod(0o755)
 
 
 class DoesNotRunError(LocalError):

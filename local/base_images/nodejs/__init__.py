@@ -128,8 +128,7 @@ def _make(runtime: str, made: Recipe, docker_host: str, kept: Path, say: Say) ->
         shutil.copytree(found.modules, folder / "node_modules", symlinks=True)
         for name in ("index.mjs", CLIENT):
             shutil.copy(client / name, folder)
-        (folder / "bootstrap").write_text(bootstrap(runtime), encoding="utf-8")
-        (folder / "bootstrap").chmod(0o755)
+        layout.write_script(root, bootstrap(runtime))
 
     try:
         layout.make(made, docker_host, kept, say, fill=fill, check=["node", "-e", LOADS])
@@ -147,5 +146,4 @@ def _packages() -> str:
 
 def bootstrap(runtime: str) -> str:
     """Return the script that starts a function in the image."""
-    version = runtime.removeprefix("nodejs").removesuffix(".x")
-    return (HERE / "bootstrap").read_text(encoding="utf-8").replace("NN", version)
+    return layout.script(HERE / "bootstrap", runtime.removeprefix("nodejs").removesuffix(".x"))

@@ -27,6 +27,8 @@ DATA = (
     *("bootstrap.sh", "engine_build/go.mod", "engine_build/go.sum", "engine_build/tools.go"),
     *(f"base_images/nodejs/{name}" for name in ("bootstrap", "node22.lock", "node24.lock")),
     *(f"base_images/nodejs/{name}" for name in ("package.json", "package-lock.json")),
+    *(f"base_images/java/{name}" for name in ("bootstrap", "java17.lock", "java21.lock", "pom.xml")),
+    "base_images/start.sh",
 )
 
 

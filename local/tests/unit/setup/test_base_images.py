@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from local import base_images
-from local.base_images import nodejs, python, tools
+from local.base_images import java, nodejs, python, tools
 from local.errors import LocalError
 from overtime.contract.runtimes import RUNTIMES
 
@@ -22,7 +22,8 @@ ECHO = "/bin/echo"
 def started(runtime: str, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run the script with an execution wrapper that prints the command instead of running it."""
     script = folder / "bootstrap"
-    script.write_text(nodejs.bootstrap(runtime), encoding="utf-8")
+    family = java if runtime.startswith("java") else nodejs
+    script.write_text(family.bootstrap(runtime), encoding="utf-8")
     folders = {"LAMBDA_RUNTIME_DIR": "/var/runtime", "LAMBDA_TASK_ROOT": "/var/task", "PATH": "/usr/bin:/bin"}
     return subprocess.run(
         ["/bin/sh", str(script)],
@@ -90,6 +91,16 @@ def test_nodejs_finds_layers_and_the_sdk(tmp_path: Path) -> None:
         "/opt/nodejs/node22/node_modules:/opt/nodejs/node_modules:/var/runtime/node_modules:/var/runtime:/var/task"
     )
     assert done.stdout == f"{folders} AWS_Lambda_nodejs22.x\n"
+
+
+@pytest.mark.parametrize(("memory", "heap"), [("512", "445645k"), ("4096", "3945472k")])
+def test_java_gets_its_heap_on_the_command_line(memory: str, heap: str, tmp_path: Path) -> None:
+    """As seen of AWS's own script, which no variable but _JAVA_OPTIONS can outdo; the handler is the last argument."""
+    done = started("java17", tmp_path, AWS_LAMBDA_FUNCTION_MEMORY_SIZE=memory, _HANDLER="example.App::handle")
+    words = done.stdout.split()
+    assert words[:2] == ["/var/lang/bin/java", f"-XX:MaxHeapSize={heap}"]
+    client = ["com.amazonaws.services.lambda.runtime.api.client.AWSLambda", "example.App::handle"]
+    assert words[-4:] == ["-classpath", "/var/runtime/lib/*", *client]
 
 
 def test_an_execution_wrapper_that_cannot_run_is_named(tmp_path: Path) -> None:
