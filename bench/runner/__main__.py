@@ -1,7 +1,8 @@
 """Measure the runner: process start → the handler's first line, the handler's return → exit, peak memory.
 
 Three ways, interleaved, with a small archive and one of 20 MB in 2,000 files, against an endpoint on this machine:
-the bare interpreter (which has the code in place and only calls the handler), the runner, and the obvious way.
+the bare interpreter (which has the code in place and only calls the handler), the runner, and the obvious way. The
+runner starts as in its image, in a portable Python that is made of this one.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from overtime.runner.image import portable_python
+from tests.doubles import runner_image
 from tests.doubles.runner_aws import StandIn
 
 if TYPE_CHECKING:
@@ -65,8 +68,9 @@ def archive(files: int) -> bytes:
 class Bench:
     """One archive, deployed on the endpoint, and run in each way."""
 
-    def __init__(self, standin: StandIn, folder: Path, code: bytes) -> None:
+    def __init__(self, standin: StandIn, folder: Path, code: bytes, portable: Path) -> None:
         self._standin, self._folder, self._code = standin, folder, code
+        self._runner = portable_python.command(portable)
         self._ready = folder / "ready"
         with zipfile.ZipFile(io.BytesIO(code)) as opened:
             opened.extractall(self._ready)
@@ -108,7 +112,7 @@ class Bench:
         }
         command = {
             "bare": [sys.executable, "-c", BARE, str(self._ready)],
-            "runner": [sys.executable, "-s", "-S", "-m", "overtime.runner"],
+            "runner": self._runner,
             "obvious": [sys.executable, "-m", "bench.runner.baseline"],
         }[way]
         began = time.monotonic_ns()
@@ -137,10 +141,12 @@ def main(arguments: Sequence[str] = ()) -> int:
     ratios = []
     scratch = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 -- the disk is not what is measured
     folder = Path(tempfile.mkdtemp(dir=scratch))
+    (folder / "image").mkdir()
     try:
+        portable = runner_image.portable(folder / "image")
         with StandIn() as standin:
             for title, code in (("small zip", archive(0)), ("20 MB zip, 2,000 files", archive(FILES))):
-                bench = Bench(standin, Path(tempfile.mkdtemp(dir=folder)), code)
+                bench = Bench(standin, Path(tempfile.mkdtemp(dir=folder)), code, portable)
                 ratios.append(table(f"{title} ({len(code):,} bytes)", bench, rounds))
     finally:
         shutil.rmtree(folder)

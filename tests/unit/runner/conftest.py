@@ -17,7 +17,7 @@ import pytest
 from tests.doubles.runner_aws import StandIn
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
 ROOT = Path(__file__).resolve().parents[3]
 HANDLERS = ROOT / "tests" / "handlers"
@@ -88,6 +88,7 @@ class Task:
         self.task_root, self.layer_root = folder / "task", folder / "opt"
         for place in (self.task_root, self.layer_root, folder / "runtime"):
             place.mkdir()
+        self.command: Sequence[str] = (sys.executable, "-s", "-S", "-m", "overtime.runner")
         self._started: list[subprocess.Popen[bytes]] = []
 
     def deploy(
@@ -144,7 +145,7 @@ class Task:
             "OVERTIME_RESULT_PATIENCE_SECONDS": "0",
         }
         process = subprocess.Popen(
-            [sys.executable, "-s", "-S", "-m", "overtime.runner"],
+            self.command,
             cwd=ROOT,
             env=places | dict(environ),
             stdout=stream,

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,31 +13,16 @@ from local.provider.docker_build.context import context_files
 from overtime.components.runner_image import image_files
 from overtime.runner.image import base_files, portable_python
 from tests.doubles import runner_image
-from tests.doubles.bootstrap import script
 from tests.doubles.runner_image import COPIES, DOCKERFILE, staged
 from tests.unit.runner.conftest import ROOT
-from tests.unit.runner.zips import FILE, packed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tests.unit.runner.conftest import Task
 
 INSTRUCTIONS = [line for line in DOCKERFILE.splitlines() if line and line[0].isupper()]
 LAST_STAGE = INSTRUCTIONS[max(number for number, line in enumerate(INSTRUCTIONS) if line.startswith("FROM ")) :]
 PASSWD = "root:x:0:0:root:/root:/bin/sh\n"
-
-
-@pytest.fixture(scope="module")
-def portable(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Make the runner's portable Python of this one."""
-    return runner_image.portable(tmp_path_factory.mktemp("image"))
-
-
-def started(portable: Path, **environ: str) -> subprocess.CompletedProcess[str]:
-    """Start the runner as the image's entry point does."""
-    command = portable_python.command(portable)
-    return subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
 
 
 def test_the_build_sees_what_it_copies_and_nothing_else() -> None:
@@ -72,61 +54,6 @@ def test_the_last_stage_runs_nothing_and_ends_as_the_handlers_user() -> None:
 def test_the_entry_point_is_what_the_build_has_tried() -> None:
     [entry] = [line for line in INSTRUCTIONS if line.startswith("ENTRYPOINT ")]
     assert json.loads(entry.removeprefix("ENTRYPOINT ")) == portable_python.command(Path(portable_python.PLACE))
-
-
-def test_the_runner_starts_whatever_the_variables_say(portable: Path) -> None:
-    """The image's variables are for the function's runtime; the loader and the interpreter take none of them."""
-    foreign = {
-        "LD_LIBRARY_PATH": "/nowhere",
-        "PYTHONHOME": "/nowhere",
-        "PYTHONPATH": "/nowhere",
-        "PYTHONSTARTUP": "/no",
-    }
-    told = started(portable, **foreign)
-    assert (told.returncode, told.stderr.partition(":")[0]) == (64, "overtime")
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root may change the root")
-def test_the_runner_starts_where_there_is_nothing_else(portable: Path) -> None:
-    """No C library, no shell, no /etc: as in a base image of another kind."""
-    root = portable.parents[2]
-    told = portable_python.start(portable_python.command(portable, root), root)
-    assert (told.returncode, told.stderr.partition(":")[0]) == (64, "overtime")
-
-
-def test_files_that_the_functions_python_runs_stay_sources(portable: Path) -> None:
-    """That Python may be of any version, and reads no other's compiled files."""
-    sources = {file.relative_to(portable / "app").as_posix() for file in (portable / "app").rglob("*.py")}
-    assert sources == set(portable_python.SCRIPTS)
-
-
-def test_a_node_function_gets_the_tasks_heap_through_the_images_wrapper(portable: Path, task: Task) -> None:
-    """The start script runs it as AWS's do: with the interpreter's command line, which ends with the script."""
-    client = task.folder / "client"
-    client.write_text(script())
-    bootstrap = task.folder / "runtime" / "bootstrap"
-    bootstrap.write_text(f'#!/bin/sh\nexec "$AWS_LAMBDA_EXEC_WRAPPER" {sys.executable} -IS {client} "last one"\n')
-    bootstrap.chmod(0o755)
-    task.standin.add_function(packed(("handler.txt", b"", FILE | 0o644 << 16)), Handler="a.seen", Runtime="nodejs22.x")
-    task.standin.add_run(b"1")
-    places = {"LAMBDA_TASK_ROOT": str(task.task_root), "LAMBDA_RUNTIME_DIR": str(bootstrap.parent)}
-    told = started(portable, **task.standin.task_environment(), **places, OVERTIME_RUNTIME="nodejs22.x")
-    assert task.standin.result, told.stderr
-    seen = json.loads(task.standin.result)
-    option = "--max-old-space-size=1843"
-    assert seen["arguments"] == [str(client), option, "last one"]
-    assert seen["environment"]["NODE_OPTIONS"] == option
-    assert [name for name in seen["environment"] if "WRAPPER" in name or name.startswith("OVERTIME_")] == []
-
-
-def test_two_builds_of_the_same_files_are_the_same(portable: Path, tmp_path: Path) -> None:
-    """So images of several runtimes share the layer, in the registry and on a host."""
-
-    def packed(folder: Path) -> bytes:
-        command = ["tar", "--sort=name", "--create", "--directory", str(folder), "."]
-        return subprocess.run(command, capture_output=True, check=True).stdout
-
-    assert packed(runner_image.portable(tmp_path)) == packed(portable)
 
 
 @pytest.mark.parametrize("gone", ["contract/task_requests.py", "errors.py", "runner/outcome.py"])
