@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 
-BENCHES = ("bench.runner.__main__", "bench.image_size", "bench.preview")
+BENCHES = ("bench.runner.__main__", "bench.starts.__main__", "bench.image_size", "bench.preview")
 
 
 def main() -> int:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 DOCKERFILE = "runner/Dockerfile"
 _PACKAGE_IN_SOURCES = PACKAGE.relative_to(SOURCES).as_posix()
 _PLATFORMS = {"x86_64": docker_build.Platform.LINUX_AMD64, "arm64": docker_build.Platform.LINUX_ARM64}
-_COMPRESSION_LEVEL = 9
+COMPRESSION_LEVEL = 9
 """Of 22. BuildKit knows four steps; the last one takes far longer to build an image that is hardly smaller."""
 
 
@@ -88,7 +88,7 @@ def _zstd() -> docker_build.ExportRegistryArgs:
     """
     return docker_build.ExportRegistryArgs(
         compression=docker_build.CompressionType.ZSTD,
-        compression_level=_COMPRESSION_LEVEL,
+        compression_level=COMPRESSION_LEVEL,
         force_compression=True,
         oci_media_types=True,
     )

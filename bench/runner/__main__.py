@@ -10,18 +10,17 @@ from __future__ import annotations
 import argparse
 import io
 import os
-import random
 import shutil
 import statistics
 import subprocess
 import sys
-import sysconfig
 import tempfile
 import time
 import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bench.archives import FILES, filler, packed
 from overtime.runner.image import portable_python
 from tests.doubles import runner_image
 from tests.doubles.runner_aws import StandIn
@@ -39,7 +38,6 @@ def handler(event, context):
 """
 BARE = "import sys; sys.path.insert(0, sys.argv[1]); import app; app.handler({}, None)"
 WAYS = ("bare", "runner", "obvious")
-FILES, FILE_BYTES = 2_000, 10_000
 TARGET = 0.6
 """The runner's way to the handler's first line, everything included, over the obvious way's."""
 
@@ -49,20 +47,6 @@ class Figure:
 
     def __init__(self, start: float, end: float) -> None:
         self.start, self.end = start, end
-
-
-def archive(files: int) -> bytes:
-    """Pack the handler and so many files of about 10 KB packed, half code and half what does not shrink."""
-    draw = random.Random(4)  # noqa: S311 -- figures that can be repeated, no secret
-    sources = b"".join(path.read_bytes() for path in sorted(Path(sysconfig.get_path("stdlib")).glob("[a-m]*.py")))
-    data = io.BytesIO()
-    with zipfile.ZipFile(data, "w", zipfile.ZIP_DEFLATED) as opened:
-        opened.writestr("app.py", HANDLER)
-        for number in range(files):
-            at = draw.randrange(len(sources) - 2 * FILE_BYTES)
-            content = draw.randbytes(FILE_BYTES // 2) + sources[at : at + 2 * FILE_BYTES]
-            opened.writestr(f"package{number % 40}/module{number}.bin", content)
-    return data.getvalue()
 
 
 class Bench:
@@ -145,7 +129,8 @@ def main(arguments: Sequence[str] = ()) -> int:
     try:
         portable = runner_image.portable(folder / "image")
         with StandIn() as standin:
-            for title, code in (("small zip", archive(0)), ("20 MB zip, 2,000 files", archive(FILES))):
+            for title, files in (("small zip", 0), ("20 MB zip, 2,000 files", FILES)):
+                code = packed({"app.py": HANDLER.encode(), **filler(files)})
                 bench = Bench(standin, Path(tempfile.mkdtemp(dir=folder)), code, portable)
                 ratios.append(table(f"{title} ({len(code):,} bytes)", bench, rounds))
     finally:
