@@ -1,9 +1,9 @@
-"""The heap of Node.js and Java follows the task's memory, although the handler sees the function's. Pure.
+"""The heap of Node.js, Java and .NET follows the task's memory, although the handler sees the function's. Pure.
 
-Both limit their heap, AWS's start scripts by AWS_LAMBDA_FUNCTION_MEMORY_SIZE. If the task has more memory, the limit is
-raised, unless the function sets one itself. For Java, `_JAVA_OPTIONS` takes precedence over the command line. For
-Node.js, the command line takes precedence over NODE_OPTIONS, and some of AWS's start scripts always limit the heap
-there. So an execution wrapper adds the option to the command line, too.
+AWS's start scripts and its client for .NET limit the heap by AWS_LAMBDA_FUNCTION_MEMORY_SIZE. If the task has more
+memory, the limit is raised, unless the function sets one itself. For Java, `_JAVA_OPTIONS` takes precedence over the
+command line. For Node.js, the command line takes precedence over NODE_OPTIONS, and some of AWS's start scripts always
+limit the heap there. So an execution wrapper adds the option to the command line, too.
 """
 
 from __future__ import annotations
@@ -56,8 +56,8 @@ def with_heap(
     size = min(task_mib * _PERCENT // 100, task_mib - _LEAST_REST_MIB)
     if size <= function_mib * _PERCENT // 100:
         return dict(environment)  # as on Lambda
-    option, name = heap.option.format(mib=size), heap.variables[0]
-    options = {name: f"{environment.get(name, '')} {option}".strip()}
+    option, name = heap.option.format(mib=size, bytes=size << 20), heap.variables[0]
+    options = {name: f"{environment.get(name, '')} {option}".strip(), **dict.fromkeys(heap.switches, "true")}
     if wrapper:
         own = environment.get(_EXEC_WRAPPER, "")
         options |= {_EXEC_WRAPPER: wrapper, variables.HEAP_OPTION: option, variables.EXEC_WRAPPER: own}
@@ -65,4 +65,5 @@ def with_heap(
 
 
 def _limits_itself(environment: Mapping[str, str], heap: Heap) -> bool:
-    return any(own in environment.get(name, "") for name in heap.variables for own in heap.own)
+    values = [value for name in heap.variables if (value := environment.get(name))]
+    return any(own in value for value in values for own in heap.own)

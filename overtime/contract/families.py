@@ -10,15 +10,19 @@ from __future__ import annotations
 class Heap:
     """How a runtime is told the size of its heap: an option, and the variables in which a function sets its own."""
 
-    __slots__ = ("option", "own", "variables")
+    __slots__ = ("option", "own", "switches", "variables")
 
-    def __init__(self, option: str, *, own: tuple[str, ...], variables: tuple[str, ...]) -> None:
+    def __init__(
+        self, option: str, *, own: tuple[str, ...], variables: tuple[str, ...], switches: tuple[str, ...] = ()
+    ) -> None:
         self.option = option
-        """The option; `{mib}` stands for the size in MiB."""
+        """The option in the first of `variables`; `{mib}` and `{bytes}` stand for the size."""
         self.own = own
-        """Parts of options with which a function limits its heap itself."""
+        """Parts of options with which a function limits its heap itself; an empty one is part of every value."""
         self.variables = variables
         """The variables that may contain such options."""
+        self.switches = switches
+        """Variables that must be `true`, or else the runtime's client sets another limit."""
 
 
 class Handler:
@@ -89,7 +93,7 @@ class Family:
         self.archives = archives
         """Suffixes of files that contain a function's code."""
         self.heap = heap
-        """How its heap is limited; None if the runtime itself reads the container's limit, or has none."""
+        """How its heap is limited; None if the runtime has no limit."""
 
     @property
     def own_bootstrap(self) -> str:
@@ -103,6 +107,7 @@ class Family:
 
 _REPOSITORIES = "public.ecr.aws/lambda"
 _BOOTSTRAP = ("{runtime}/bootstrap",)
+_NO_LIMIT_BY_CLIENT = "AWS_LAMBDA_DOTNET_DISABLE_MEMORY_LIMIT_CHECK"
 
 PYTHON = Family(
     "python",
@@ -164,6 +169,21 @@ DOTNET = Family(
         noun="assembly",
         modules=(".dll", ""),
         beside=(".deps.json", ".runtimeconfig.json"),
+    ),
+    # From .NET 8, AWS's client limits the heap by AWS_LAMBDA_FUNCTION_MEMORY_SIZE (AdjustMemorySettings in
+    # LambdaBootstrap.cs of https://github.com/aws/aws-lambda-dotnet). Without a limit, .NET would take the host's
+    # memory for its own, because ECS limits the task and not the container.
+    heap=Heap(
+        "{bytes:X}",
+        own=("",),
+        variables=(
+            "DOTNET_GCHeapHardLimit",
+            "DOTNET_GCHeapHardLimitPercent",
+            "COMPlus_GCHeapHardLimit",
+            "COMPlus_GCHeapHardLimitPercent",
+            _NO_LIMIT_BY_CLIENT,
+        ),
+        switches=(_NO_LIMIT_BY_CLIENT,),
     ),
 )
 RUBY = Family(

@@ -1,4 +1,4 @@
-"""Node.js and Java get a heap for the task's memory, whichever way their start scripts limit it by the function's."""
+"""Node.js, Java and .NET get a heap for the task's memory, whichever way AWS's programs limit it by the function's."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from overtime.contract.runtimes import FAMILIES, JAVA, NODEJS, Family
+from overtime.contract.runtimes import DOTNET, FAMILIES, JAVA, NODEJS, Family
 from overtime.runner.heap import WRAPPER, with_heap
 from tests.unit.runner.test_runner_runtimes import HANDLER, managed
 
@@ -100,8 +100,27 @@ def test_java_gets_the_option_that_precedes_a_command_line(own: dict[str, str], 
     assert with_heap(own, JAVA.heap, function_mib=512, task_mib=4096, wrapper=None) == expected
 
 
+NO_CHECK = "AWS_LAMBDA_DOTNET_DISABLE_MEMORY_LIMIT_CHECK"
+
+
 @pytest.mark.parametrize(
-    "family", [each for each in FAMILIES if each not in (NODEJS, JAVA)], ids=lambda each: each.name
+    ("own", "added"),
+    [
+        ({}, {"DOTNET_GCHeapHardLimit": "E6600000", NO_CHECK: "true"}),
+        ({"DOTNET_gcServer": "1"}, {"DOTNET_GCHeapHardLimit": "E6600000", NO_CHECK: "true"}),
+        ({"DOTNET_GCHeapHardLimit": "C800000"}, {}),
+        ({"DOTNET_GCHeapHardLimitPercent": "4B"}, {}),
+        ({"COMPlus_GCHeapHardLimit": "C800000"}, {}),
+        ({NO_CHECK: "true"}, {}),
+    ],
+)
+def test_dotnet_gets_a_limit_that_its_client_does_not_lower(own: dict[str, str], added: dict[str, str]) -> None:
+    """3686 MiB, in bytes and hexadecimal, as .NET reads it. The client would lower it to the function's memory."""
+    assert with_heap(own, DOTNET.heap, function_mib=512, task_mib=4096, wrapper=None) == own | added
+
+
+@pytest.mark.parametrize(
+    "family", [each for each in FAMILIES if each not in (NODEJS, JAVA, DOTNET)], ids=lambda each: each.name
 )
 def test_other_families_are_left_alone(family: Family) -> None:
     assert with_heap({}, family.heap, function_mib=512, task_mib=4096, wrapper=None) == {}
