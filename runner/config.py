@@ -36,14 +36,21 @@ _ARN_PARTS = 7
 
 
 class FunctionName:
-    """A function's ARN, and its parts that calls need."""
+    """A function's ARN as it was invoked, and its parts that calls need.
 
-    def __init__(self, arn: str) -> None:
+    `qualifiers` are those by which to look for the code: the version that failed on Lambda, if the run names it, then
+    what was invoked, then what `arn` names. Versions and aliases may have been deleted since.
+    """
+
+    def __init__(self, arn: str, *, version: str | None = None, qualifier: str | None = None) -> None:
         parts = arn.split(":")
         if parts[0] != "arn" or parts[2:3] != ["lambda"] or len(parts) not in (_ARN_PARTS, _ARN_PARTS + 1):
             raise ValueError(f"{arn!r} is not a function's ARN (arn:aws:lambda:<region>:<account>:function:<name>)")
-        self.arn, self.region, self.name = arn, parts[3], parts[6]
-        self.qualifier = parts[7] if len(parts) > _ARN_PARTS else None
+        self.region, self.name = parts[3], parts[6]
+        own = parts[7] if len(parts) > _ARN_PARTS else None
+        self.arn = ":".join([*parts[:_ARN_PARTS], qualifier]) if qualifier else arn
+        self.qualifiers = [*dict.fromkeys(each for each in (version, qualifier) if each and each != own), own]
+        self.run_names_version = bool(version or qualifier)
 
 
 class Claim:
@@ -100,7 +107,11 @@ def read(environ: Mapping[str, str]) -> Config:
     _runtime(config, environ, faults)
     if arn := environ.get(variables.FUNCTION_ARN):
         try:
-            config.function = FunctionName(arn)
+            config.function = FunctionName(
+                arn,
+                version=environ.get(variables.FUNCTION_VERSION),
+                qualifier=environ.get(variables.FUNCTION_QUALIFIER),
+            )
             config.region = config.region or config.function.region
         except ValueError as error:
             faults.append(f"{variables.FUNCTION_ARN}: {error}")

@@ -21,11 +21,16 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from queue import SimpleQueue
+    from typing import TypeVar
 
     from overtime.runner.config import Config, FunctionName
     from overtime.runner.messages import Message
 
+    Answer = TypeVar("Answer")
+
 _OK = 200
+_GONE = "ResourceNotFoundException"
+"""GetFunction's answer if the function, or its version or alias, does not exist."""
 _LONGEST_DOWNLOAD_SECONDS = 480
 """How long a download is retried: its URL is valid for 10 minutes, which must include the last retry."""
 
@@ -75,8 +80,13 @@ def fetch(aws: Aws, config: Config, name: FunctionName) -> Function:
     fails after all retries.
     """
     budget = RetryBudget(config.patience_seconds)
-    answer = _asked(partial(aws.get_function, name.name, name.qualifier, budget), f"reading {name.arn}", budget)
+    answer, gone = _asked(partial(_deployed, aws, name, budget), f"reading {name.arn}", budget)
     function = from_lambda(answer, name.arn, config.family)
+    if gone:
+        function.note = (
+            f"{name.name} no longer has {' or '.join(gone)}, which failed on Lambda, "
+            f"so version {function.version} runs instead."
+        )
     if function.code is not None:
         _place(aws.client, function.code, config.task_root, budget)
     for arn in function.layers:
@@ -85,7 +95,21 @@ def fetch(aws: Aws, config: Config, name: FunctionName) -> Function:
     return function
 
 
-def _asked(call: Callable[[], dict[str, object]], doing: str, budget: RetryBudget) -> dict[str, object]:
+def _deployed(aws: Aws, name: FunctionName, budget: RetryBudget) -> tuple[dict[str, object], list[str]]:
+    """Return GetFunction's answer for the first qualifier that exists, and those before it. Raise CallError."""
+    *preferred, last = name.qualifiers
+    gone: list[str] = []
+    for qualifier in preferred:
+        try:
+            return aws.get_function(name.name, qualifier, budget), gone
+        except CallError as error:
+            if error.code != _GONE:
+                raise
+            gone.append(f"version {qualifier}" if str(qualifier).isdigit() else f"alias {qualifier}")
+    return aws.get_function(name.name, last, budget), gone
+
+
+def _asked(call: Callable[[], Answer], doing: str, budget: RetryBudget) -> Answer:
     try:
         return call()
     except (CallError, TransportError) as error:

@@ -62,7 +62,12 @@ class TaskLedger:
         )
 
     def finish(
-        self, outcome: Outcome, budget: RetryBudget | None = None, passes: Callable[[Exception], bool] = may_pass
+        self,
+        outcome: Outcome,
+        budget: RetryBudget | None = None,
+        passes: Callable[[Exception], bool] = may_pass,
+        *,
+        executed_version: str | None = None,
     ) -> None:
         """Store the result, then finish the run, so that the result of a finished run always exists.
 
@@ -81,6 +86,7 @@ class TaskLedger:
             error_type=outcome.error_type,
             exit_code=outcome.exit_code,
             result_size=len(outcome.result),
+            executed_version=executed_version,
         )
         stored = False
 

@@ -83,8 +83,11 @@ def _from_ledger(
     keeping = Keeping(config, messages)
     try:
         event = ledger.event()
+        function = fetch.finished()
+        if function.note:
+            last_words(f"overtime: {function.note}\n")
         outcome = invocation.run(
-            fetch.finished(),
+            function,
             request_id=claim.key.request_id,
             event=event,
             log_stream=task.log_stream,
@@ -102,7 +105,8 @@ def _from_ledger(
         ledger.finish(outcome_of_error(defect, claim.key.request_id))
         raise
     keeping.begin()
-    ledger.finish(outcome, keeping.budget, keeping.passes)
+    executed = function.version if name.run_names_version else None
+    ledger.finish(outcome, keeping.budget, keeping.passes, executed_version=executed)
     return outcome.exit_code
 
 

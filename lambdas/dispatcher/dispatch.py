@@ -149,6 +149,8 @@ class Dispatcher:
                 error_message=failed.error_message,
                 invoke_count=failed.invoke_count,
                 failed_at=failed.failed_at,
+                version=failed.version,
+                qualifier=failed.qualifier,
             ),
             runs_days=self.config.runs_days,
             state=RunState.SKIPPED if isinstance(decision, Skip) else RunState.QUEUED,
@@ -203,7 +205,7 @@ class Dispatcher:
                 return self._hold(run, reason)
 
     def _started(self, run: Run) -> Outcome:
-        planned = launch.plan(self.config, run.key, run.attempt, on_demand=run.on_demand)
+        planned = launch.plan(self.config, run)
         outcome = launch.launch(self.ecs, planned)
         if not (planned.spot and isinstance(outcome, NoCapacity)):
             return outcome
@@ -211,7 +213,7 @@ class Dispatcher:
         reason = f"Spot has no capacity ({outcome.reason}), so the task is requested on demand"
         if not isinstance(self.ledger.fall_back(run.key, run.attempt, reason), Moved):
             return outcome
-        return launch.launch(self.ecs, launch.plan(self.config, run.key, run.attempt, on_demand=True))
+        return launch.launch(self.ecs, launch.plan(self.config, run, on_demand=True))
 
     def _hold(self, run: Run, reason: str) -> Done:
         delay = min(_LONGEST_DELAY, _FIRST_DELAY * 2 ** min(run.turn, 10)) * random.uniform(0.5, 1)  # noqa: S311 -- no secret

@@ -24,13 +24,17 @@ from overtime.ledger import pointers
 from overtime.ledger.pointers import InvalidPointerError, Pointer
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
 DEAD_LETTER = "dead_letter"
 DESTINATION = "destination"
 
 _ATTRIBUTES = ("RequestID", "ErrorCode", "ErrorMessage")
-_FUNCTION_ARN = re.compile(r"arn:[^:]+:lambda:[^:]+:[^:]+:function:(?P<name>[^:]+)(:.*)?")
+_FUNCTION_ARN = re.compile(r"arn:[^:]+:lambda:[^:]+:[^:]+:function:(?P<name>[^:]+)(:(?P<qualifier>.*))?")
+_QUALIFIER = re.compile(r"[A-Za-z0-9_-]{1,128}")
+"""A version or an alias, the `Qualifier` of Lambda's API, but not `$LATEST`."""
 
 
 class UnreadableRecordError(OvertimeError):
@@ -55,6 +59,10 @@ class FailureRecord:
     """Lambda attempts, if the record counts them."""
     failed_at: datetime | None = None
     """When Lambda put the record on the queue."""
+    version: str | None = None
+    """The published version that ran; None if the record names none, or `$LATEST`."""
+    qualifier: str | None = None
+    """The version or alias that was invoked; None if the record names none, or `$LATEST`."""
 
 
 def parse(record: SQSRecord, function_name: str) -> FailureRecord:
@@ -130,6 +138,7 @@ def _destination(record: SQSRecord, wrapped: dict[str, json_slice.Member], funct
             "its own queue."
         )
     count = _field(context, "approximateInvokeCount")
+    qualifier = _qualifier(named["qualifier"] if named is not None else None)
     return FailureRecord(
         failed_at=_sent_at(record),
         key=_key(record, function_name, _field(context, "requestId")),
@@ -139,7 +148,21 @@ def _destination(record: SQSRecord, wrapped: dict[str, json_slice.Member], funct
         error_code=_field(context, "condition"),
         error_message=_field(response, "errorMessage"),
         invoke_count=int(count) if count is not None and count.isascii() and count.isdigit() else None,
+        version=_version(wrapped, qualifier),
+        qualifier=qualifier,
     )
+
+
+def _version(wrapped: Mapping[str, json_slice.Member], qualifier: str | None) -> str | None:
+    """Return the version that ran; a record of an event that was never tried names at most the one that was invoked."""
+    response = wrapped["responseContext"].value if "responseContext" in wrapped else None
+    executed = _field(response, "executedVersion")
+    version = _qualifier(executed) if executed is not None else qualifier
+    return version if version is not None and version.isdigit() else None
+
+
+def _qualifier(text: str | None) -> str | None:
+    return text if text is not None and _QUALIFIER.fullmatch(text) else None
 
 
 def _sent_at(record: SQSRecord) -> datetime | None:

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     from overtime.contract.runs import RunKey
     from overtime.lambdas.dispatcher.config import Config
+    from overtime.ledger.run import Run
 
 STARTED_BY = "overtime"
 
@@ -60,6 +61,10 @@ class LaunchPlan:
     run_task: RunTaskRequestTypeDef
     """What is the same for all runs of the function."""
     spot: bool = False
+    version: str | None = None
+    """The published version that failed on Lambda, if the failure record names it."""
+    qualifier: str | None = None
+    """The version or alias that was invoked, if the failure record names it."""
 
     @property
     def client_token(self) -> str:
@@ -68,11 +73,13 @@ class LaunchPlan:
         return hashlib.sha256(f"{self.key}#{self.attempt}{capacity}".encode()).hexdigest()
 
     def request(self) -> RunTaskRequestTypeDef:
-        """Build the request; its overrides contain only run key and attempt, because events and logs show them."""
+        """Build the request; its overrides only name run, attempt and version, because events and logs show them."""
         environment: list[KeyValuePairTypeDef] = [
             {"name": variables.RUN_KEY, "value": str(self.key)},
             {"name": variables.TASK_ATTEMPT, "value": str(self.attempt)},
         ]
+        named = {variables.FUNCTION_VERSION: self.version, variables.FUNCTION_QUALIFIER: self.qualifier}
+        environment += [{"name": name, "value": value} for name, value in named.items() if value is not None]
         request: RunTaskRequestTypeDef = {
             **self.run_task,
             "count": 1,
@@ -125,17 +132,20 @@ class Unclear:
 Outcome = Launched | NoCapacity | Throttled | Rejected | Unclear
 
 
-def plan(config: Config, key: RunKey, attempt: int, *, on_demand: bool = False) -> LaunchPlan:
-    """Plan the launch of one attempt of a run.
+def plan(config: Config, run: Run, *, on_demand: bool = False) -> LaunchPlan:
+    """Plan the launch of a run's current attempt.
 
     Only the first attempt uses Spot, because further attempts should not be interrupted. `on_demand` means that Spot
-    had no capacity for this attempt; it comes from the ledger, so a repeated call has the same parameters.
+    was just found to have no capacity for this attempt. All else comes from the ledger, so a repeated call has the same
+    parameters.
     """
     return LaunchPlan(
-        key=key,
-        attempt=attempt,
+        key=run.key,
+        attempt=run.attempt,
         run_task=config.run_task,
-        spot=config.capacity is Capacity.SPOT and attempt == 1 and not on_demand,
+        spot=config.capacity is Capacity.SPOT and run.attempt == 1 and not (on_demand or run.on_demand),
+        version=run.failure.version,
+        qualifier=run.failure.qualifier,
     )
 
 

@@ -32,7 +32,8 @@ def record(  # noqa: PLR0913 -- all that a record contains
 ) -> str:
     """Return the record; `event` or `result` is omitted if it is None (expired), and both if not `payloads`."""
     succeeded = run.state is RunState.SUCCEEDED
-    response: dict[str, object] = {"statusCode": 200, "executedVersion": "$LATEST"}
+    version = run.executed_version or run.failure.version or "$LATEST"
+    response: dict[str, object] = {"statusCode": 200, "executedVersion": version}
     if not succeeded:
         response["functionError"] = error_types.UNHANDLED
     counted = run.failure.invoke_count if run.failure.invoke_count is not None else lambda_attempts
@@ -43,7 +44,7 @@ def record(  # noqa: PLR0913 -- all that a record contains
         "requestContext": json.dumps(
             {
                 "requestId": run.key.request_id,
-                "functionArn": f"{function_arn}:$LATEST",
+                "functionArn": f"{function_arn}:{run.failure.qualifier or '$LATEST'}",
                 "condition": "Success" if succeeded else "RetriesExhausted",
                 "approximateInvokeCount": counted + tasks,
             }

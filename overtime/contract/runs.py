@@ -159,7 +159,7 @@ ENDS = frozenset({RunState.SUCCEEDED, RunState.FAILED, RunState.TIMED_OUT, RunSt
 TASK_ATTRIBUTES = frozenset(
     {
         *(KEY, "state", "attempt", "updated_at", "history", "task_arn", "claim_id", "started_at", "reason"),
-        *("parked_at", "due_at", "finished_at", "error_type", "exit_code", "result_size"),
+        *("parked_at", "due_at", "finished_at", "error_type", "exit_code", "result_size", "executed_version"),
     }
 )
 """The attributes in a task's requests, to which its role is limited: the key, conditions, what is set or removed."""

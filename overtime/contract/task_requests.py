@@ -58,8 +58,12 @@ def finish(
     error_type: str | None = None,
     exit_code: int | None = None,
     result_size: int | None = None,
+    executed_version: str | None = None,
 ) -> UpdateItemInputTypeDef:
-    """Finish a `running` run as one of ENDS; only the attempt and task that claimed it may do so."""
+    """Finish a `running` run as one of ENDS; only the attempt and task that claimed it may do so.
+
+    `executed_version` is the function's version that the task ran, if the run names one.
+    """
     if state not in ENDS:
         raise ImpossibleStateError(f"a run cannot finish as {state!r}: finish it as one of {sorted(ENDS)}.")
     update = Update(table, key, attempt, SOURCES["finish"])
@@ -72,6 +76,8 @@ def finish(
         update.set("exit_code", {"N": str(exit_code)})
     if result_size is not None:
         update.set("result_size", {"N": str(result_size)})
+    if executed_version is not None:
+        update.set("executed_version", {"S": executed_version})
     return update.request()
 
 

@@ -13,9 +13,13 @@ LEDGER_BUCKET = "OVERTIME_LEDGER_BUCKET"
 LEDGER_TABLE = "OVERTIME_LEDGER_TABLE"
 CLUSTER_ARN = "OVERTIME_CLUSTER_ARN"
 
-# RunTask's override: the run that the task is for, and its attempt.
+# RunTask's override: the run that the task is for, its attempt, and what was invoked if the failure record names it.
 RUN_KEY = "OVERTIME_RUN_KEY"
 TASK_ATTEMPT = "OVERTIME_TASK_ATTEMPT"
+FUNCTION_VERSION = "OVERTIME_FUNCTION_VERSION"
+"""The published version that failed on Lambda."""
+FUNCTION_QUALIFIER = "OVERTIME_FUNCTION_QUALIFIER"
+"""The version or alias that was invoked."""
 
 # The runner.
 RUNTIME = "OVERTIME_RUNTIME"

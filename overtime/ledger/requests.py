@@ -210,7 +210,7 @@ def relaunch(
         update.remove("refusals")
     update.set(runs.EXPIRES_AT, {"N": str(max(expires_at, expiry(now, 1)))})
     update.remove("task_arn", "claim_id", "launching_at", "started_at", "turn", "due_at", "capacity", "parked_at")
-    update.remove("finished_at", "exit_code", "error_type", "result_size", "counted_at")
+    update.remove("finished_at", "exit_code", "error_type", "result_size", "executed_version", "counted_at")
     return update.request()
 
 

@@ -56,6 +56,10 @@ class Failure:
     """Lambda attempts, if the record counts them."""
     failed_at: datetime | None = None
     """When Lambda put the record on the queue."""
+    version: str | None = None
+    """The published version that ran, if the record names one."""
+    qualifier: str | None = None
+    """The version or alias that was invoked, if the record names one."""
 
     def item(self) -> Value:
         """Return it as an attribute of the run's item, which `_failure` reads."""
@@ -68,6 +72,10 @@ class Failure:
             found["invoke_count"] = {"N": str(self.invoke_count)}
         if self.failed_at is not None:
             found["failed_at"] = {"S": timestamp(self.failed_at.timestamp())}
+        if self.version is not None:
+            found["version"] = {"S": self.version}
+        if self.qualifier is not None:
+            found["qualifier"] = {"S": self.qualifier}
         return {"M": found}
 
 
@@ -133,6 +141,8 @@ class Run:
     """When its destination was notified, after which nothing is left to do."""
     notified: str | None = None
     """The ARN of the notified destination, or why there was none."""
+    executed_version: str | None = None
+    """The function's version that its task ran, if the failure names one."""
 
     @property
     def finished(self) -> bool:
@@ -203,6 +213,7 @@ def _run(key: RunKey, item: Item) -> Run:
         counted_at=_time(item, "counted_at"),
         settled_at=_time(item, "settled_at"),
         notified=_text(item, "notified"),
+        executed_version=_text(item, "executed_version"),
     )
 
 
@@ -213,6 +224,8 @@ def _failure(item: Item) -> Failure:
         error_message=_text(item, "error_message"),
         invoke_count=_number(item, "invoke_count"),
         failed_at=_time(item, "failed_at"),
+        version=_text(item, "version"),
+        qualifier=_text(item, "qualifier"),
     )
 
 

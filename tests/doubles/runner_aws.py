@@ -62,8 +62,18 @@ class StandIn:
         self._server.shutdown()
         self._server.server_close()
 
-    def add_function(self, code: bytes, *, layers: Mapping[str, bytes] | None = None, **configuration: object) -> None:
-        """Deploy the function; `configuration` is merged over plain values, in the API's own words."""
+    def add_function(
+        self,
+        code: bytes,
+        *,
+        layers: Mapping[str, bytes] | None = None,
+        qualifier: str | None = None,
+        **configuration: object,
+    ) -> None:
+        """Deploy the function; `configuration` is merged over plain values, in the API's own words.
+
+        A `qualifier` adds what is answered to it, and leaves the function itself as it is.
+        """
         arns = []
         for name, archive in (layers or {}).items():
             arn = f"arn:aws:lambda:eu-west-1:123456789012:layer:{name}:1"
@@ -82,7 +92,7 @@ class StandIn:
             "Layers": arns,
             "LoggingConfig": {"LogFormat": "Text", "LogGroup": f"/aws/lambda/{FUNCTION}"},
         }
-        self.functions[FUNCTION] = {
+        self.functions[f"{FUNCTION}:{qualifier}" if qualifier else FUNCTION] = {
             "Configuration": base | configuration,
             "Code": {"RepositoryType": "S3", "Location": location["Location"]},
         }
@@ -167,7 +177,8 @@ class StandIn:
     def _document(self, call: str, path: str, query: Mapping[str, list[str]]) -> Mapping[str, object] | None:
         match call:
             case "lambda:GetFunction":
-                return self.functions.get(path.rpartition("/")[2])
+                qualifiers = query.get("Qualifier", [])
+                return self.functions.get(":".join([path.rpartition("/")[2], *qualifiers]))
             case "lambda:GetLayerVersion":
                 return self.layers.get(query["Arn"][0])
             case "ecs:metadata":

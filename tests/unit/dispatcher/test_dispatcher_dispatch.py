@@ -304,6 +304,27 @@ def test_a_relaunched_run_gets_a_task_of_its_own(world: World) -> None:
     assert not world.tasks.finish(KEY, 1, first, RunState.SUCCEEDED)
 
 
+@pytest.mark.parametrize("crashes", [False, True])
+def test_every_task_of_a_run_gets_the_version_that_failed(world: World, *, crashes: bool) -> None:
+    """The record is read once; a later call, and a later attempt, have it from the ledger."""
+    raw = json.loads(message("destination_timeout").body)
+    raw["requestContext"]["functionArn"] = "arn:aws:lambda:eu-west-1:123456789012:function:report:live"
+    raw["responseContext"]["executedVersion"] = "7"
+    record = message("destination_timeout", body=json.dumps(raw))
+    if crashes:
+        with pytest.raises(Crash):
+            world.dispatcher(Fuse(4, after=True)).dispatch(record)
+    world.dispatcher().dispatch(record)
+    run = world.ledger.get(KEY)
+    assert run is not None
+    assert (run.failure.version, run.failure.qualifier) == ("7", "live")
+    world.ledger.relaunch(KEY, 1, "Spot", held_by=run.task_arn, expires_at=run.expires_at)
+    world.dispatcher().dispatch(points_at(attempt=2, turn=0))
+    assert [
+        {name: value for name, value in given(task).items() if "FUNCTION" in name} for task in world.ecs.tasks.values()
+    ] == [{"OVERTIME_FUNCTION_VERSION": "7", "OVERTIME_FUNCTION_QUALIFIER": "live"}] * 2
+
+
 def test_a_cancelled_run_is_not_launched(world: World) -> None:
     """Who cancels a queued run stops its record and its pointer, too."""
     world.ecs.answers = [[{"reason": "RESOURCE:MEMORY"}]]

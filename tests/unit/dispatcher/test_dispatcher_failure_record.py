@@ -60,6 +60,40 @@ def test_both_forms_are_read(name: str, expected: tuple[str, str | None, str | N
     assert (record.form, record.error_type, record.error_code, record.invoke_count) == expected
 
 
+FUNCTION_ARN = "arn:aws:lambda:eu-west-1:123456789012:function:report"
+
+
+@pytest.mark.parametrize(
+    ("invoked", "response", "version", "qualifier"),
+    [
+        (":$LATEST", {"executedVersion": "$LATEST"}, None, None),
+        ("", {"executedVersion": "$LATEST"}, None, None),
+        (":live", {"executedVersion": "7"}, "7", "live"),
+        (":7", {"executedVersion": "7"}, "7", "7"),
+        (":$LATEST", {"executedVersion": "7"}, "7", None),
+        (":7", None, "7", "7"),
+        (":live", None, None, "live"),
+        (":live", {"executedVersion": "live"}, None, "live"),
+        (":live", {"executedVersion": ["7"]}, None, "live"),
+        (":a/b", {"executedVersion": "7?Qualifier=8"}, None, None),
+        (f":{'a' * 129}", {"executedVersion": "7"}, "7", None),
+    ],
+)
+def test_a_destination_record_names_the_version_that_ran_and_what_was_invoked(
+    invoked: str, response: object, version: str | None, qualifier: str | None
+) -> None:
+    """`$LATEST` is no version, because it is other code by now; an event that was never tried has no response."""
+    context = {"requestId": REQUEST_ID, "functionArn": FUNCTION_ARN + invoked, "condition": "RetriesExhausted"}
+    body = {"requestContext": context, "requestPayload": {}} | ({"responseContext": response} if response else {})
+    record = made(json.dumps(body))
+    assert (record.version, record.qualifier) == (version, qualifier)
+
+
+def test_a_dead_letter_names_no_version() -> None:
+    record = read("dead_letter_timeout")
+    assert (record.version, record.qualifier) == (None, None)
+
+
 @pytest.mark.parametrize("name", ["dead_letter_timeout", "destination_timeout"])
 def test_the_time_of_the_failure_is_when_lambda_sent_the_record(name: str) -> None:
     sent = int(str(raw(name)["attributes"]["SentTimestamp"]))  # type: ignore[index]

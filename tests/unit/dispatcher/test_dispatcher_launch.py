@@ -51,6 +51,14 @@ def test_a_request_is_what_all_runs_have_and_what_only_this_one_has() -> None:
     }
 
 
+def test_a_request_names_the_version_where_the_failure_record_did() -> None:
+    [container] = replace(PLAN, version="7", qualifier="live").request()["overrides"]["containerOverrides"]
+    assert container["environment"][2:] == [
+        {"name": "OVERTIME_FUNCTION_VERSION", "value": "7"},
+        {"name": "OVERTIME_FUNCTION_QUALIFIER", "value": "live"},
+    ]
+
+
 def test_the_token_belongs_to_one_attempt_of_one_run() -> None:
     """It is 64 characters, and another for every run and attempt."""
     tokens = {

@@ -45,6 +45,8 @@ def first(state: RunState = RunState.QUEUED) -> PutItemInputTypeDef:
         error_message="Task timed out after 900.00 seconds",
         invoke_count=3,
         failed_at=datetime.fromtimestamp(NOW - 1, UTC),
+        version="7",
+        qualifier="live",
     )
     return requests.record(TABLE, NOW, KEY, b"{}", failure=failure, runs_days=30, state=state)
 
@@ -75,7 +77,9 @@ def operations(attempt: int, task: str) -> dict[str, tuple[str, UpdateItemInputT
         "cancel": ("cancel", requests.cancel(*about, "r"), RunState.CANCELLED),
     }
     for end in ENDS:
-        finish = task_requests.finish(*about, task_arn=task, state=end, exit_code=0, result_size=1)
+        finish = task_requests.finish(
+            *about, task_arn=task, state=end, exit_code=0, result_size=1, executed_version="7"
+        )
         table[f"finish as {end}"] = ("finish", finish, end)
     for end in TERMINAL_STATES:
         table[f"settle as {end}"] = ("settle", requests.settle(*about, "n", told=end), end)
@@ -372,6 +376,7 @@ def test_a_tasks_requests_name_what_its_role_may_and_all_of_that() -> None:
             error_type="e",
             exit_code=1,
             result_size=1,
+            executed_version="7",
         ),
     )
     named = {name for request in made for name in request["ExpressionAttributeNames"].values()}

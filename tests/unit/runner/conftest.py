@@ -97,12 +97,18 @@ class Task:
         *,
         layers: Mapping[str, bytes] | None = None,
         variables: Mapping[str, str] | None = None,
+        qualifier: str | None = None,
         **configuration: object,
     ) -> None:
-        """Put tests/handlers into the stand-in Lambda, with one of its handlers as the function's."""
+        """Put tests/handlers into the stand-in Lambda, with one of its handlers as the function's or a version's."""
         environment: dict[str, object] = {"Variables": dict(variables)} if variables else {}
         self.standin.add_function(
-            zipped(HANDLERS), layers=layers, Handler=handler, Environment=environment, **configuration
+            zipped(HANDLERS),
+            layers=layers,
+            qualifier=qualifier,
+            Handler=handler,
+            Environment=environment,
+            **configuration,
         )
 
     def run(self, handler: str | None = None, event: object = None, /, **environ: str) -> Ended:

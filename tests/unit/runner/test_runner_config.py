@@ -145,4 +145,26 @@ def test_a_handlers_path(text: str, expected: tuple[str | None, str | None]) -> 
 )
 def test_a_functions_arn_may_have_a_qualifier(arn: str, name: str, qualifier: str | None) -> None:
     function = FunctionName(arn)
-    assert (function.name, function.qualifier, function.region) == (name, qualifier, "eu-west-1")
+    assert (function.name, function.qualifiers, function.region) == (name, [qualifier], "eu-west-1")
+    assert not function.run_names_version
+
+
+@pytest.mark.parametrize(
+    ("arn", "version", "qualifier", "invoked", "qualifiers"),
+    [
+        (ARN, "7", "live", f"{ARN}:live", ["7", "live", None]),
+        (ARN, "7", "7", f"{ARN}:7", ["7", None]),
+        (ARN, None, "live", f"{ARN}:live", ["live", None]),
+        (ARN, "7", None, ARN, ["7", None]),
+        (f"{ARN}:live", "7", "live", f"{ARN}:live", ["7", "live"]),
+        (f"{ARN}:live", "7", "next", f"{ARN}:next", ["7", "next", "live"]),
+    ],
+)
+def test_a_run_may_name_the_version_that_failed(
+    arn: str, version: str | None, qualifier: str | None, invoked: str, qualifiers: list[str | None]
+) -> None:
+    """The version first, then what was invoked, then what the task definition names."""
+    given = {"OVERTIME_FUNCTION_VERSION": version or "", "OVERTIME_FUNCTION_QUALIFIER": qualifier or ""}
+    function = read({**TASK, "OVERTIME_FUNCTION_ARN": arn, **given}).function
+    assert function is not None
+    assert (function.arn, function.qualifiers, function.run_names_version) == (invoked, qualifiers, True)

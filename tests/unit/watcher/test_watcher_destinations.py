@@ -220,6 +220,26 @@ def test_a_record_without_payloads_is_the_same_but_for_them(world: World) -> Non
     assert full["requestContext"]["condition"] == "RetriesExhausted"
 
 
+@pytest.mark.parametrize(
+    ("version", "qualifier", "executed", "expected"),
+    [
+        (None, None, None, ("f:$LATEST", "$LATEST")),
+        ("1", "live", None, ("f:live", "1")),
+        ("1", "live", "1", ("f:live", "1")),
+        ("1", "live", "2", ("f:live", "2")),
+        ("1", "1", "$LATEST", ("f:1", "$LATEST")),
+    ],
+)
+def test_a_record_names_what_was_invoked_and_the_version_that_ran(
+    world: World, version: str | None, qualifier: str | None, executed: str | None, expected: tuple[str, str]
+) -> None:
+    """A run that ended without a task's word of it is told of with the version that failed on Lambda."""
+    run = world.run(world.start()[0])
+    run = replace(run, failure=replace(run.failure, version=version, qualifier=qualifier), executed_version=executed)
+    told = json.loads(record(run, function_arn="f", lambda_attempts=3, event=b"1", result=b"2"))
+    assert (told["requestContext"]["functionArn"], told["responseContext"]["executedVersion"]) == expected
+
+
 @pytest.mark.parametrize("result", [b'{"mean": NaN}', b"[Infinity, -Infinity]", b'{"cut": ', b'"\\ud83d"', b"1e999"])
 def test_a_record_is_json_whatever_the_handler_returned(world: World, result: bytes) -> None:
     """Python's runtime client writes NaN and Infinity, which no other reader takes: such a result is quoted."""
