@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from io import BufferedReader
 
 _MOST_LINES, _MOST_DIGITS = 256, 16
+_FRAMING = ("content-length", "transfer-encoding")
+"""The fields that say where a body ends."""
 
 
 class HttpReader:
@@ -35,8 +37,10 @@ class HttpReader:
             line = self.line()
             if not line:
                 return fields
-            name, _, value = line.decode("latin-1").partition(":")
-            fields[name.strip().lower()] = value.strip()
+            name, value = (part.strip() for part in line.decode("latin-1").partition(":")[::2])
+            if fields.get(name.lower(), value) != value and name.lower() in _FRAMING:
+                raise ValueError(f"two header lines {name} contradict each other")
+            fields[name.lower()] = value
         raise ValueError(f"the message has more than {_MOST_LINES} header lines")
 
     def chunks(self) -> Iterator[int]:
@@ -48,8 +52,11 @@ class HttpReader:
 
 
 def chunked(fields: dict[str, str]) -> bool:
-    """Return whether a message's body comes in chunks."""
-    return fields.get("transfer-encoding", "").lower() == "chunked"
+    """Return whether a message's body comes in chunks. Raise ValueError if it is encoded in another way."""
+    encoding = fields.get("transfer-encoding", "").lower()
+    if encoding not in ("", "chunked"):
+        raise ValueError(f"the transfer encoding {encoding[:40]!r} is unknown")
+    return bool(encoding)
 
 
 def size(digits: bytes, base: int = 10) -> int:

@@ -352,7 +352,17 @@ def test_an_answer_in_whose_middle_the_runtime_died_is_none(served: Served, kind
     assert served.answer().body == b"[1,2]"
 
 
-@pytest.mark.parametrize("size", ["Content-Length: -1", "Content-Length: x", "Transfer-Encoding: chunked\r\n\r\n-1"])
+@pytest.mark.parametrize(
+    "size",
+    [
+        "Content-Length: -1",
+        "Content-Length: x",
+        "Content-Length: 1\r\nContent-Length: 2",
+        "Transfer-Encoding: chunked\r\n\r\n-1",
+        "Transfer-Encoding: gzip, chunked",
+        "Transfer-Encoding: chunked\r\nTransfer-Encoding: gzip",
+    ],
+)
 def test_an_answer_of_no_size_is_none(begun: Served, size: str) -> None:
     """Its connection is closed at once, and not read for as long as it is open."""
     sent(begun, f"POST {ROOT}/invocation/id-1/response HTTP/1.1\r\n{size}\r\n\r\n[]".encode(), hang_up=False)
