@@ -192,15 +192,15 @@ def _verify(target: Path, sources: Path, app: Sequence[Path]) -> None:
         )
     told = start(command(target), None)
     if os.geteuid() == 0:
-        # In a root that has nothing else, if the kernel allows that.
-        with contextlib.suppress(PermissionError):
+        # In a root that has nothing else, if the kernel allows that. What emulates another architecture is not there.
+        with contextlib.suppress(PermissionError, FileNotFoundError):
             told = start(command(target, root=target.parent), target.parent)
     if told.returncode != _BAD_ENVIRONMENT or not told.stderr.startswith("overtime: "):
         raise UnsuitableError(f"the runner does not start in it: exit status {told.returncode}, {told.stderr!r}.")
 
 
 def start(start: Sequence[str], root: Path | None) -> subprocess.CompletedProcess[str]:
-    """Start the runner without an environment. Raise PermissionError if another root is not allowed."""
+    """Start the runner without an environment. Raise PermissionError or FileNotFoundError if it cannot be started."""
     here = os.open("/", os.O_RDONLY)
     try:
         if root is not None:

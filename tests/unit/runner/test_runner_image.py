@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -79,6 +81,21 @@ def test_a_python_that_cannot_travel_is_refused(
 ) -> None:
     with pytest.raises(portable_python.UnsuitableError, match=re.escape(text)):
         portable_python.check(python, tuple(glibc), platform)
+
+
+def test_an_emulator_that_is_outside_the_root_does_not_fail_the_build(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """BuildKit's, for another architecture, is started from /proc, which the empty root has not."""
+
+    def leave(_: object) -> None:
+        raise FileNotFoundError(errno.ENOENT, "No such file or directory", "ld.so")
+
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(os, "chroot", lambda root: None if root == "." else leave(root))
+    target = tmp_path / "image"
+    portable_python.make(staged(tmp_path / "src"), target)
+    assert (target / "bin" / "python3").exists()
 
 
 def test_the_oldest_python_that_can_travel_does() -> None:
