@@ -51,10 +51,15 @@ def exists(code: Path) -> bool:
 def fault(code: Path) -> str | None:
     """Return why the code cannot be deployed completely, None if it can."""
     if code.is_dir():
-        astray = sorted(path.relative_to(code).as_posix() for path, is_file in _below(code, ()) if not is_file)
-        if not astray:
-            return None
-        return f"{astray[0]!r} is a broken link, or a link to a folder that contains it. Remove it or change its target"
+        found = sorted((path.relative_to(code).as_posix(), is_file) for path, is_file in _below(code, ()))
+        for name, is_file in found:
+            if not is_file:
+                return (
+                    f"{name!r} is a broken link, or a link to a folder that contains it. Remove it or change its target"
+                )
+            if name != name.encode(errors="replace").decode():
+                return f"the name of {name!r} is not in UTF-8. Rename it"
+        return None
     try:
         _members(code)
     except (zipfile.BadZipFile, NotImplementedError, UnicodeDecodeError, OSError) as error:
@@ -98,7 +103,7 @@ def executable(code: Path, name: str) -> bool | None:
         file = code / name
         return is_executable(file) if file.is_file() else None
     with zipfile.ZipFile(code) as archive:
-        found = [entry for entry in archive.infolist() if _path(entry.filename) == name]
+        found = [entry for entry in archive.infolist() if not entry.is_dir() and _path(entry.filename) == name]
     # Lambda runs the code as a user who owns none of its files.
     return bool(found[-1].external_attr >> 16 & stat.S_IXOTH) if found else None
 
@@ -177,7 +182,7 @@ def _below(folder: Path, above: tuple[Path, ...]) -> Iterator[tuple[Path, bool]]
 
 def _members(code: Path | IO[bytes]) -> list[str]:
     with zipfile.ZipFile(code) as archive:
-        return [_path(name) for name in archive.namelist()]
+        return [_path(entry.filename) for entry in archive.infolist() if not entry.is_dir()]
 
 
 def _path(name: str) -> str:

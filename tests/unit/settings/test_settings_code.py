@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import random
 import zipfile
 from typing import TYPE_CHECKING
@@ -164,6 +165,13 @@ def test_a_zip_may_spell_its_names_in_full(context: StackContext, name: str) -> 
     with zipfile.ZipFile(context.root / "code.zip", "w") as archive:
         archive.writestr(name, "")
     assert report_of(context, code="code.zip", handler="app.main") == ""
+
+
+def test_a_name_that_no_archive_can_have_is_told(context: StackContext) -> None:
+    """On Linux, a name may be any bytes; those of a zip are texts."""
+    (context.root / "code" / os.fsdecode(b"caf\xe9.py")).write_text("")
+    text = report_of(context)
+    assert "'ROOT/code' cannot be deployed: the name of 'caf\\udce9.py' is not in UTF-8. Rename it." in text
 
 
 def test_a_zip_that_cannot_be_read_is_told(context: StackContext) -> None:

@@ -79,6 +79,21 @@ def test_what_is_missing_may_be_in_a_layer(context: StackContext, runtime: str, 
     assert report_of(context, runtime=runtime, code=code, handler=handler, layers=[LAYER]) == ""
 
 
+@pytest.mark.parametrize(
+    ("runtime", "name", "handler"),
+    [
+        ("nodejs22.x", "index", "index.handler"),
+        ("dotnet10", "Reports", "Reports"),
+        ("provided.al2023", "bootstrap", "a"),
+    ],
+)
+def test_a_folder_in_an_archive_is_no_file(context: StackContext, runtime: str, name: str, handler: str) -> None:
+    """`zip -r` writes entries for folders, too."""
+    (context.root / "code.zip").write_bytes(codes.archive({f"{name}/": 0o755, f"{name}/other.txt": b""}))
+    report = report_of(context, runtime=runtime, code="code.zip", handler=handler)
+    assert f"'code.zip' contains no {name}" in report
+
+
 def test_a_native_program_is_an_assembly_too(context: StackContext) -> None:
     """.NET's start script looks for the assembly's file, then for an executable of the same name."""
     codes.folder(context.root / "native", {"Reports": 0o755})
