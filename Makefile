@@ -27,8 +27,8 @@ checks: ## report within seconds everything that would stop the setup
 setup: checks .venv/.ready ## install everything: Python packages, engine, container engine, base image
 	@$(PY) -m local.setup
 
-demo: setup ## show it on this computer: a function times out on Lambda and finishes on Fargate
-	@$(PY) -m local.demo
+demo: setup ## show it on this computer: a function times out on Lambda and finishes on Fargate (RUNTIME=nodejs22.x)
+	@$(PY) -m local.demo $(if $(RUNTIME),--runtime $(RUNTIME))
 
 up-local: setup ## deploy Pulumi.dev.yaml to the emulator and keep it running
 	@$(PY) -m local up

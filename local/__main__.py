@@ -67,8 +67,10 @@ def _up(report: Reporter) -> int:
         kept.write(Kept(emulator_pid=emulator.pid, endpoint=emulator.endpoint, folder=str(kept.folder())))
         containers.keep()
         try:
-            here = Machine(folder=kept.folder(), engine=pulumi, docker=docker, base=base, emulator=emulator)
-            different = changes(base)
+            here = Machine(
+                folder=kept.folder(), engine=pulumi, docker=docker, python=base, base=base, emulator=emulator
+            )
+            different = changes(base, base)
             for path, value in different.items():
                 report.say(f"Pulumi.dev.yaml, changed for this computer: {path} = {json.dumps(value)}")
             result = here.deployment(changed(dev_settings(), different)).up(shown(report))

@@ -41,7 +41,10 @@ class Machine:
     folder: Path
     engine: Engine
     docker: ContainerEngine
+    python: BaseImage
+    """Has the Python that runner images take along."""
     base: BaseImage
+    """The base image of functions."""
     emulator: Emulator
 
     @property
@@ -104,27 +107,33 @@ class Session(boto3.Session):
 
 
 @contextmanager
-def machine(settings: EmulatorSettings, say: Say) -> Iterator[Machine]:
-    """Make everything ready, start the emulator, and stop at the end what was started here.
+def machine(settings: EmulatorSettings, say: Say, runtime: str = base_images.DEFAULT) -> Iterator[Machine]:
+    """Make everything ready for functions of a runtime, start the emulator, and stop at the end what was started here.
 
     Raises:
         LocalError: a part is missing and cannot be made; the text says what to do.
 
     """
-    with container_engine(say) as docker, machine_on(docker, settings, say) as ready:
+    with container_engine(say) as docker, machine_on(docker, settings, say, runtime) as ready:
         yield ready
 
 
 @contextmanager
-def machine_on(docker: ContainerEngine, settings: EmulatorSettings, say: Say) -> Iterator[Machine]:
+def machine_on(
+    docker: ContainerEngine, settings: EmulatorSettings, say: Say, runtime: str = base_images.DEFAULT
+) -> Iterator[Machine]:
     """Do the same with a container engine that somebody else starts and stops."""
-    base = base_images.prepare(docker.host, say)
+    python = base_images.prepare(docker.host, say)
+    base = base_images.prepare(docker.host, say, runtime)
+    settings = replace(with_containers(settings, docker, python), interpreters=base_images.interpreters(runtime, say))
     pulumi = engine.prepare(say)
-    with Emulator(with_containers(settings, docker, base)) as emulator:
-        yield Machine(folder=settings.state_folder, engine=pulumi, docker=docker, base=base, emulator=emulator)
+    with Emulator(settings) as emulator:
+        yield Machine(
+            folder=settings.state_folder, engine=pulumi, docker=docker, python=python, base=base, emulator=emulator
+        )
 
 
-def with_containers(settings: EmulatorSettings, docker: ContainerEngine, base: BaseImage) -> EmulatorSettings:
-    """Give the same settings with this engine for tasks."""
-    reach_with = "" if reach.shares_our_network(docker) else base.reference
+def with_containers(settings: EmulatorSettings, docker: ContainerEngine, python: BaseImage) -> EmulatorSettings:
+    """Give the same settings with this engine for tasks, and an image with Python."""
+    reach_with = "" if reach.shares_our_network(docker) else python.reference
     return replace(settings, docker_host=docker.host, reach_with=reach_with)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from local.base_images.store import Recipe
 
-__all__ = ["DEFAULT", "BaseImage", "found_in", "kept_file", "prepare"]
+__all__ = ["DEFAULT", "BaseImage", "found_in", "interpreters", "kept_file", "prepare"]
 
 DEFAULT = python.RUNTIME
 RECIPES: Mapping[str, Callable[[], Recipe]] = {
@@ -49,6 +49,16 @@ def found_in(docker_host: str, runtime: str = DEFAULT) -> BaseImage | None:
 def kept_file(cache: Path, runtime: str = DEFAULT) -> Path:
     """Name the file below the cache folder in which the image that we make is kept."""
     return store.kept_file(_recipe(runtime), cache / store.FOLDER)
+
+
+def interpreters(runtime: str, say: Callable[[str], None]) -> dict[str, Path]:
+    """Return the program that runs functions of a runtime on this computer, if it has to be installed for that.
+
+    Raises:
+        LocalError: it cannot be installed.
+
+    """
+    return {runtime: nodejs.program(runtime, say)} if runtime in nodejs.WHEELS else {}
 
 
 def _recipe(runtime: str) -> Recipe:

@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 PIP_SECONDS = 600
 
 
-def kept(name: str, content: str, fill: Callable[[Path], None]) -> Path:
+def kept(name: str, content: str, fill: Callable[[Path], None], say: Say) -> Path:
     """Return a folder of the cache; `fill` puts everything into it if it is not there yet.
 
     `content` is all that the folder depends on: another content has another folder.
     """
     parent = paths.make_cache_folder(FOLDER)
     folder = parent / f"{name}-{hashlib.sha256(content.encode()).hexdigest()[:12]}"
-    with paths.locked(parent / f"{name}.lock"):
+    with paths.locked(parent / f"{name}.lock", lambda: say(f"{name}: another set-up is making it; waiting for that")):
         if not folder.exists():
             new = parent / f"new-{folder.name}"
             leftovers.remove(new)
@@ -53,7 +53,7 @@ def pip_install(requirements: str, folder: Path) -> None:
             *("--require-hashes", "--only-binary=:all:", "--no-deps"),
             *("--target", str(folder), "--requirement", str(file)),
         ],
-        because="The base image needs it; can pip reach its package index?",
+        because="The base image needs it; can pip reach its index, and has that the package for this kind of computer?",
         timeout_seconds=PIP_SECONDS,
     )
 

@@ -5,18 +5,21 @@ Exit status 0 says that the right result came of it, out of the container, and t
 
 from __future__ import annotations
 
+import argparse
 import json
 import sys
 import tempfile
 import time
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from local import base_images
 from local.demo import bucket
 from local.demo.invocation import deployed
 from local.demo.play import play
-from local.demo.settings import changed, changes, dev_settings
+from local.demo.settings import RUNTIMES_OF_SAMPLES, changed, changes, dev_settings
 from local.emulator import EmulatorSettings
 from local.inventory import inventory
 from local.stack import machine
@@ -24,6 +27,8 @@ from local.steps import shown
 from local.telling import cleaning_up, head, reported
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from local.demo.play import Played
     from local.stack import Machine
     from overtime.automation import Deployment
@@ -32,12 +37,14 @@ if TYPE_CHECKING:
 RETRY_SECONDS = 1.0
 
 
-def main() -> int:
+def main(arguments: Sequence[str] = ()) -> int:
     """Run the demo and return the exit status."""
-    return reported("demo", _run)
+    parser = argparse.ArgumentParser(prog="python -m local.demo", description=__doc__)
+    parser.add_argument("--runtime", choices=RUNTIMES_OF_SAMPLES, default=base_images.DEFAULT)
+    return reported("demo", partial(_run, parser.parse_args(arguments).runtime))
 
 
-def _run(report: Reporter) -> int:
+def _run(runtime: str, report: Reporter) -> int:
     began = time.monotonic()
     with ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="overtime-demo-"))
@@ -46,7 +53,7 @@ def _run(report: Reporter) -> int:
         )
         head(report, "Setup")
         with report.phase("setup") as phase:
-            here = stack.enter_context(machine(settings, phase))
+            here = stack.enter_context(machine(settings, phase, runtime))
             phase.summary = f"emulator at {here.emulator.endpoint}, IAM enforced"
         right = _demo(here, report)
     report.say(f"{'The result is right' if right else 'SOMETHING IS WRONG'}. {time.monotonic() - began:.0f} s in all.")
@@ -55,7 +62,7 @@ def _run(report: Reporter) -> int:
 
 def _demo(here: Machine, report: Reporter) -> bool:
     before = inventory(here.session)
-    different = changes(here.base)
+    different = changes(here.base, here.python)
     report.say("Pulumi.dev.yaml, with these settings changed for this computer:")
     for path, value in different.items():
         report.say(f"    {path} = {json.dumps(value)}")
@@ -67,7 +74,7 @@ def _demo(here: Machine, report: Reporter) -> bool:
         result = deployment.up(shown(report))
         head(report, "One invocation")
         with report.phase("invocation"):
-            played = play(here.session, deployed(result.outputs, "report"), report.say)
+            played = play(here.session, deployed(result.outputs, "report"), report.say, here.runtime)
     left = {kind: names for kind, names in inventory(here.session).items() if names != before.get(kind)}
     return _tell(report, played, left)
 
@@ -91,4 +98,4 @@ def _tell(report: Reporter, played: Played, left: dict[str, list[str]]) -> bool:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -7,13 +7,18 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from local.base_images import DEFAULT
 from local.demo import bucket, sales
 from local.demo.invocation import Deployed, Invocation
 from local.demo.story import Attempt, Snapshot, attempts, happenings, logged, over
 from local.demo.table import table
+from overtime.contract.families import PYTHON
+from overtime.contract.runtimes import RUNTIMES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from mypy_boto3_s3 import S3Client
 
     from local.stack import Session
 
@@ -22,6 +27,9 @@ if TYPE_CHECKING:
 WORK_SECONDS = 3.0
 """Pure computing in the function; reading the object in many small ranges about doubles it."""
 CHUNK_BYTES = 64 * 1024
+READ_SECONDS = 5.0
+"""How long a function that computes faster shall read, a range at a time."""
+LATENCY_READS = 20
 PATIENCE_SECONDS = 240
 LOOK_SECONDS = 0.3
 LOG_SECONDS = 20
@@ -40,13 +48,15 @@ class Played:
     """What has to hold, and whether it did."""
 
 
-def play(session: Session, deployed: Deployed, say: Say) -> Played:
+def play(session: Session, deployed: Deployed, say: Say, runtime: str = DEFAULT) -> Played:
     """Invoke the sample function on an object that takes it too long, and follow what comes of it."""
     s3 = session.client("s3")
     sample = sales.make(sales.rows_that_take(WORK_SECONDS))
     bucket.make(session)
     s3.put_object(Bucket=bucket.NAME, Key="sales.csv", Body=sample.body)
-    event = {"bucket": bucket.NAME, "key": "sales.csv", "report_key": "report.json", "chunk_bytes": CHUNK_BYTES}
+    slow = RUNTIMES[runtime].family is PYTHON
+    chunk_bytes = CHUNK_BYTES if slow else _chunk_bytes(s3, len(sample.body))
+    event = {"bucket": bucket.NAME, "key": "sales.csv", "report_key": "report.json", "chunk_bytes": chunk_bytes}
     say(f"input: s3://{bucket.NAME}/sales.csv, {sample.rows:,} rows, {len(sample.body) / 2**20:.1f} MiB")
 
     invocation = Invocation(session, deployed)
@@ -58,6 +68,15 @@ def play(session: Session, deployed: Deployed, say: Say) -> Played:
     result = json.loads(invocation.ledger.result(seen.run)) if seen.run and seen.run.result_size else {}
     report = json.loads(s3.get_object(Bucket=bucket.NAME, Key="report.json")["Body"].read()) if result else {}
     return Played(seen=seen, table=_table(seen, began), checks=_checks(seen, result, report, sample.expected))
+
+
+def _chunk_bytes(s3: S3Client, size: int) -> int:
+    """Choose the ranges so small that reading them all, one after another, takes `READ_SECONDS` on this computer."""
+    began = time.perf_counter()
+    for _ in range(LATENCY_READS):
+        s3.get_object(Bucket=bucket.NAME, Key="sales.csv", Range="bytes=0-1023")["Body"].read()
+    reads = READ_SECONDS * LATENCY_READS / (time.perf_counter() - began)
+    return max(int(size / reads), 1)
 
 
 def _follow(invocation: Invocation, began: float, say: Say) -> Snapshot:

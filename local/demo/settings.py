@@ -8,15 +8,25 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from local import base_images
 from local.paths import REPOSITORY
+from overtime.contract.families import NODEJS, PYTHON
+from overtime.contract.runtimes import RUNTIMES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from local.base_images import BaseImage
+    from overtime.contract.families import Family
 
 NAMESPACE = "overtime:"
 TIMEOUT_SECONDS = 2
+SAMPLES: Mapping[Family, Mapping[str, object]] = {
+    PYTHON: {},
+    NODEJS: {"functions.report.code": "lambdas/primary_node", "functions.report.handler": "index.handler"},
+}
+"""The sample function in another language than that of `Pulumi.dev.yaml`."""
+RUNTIMES_OF_SAMPLES = tuple(name for name in base_images.RECIPES if RUNTIMES[name].family in SAMPLES)
 ARM = frozenset({"aarch64", "arm64"})
 """As Linux and macOS name it."""
 
@@ -27,17 +37,19 @@ def dev_settings() -> dict[str, Any]:
     return {key.removeprefix(NAMESPACE): value for key, value in config.items() if key.startswith(NAMESPACE)}
 
 
-def changes(base: BaseImage, machine: str = platform.machine()) -> dict[str, object]:
-    """Say what differs here, by the path of each setting."""
+def changes(base: BaseImage, python: BaseImage, machine: str = platform.machine()) -> dict[str, object]:
+    """Say what differs here, by the path of each setting; `python` is the image with the runner's Python."""
     # Emulating another architecture is slow, and not every engine can.
     own: dict[str, object] = {"functions.report.architecture": "arm64"} if machine in ARM else {}
-    return own | {
+    return {
+        **own,
+        **SAMPLES[RUNTIMES[base.runtime].family],
         "functions.report.runtime": base.runtime,
         "functions.report.timeout_seconds": TIMEOUT_SECONDS,
         "functions.report.task.cpu": 256,
         "functions.report.task.memory_mib": 512,
         "image.base_images": {base.runtime: base.reference},
-        "image.python_image": base.reference,
+        "image.python_image": python.reference,
         "retention.force_destroy": True,
     }
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ CALLS_VARIABLE = "OVERTIME_EMULATOR_CALLS"
 PARENT_VARIABLE = "OVERTIME_EMULATOR_PARENT"
 MINUTE_VARIABLE = "OVERTIME_EMULATOR_MINUTE"
 DELAY_VARIABLE = "OVERTIME_EMULATOR_DELAY"
+INTERPRETERS_VARIABLE = "OVERTIME_EMULATOR_INTERPRETERS"
 MEMORY_VARIABLE = "OVERTIME_EMULATOR_MEMORY"
 
 
@@ -42,6 +44,8 @@ class EmulatorSettings:
     """How long a minute of a rule's `rate(…)` lasts here. AWS: 60."""
     delay_seconds_per_minute: float = 60
     """How long a minute of a queue message's `DelaySeconds` lasts here. AWS: 60."""
+    interpreters: Mapping[str, Path] = field(default_factory=dict)
+    """Programs that run functions on Lambda, by runtime; any other runtime's is found on PATH."""
     record_calls: bool = False
     """Keep a line for each call: who did what to which resource."""
     outlive_parent: bool = False
@@ -96,6 +100,7 @@ class EmulatorSettings:
             "IOT_MTLS_ENABLED": "0",
             "DOCKER_HOST": self.docker_host or "unix:///no-container-engine",
             FAULTS_VARIABLE: str(self.faults_file),
+            INTERPRETERS_VARIABLE: json.dumps({runtime: str(path) for runtime, path in self.interpreters.items()}),
             MEMORY_VARIABLE: str(self.memory_file),
             MINUTE_VARIABLE: f"{self.schedule_seconds_per_minute:g}",
             DELAY_VARIABLE: f"{self.delay_seconds_per_minute:g}",

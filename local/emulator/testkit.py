@@ -62,14 +62,14 @@ class Aws:
         found = self.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
         return url, found["Attributes"]["QueueArn"]
 
-    def function(self, name: str, role: str, code: str, **more: object) -> None:
-        """Make a function of one module, `app.handler`, with one second of time.
+    def function(self, name: str, role: str, code: str, *, file: str = "app.py", **more: object) -> None:
+        """Make a function of one file, `app.handler`, with one second of time.
 
         `more` is as CreateFunction takes it.
         """
         packed = io.BytesIO()
         with zipfile.ZipFile(packed, "w") as archive:
-            archive.writestr("app.py", code)
+            archive.writestr(file, code)
         options = {"Runtime": "python3.13", "Handler": "app.handler", "Timeout": 1, **more}
         self.functions.create_function(FunctionName=name, Role=role, Code={"ZipFile": packed.getvalue()}, **options)
 

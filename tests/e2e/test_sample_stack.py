@@ -94,7 +94,7 @@ def changing(deployment: Deployment) -> list[ResourceStep]:
 def sample(here: Machine) -> Iterator[Sample]:
     """Deploy the sample."""
     before = inventory(here.session)
-    settings = changed(dev_settings(), changes(here.base))
+    settings = changed(dev_settings(), changes(here.base, here.python))
     deployment = here.deployment(settings, stack=STACK)
     preview = deployment.preview()
     assert set(preview.changes) == {"create"}

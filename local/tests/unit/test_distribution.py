@@ -25,7 +25,7 @@ PRODUCT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-
 OURS = {"local", "overtime"}
 DATA = (
     *("bootstrap.sh", "engine_build/go.mod", "engine_build/go.sum", "engine_build/tools.go"),
-    *(f"base_images/nodejs/{name}" for name in ("bootstrap", "node22.lock", "node24.lock")),
+    *(f"base_images/nodejs/{name}" for name in ("bootstrap", "node-path.mjs", "node22.lock", "node24.lock")),
     *(f"base_images/nodejs/{name}" for name in ("package.json", "package-lock.json")),
     *(f"base_images/java/{name}" for name in ("bootstrap", "java17.lock", "java21.lock", "pom.xml")),
     "base_images/start.sh",

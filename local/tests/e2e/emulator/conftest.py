@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from local import base_images
 from local.emulator import Emulator, EmulatorSettings
 from local.emulator.testkit import Aws
 from local.stack import with_containers
@@ -27,6 +28,7 @@ def aws(docker: ContainerEngine, base: BaseImage, tmp_path_factory: pytest.TempP
         record_calls=True,
         schedule_seconds_per_minute=1,
         delay_seconds_per_minute=6,
+        interpreters=base_images.interpreters("nodejs22.x", print),
     )
     with Emulator(with_containers(settings, docker, base)) as emulator:
         aws = Aws(emulator)

@@ -91,6 +91,7 @@ def test_messages_end_at_a_character() -> None:
         ("Task timed out after 3.00 seconds", "", "Sandbox.Timedout", "NOW id Task timed out after 3.00 seconds"),
         ("'x'", "Traceback:\n  File 1\nKeyError: 'x'", "KeyError", "'x'"),
         ("no", "Traceback:\n  File 1\nmy.pkg.BadError: no", "BadError", "no"),
+        ("no", "a line\nRangeError: no\n    at f (/a.mjs:1:2)\n    at async g", "RangeError", "no"),
         (
             "RequestId: id Error: Runtime exited with error: exit status 3",
             "",
@@ -111,6 +112,7 @@ def test_error_documents(message: str, log: str, kind: str, text: str) -> None:
     [
         (0, "Runtime exited without providing a reason"),
         (3, "Runtime exited with error: exit status 3"),
+        (-6, "Runtime exited with error: signal: aborted"),
         (-9, "Runtime exited with error: signal: killed"),
     ],
 )

@@ -64,7 +64,8 @@ def test_older_nodejs_gets_its_heap_whatever_the_function_sets(tmp_path: Path) -
         "nodejs22.x", tmp_path, AWS_LAMBDA_FUNCTION_MEMORY_SIZE="512", NODE_OPTIONS="--max-old-space-size=4000"
     )
     assert done.stdout.split() == [
-        *("/var/lang/bin/node", "--expose-gc", "--max-http-header-size", "81920"),
+        *("/var/lang/bin/node", "--import", "/var/runtime/node-path.mjs", "--expose-gc"),
+        *("--max-http-header-size", "81920", "--no-experimental-require-module", "--no-experimental-detect-module"),
         *("--max-semi-space-size=25", "--max-old-space-size=461", "/var/runtime/index.mjs"),
     ]
 
@@ -77,6 +78,14 @@ def test_newer_nodejs_leaves_the_functions_own_heap(own: str, tmp_path: Path) ->
     assert "--max-semi-space-size=25" in done.stdout
     plain = started("nodejs24.x", tmp_path, AWS_LAMBDA_FUNCTION_MEMORY_SIZE="512")
     assert "--max-old-space-size=461" in plain.stdout
+
+
+def test_experimental_features_are_off_as_on_lambda(tmp_path: Path) -> None:
+    """Up to nodejs22.x, unless the function switches one on ("Building Lambda functions with Node.js")."""
+    own = started("nodejs22.x", tmp_path, NODE_OPTIONS="--experimental-require-module")
+    assert "require-module" not in own.stdout
+    assert "--no-experimental-detect-module" in own.stdout
+    assert "experimental" not in started("nodejs24.x", tmp_path).stdout
 
 
 def test_nodejs_finds_layers_and_the_sdk(tmp_path: Path) -> None:
@@ -129,9 +138,9 @@ def test_a_kept_folder_is_filled_once(tmp_path: Path, monkeypatch: pytest.Monkey
         raise LocalError("no network")
 
     with pytest.raises(LocalError, match="no network"):
-        tools.kept("kit", "1", fail)
+        tools.kept("kit", "1", fail, print)
     filled: list[Path] = []
-    folder = tools.kept("kit", "1", filled.append)
-    assert tools.kept("kit", "1", filled.append) == folder != tools.kept("kit", "2", filled.append)
+    folder = tools.kept("kit", "1", filled.append, print)
+    assert tools.kept("kit", "1", filled.append, print) == folder != tools.kept("kit", "2", filled.append, print)
     assert len(filled) == 2
     assert not list(folder.iterdir())
