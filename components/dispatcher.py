@@ -106,7 +106,6 @@ class Dispatcher(pulumi.ComponentResource):
 
     def _run_task(self, args: DispatcherArgs) -> pulumi.Output[str]:
         """Return the RunTask parameters that are the same for all runs; the dispatcher adds those of each run."""
-        network = args.platform.network
         return written_later(
             {
                 "cluster": args.platform.cluster_arn,
@@ -115,15 +114,22 @@ class Dispatcher(pulumi.ComponentResource):
                 # The account's bill distinguishes functions by the tags of their task definitions.
                 "propagateTags": "TASK_DEFINITION",
                 "enableECSManagedTags": True,
-                "networkConfiguration": {
-                    "awsvpcConfiguration": {
-                        "subnets": network.subnet_ids,
-                        "securityGroups": network.security_group_ids,
-                        "assignPublicIp": "ENABLED" if network.public_ip else "DISABLED",
-                    }
-                },
+                "networkConfiguration": {"awsvpcConfiguration": self._network(args)},
             }
         )
+
+    def _network(self, args: DispatcherArgs) -> dict[str, object]:
+        """Return where tasks run: in the function's VPC, if it is attached to one, otherwise in the stack's network."""
+        vpc, network = args.function.vpc, args.platform.network
+        if vpc.subnet_ids:
+            # As on Lambda, where a function in a VPC has no public address, whatever the subnets.
+            found = {"subnets": list(vpc.subnet_ids), "securityGroups": list(vpc.security_group_ids)}
+            return {**found, "assignPublicIp": "DISABLED"}
+        return {
+            "subnets": network.subnet_ids,
+            "securityGroups": network.security_group_ids,
+            "assignPublicIp": "ENABLED" if network.public_ip else "DISABLED",
+        }
 
     def _recursion(self, name: str, function: aws.lambda_.Function) -> aws.lambda_.FunctionRecursionConfig:
         # A deferred record goes back to the queue it came from. Lambda would stop this loop after about 16 turns. It

@@ -1,46 +1,35 @@
-"""Every IAM document of a stack as a pure function: exact resources, and a Sid that states the purpose."""
+"""Every IAM document of a stack as a pure function: exact resources, and a Sid that states the purpose.
+
+Those for a function's own environment, such as its VPC, are in `environment_policies`.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, TypedDict
+from typing import TYPE_CHECKING
 
 import pulumi
 
 from overtime.components.documents import written
+from overtime.components.statements import allow, document, service_of
 from overtime.components.watcher_grants import GRANTED
 from overtime.contract.runs import TASK_ATTRIBUTES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
+    from overtime.components.statements import Document, Statement
     from overtime.components.watcher_grants import Grant
     from overtime.settings import Permission
 
-    Document = dict[str, object]
 
-
-class _StatementParts(TypedDict, total=False):
-    Sid: str
-    Principal: str | dict[str, str]
-    Resource: list[str]
-    Condition: Mapping[str, object]
-
-
-class Statement(_StatementParts):
-    """A statement of an IAM policy."""
-
-    Effect: Literal["Allow", "Deny"]
-    Action: str | list[str]
-
-
-def rendered(document: Callable[..., Document], **names: pulumi.Input[object]) -> pulumi.Output[str]:
+def rendered(policy: Callable[..., Document], **names: pulumi.Input[object]) -> pulumi.Output[str]:
     """Return the JSON of a document whose arguments are known only during deployment."""
-    return pulumi.Output.all(**names).apply(lambda known: written(document(**known)))
+    return pulumi.Output.all(**names).apply(lambda known: written(policy(**known)))
 
 
 def function_trust() -> Document:
     """Return a trust policy for Lambda."""
-    return _document([_trust("TrustLambda", "lambda")])
+    return document([_trust("TrustLambda", "lambda")])
 
 
 def execution_trust() -> Document:
@@ -49,12 +38,12 @@ def execution_trust() -> Document:
     It has no condition: AWS documents `aws:SourceArn` and `aws:SourceAccount` only for task roles, and no task starts
     if ECS cannot assume its execution role.
     """
-    return _document([_trust("TrustTasks", "ecs-tasks")])
+    return document([_trust("TrustTasks", "ecs-tasks")])
 
 
 def function_and_task_trust(*, ecs_arn_prefix: str) -> Document:
     """Return a trust policy for Lambda, and for ECS tasks in the region and account of `ecs_arn_prefix`."""
-    return _document([_trust("TrustLambda", "lambda"), _trust_tasks(ecs_arn_prefix)])
+    return document([_trust("TrustLambda", "lambda"), _trust_tasks(ecs_arn_prefix)])
 
 
 def _trust_tasks(ecs_arn_prefix: str) -> Statement:
@@ -67,27 +56,27 @@ def _trust_tasks(ecs_arn_prefix: str) -> Statement:
 
 
 def _trust(sid: str, service: str) -> Statement:
-    return {"Sid": sid, "Effect": "Allow", "Principal": _service(service), "Action": "sts:AssumeRole"}
+    return {"Sid": sid, "Effect": "Allow", "Principal": service_of(service), "Action": "sts:AssumeRole"}
 
 
 def primary(*, log_group_arn: str, queue_arn: str, permissions: Sequence[Permission]) -> Document:
     """Return a function's policy: write its log, queue failed events, and what its settings allow."""
-    own = [_allow(f"Own{i}", each.actions, each.resources) for i, each in enumerate(permissions)]
-    return _document([_logs(log_group_arn), _allow("LeaveFailedEvents", ["sqs:SendMessage"], [queue_arn]), *own])
+    own = [allow(f"Own{i}", each.actions, each.resources) for i, each in enumerate(permissions)]
+    return document([_logs(log_group_arn), allow("LeaveFailedEvents", ["sqs:SendMessage"], [queue_arn]), *own])
 
 
 def runner(
     *, function_name: str, function_arn: str, layer_arns: Sequence[str], table_arn: str, bucket_arn: str
 ) -> Document:
     """Return the runner's policy, part of the function's role: fetch the code; read events, record runs and results."""
-    layers = [_allow("FetchLayers", ["lambda:GetLayerVersion"], layer_arns)] if layer_arns else []
-    return _document(
+    layers = [allow("FetchLayers", ["lambda:GetLayerVersion"], layer_arns)] if layer_arns else []
+    return document(
         [
-            _allow("FetchCode", ["lambda:GetFunction"], [function_arn, f"{function_arn}:*"]),
+            allow("FetchCode", ["lambda:GetFunction"], [function_arn, f"{function_arn}:*"]),
             *layers,
             _runs("ClaimAndFinishRuns", ["dynamodb:UpdateItem"], table_arn, function_name, attributes=TASK_ATTRIBUTES),
-            _allow("ReadEvents", ["s3:GetObject"], [f"{bucket_arn}/events/{function_name}/*"]),
-            _allow("WriteResults", ["s3:PutObject"], [f"{bucket_arn}/results/{function_name}/*"]),
+            allow("ReadEvents", ["s3:GetObject"], [f"{bucket_arn}/events/{function_name}/*"]),
+            allow("WriteResults", ["s3:PutObject"], [f"{bucket_arn}/results/{function_name}/*"]),
         ]
     )
 
@@ -111,17 +100,17 @@ def dispatcher(  # noqa: PLR0913 - each is one resource that the dispatcher touc
     to_tasks = {"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}}
     # AWS requires ecs:TagResource if RunTask copies tags, including those of `tags` and `aws:defaultTags`.
     at_launch = {"StringEquals": {"ecs:CreateAction": "RunTask"}}
-    return _document(
+    return document(
         [
             _logs(log_group_arn),
-            _allow("TakeFailureRecords", take, [queue_arn]),
-            _allow("LetRecordsWait", ["sqs:SendMessage"], [queue_arn]),
-            _allow("ParkWhatIsNotRescued", ["sqs:SendMessage"], [parking_arn]),
+            allow("TakeFailureRecords", take, [queue_arn]),
+            allow("LetRecordsWait", ["sqs:SendMessage"], [queue_arn]),
+            allow("ParkWhatIsNotRescued", ["sqs:SendMessage"], [parking_arn]),
             _runs("RecordRuns", runs, table_arn, function_name),
-            _allow("StoreEvents", ["s3:PutObject"], [f"{bucket_arn}/events/{function_name}/*"]),
-            _allow("StartTask", ["ecs:RunTask"], [f"{family_arn}:*"], in_cluster),
-            _allow("TagTask", ["ecs:TagResource"], [_tasks(cluster_arn)], at_launch),
-            _allow("HandRolesToTask", ["iam:PassRole"], role_arns, to_tasks),
+            allow("StoreEvents", ["s3:PutObject"], [f"{bucket_arn}/events/{function_name}/*"]),
+            allow("StartTask", ["ecs:RunTask"], [f"{family_arn}:*"], in_cluster),
+            allow("TagTask", ["ecs:TagResource"], [_tasks(cluster_arn)], at_launch),
+            allow("HandRolesToTask", ["iam:PassRole"], role_arns, to_tasks),
         ]
     )
 
@@ -144,14 +133,14 @@ def watcher(  # noqa: PLR0913 - each is one resource that the watcher touches
     permissions to send.
     """
     in_cluster = {"ArnEquals": {"ecs:cluster": cluster_arn}}
-    return _document(
+    return document(
         [
             _logs(log_group_arn),
-            _allow("FindOpenRuns", ["dynamodb:Scan"], [open_index_arn]),
-            _allow("SettleRuns", ["dynamodb:GetItem", "dynamodb:UpdateItem"], [table_arn]),
-            _allow("LookAtTasks", ["ecs:DescribeTasks", "ecs:StopTask"], [_tasks(cluster_arn)], in_cluster),
+            allow("FindOpenRuns", ["dynamodb:Scan"], [open_index_arn]),
+            allow("SettleRuns", ["dynamodb:GetItem", "dynamodb:UpdateItem"], [table_arn]),
+            allow("LookAtTasks", ["ecs:DescribeTasks", "ecs:StopTask"], [_tasks(cluster_arn)], in_cluster),
             # The action has no resource, because these settings belong to the account.
-            _allow("ReadTaskRetirement", ["ecs:ListAccountSettings"], ["*"]),
+            allow("ReadTaskRetirement", ["ecs:ListAccountSettings"], ["*"]),
             *_payloads(bucket_arn, results=reads_payloads),
             *_grant_statements(grants),
         ]
@@ -160,12 +149,12 @@ def watcher(  # noqa: PLR0913 - each is one resource that the watcher touches
 
 def sending(*, grants: Sequence[Grant]) -> Document:
     """Return a further policy of the watcher, for permissions to send that do not fit into its first one."""
-    return _document(_grant_statements(grants))
+    return document(_grant_statements(grants))
 
 
 def _grant_statements(grants: Sequence[Grant]) -> list[Statement]:
     by_sid = {sid: [arn for granted, arn in grants if granted == sid] for sid in GRANTED}
-    return [_allow(sid, GRANTED[sid], arns) for sid, arns in by_sid.items() if arns]
+    return [allow(sid, GRANTED[sid], arns) for sid, arns in by_sid.items() if arns]
 
 
 def _payloads(bucket_arn: str, *, results: bool) -> list[Statement]:
@@ -173,10 +162,10 @@ def _payloads(bucket_arn: str, *, results: bool) -> list[Statement]:
     # S3's documentation shows the copy source with and without a leading slash.
     copies = {"StringLike": {"s3:x-amz-copy-source": [f"/{bucket}/events/*", f"{bucket}/events/*"]}}
     return [
-        _allow("ReadPayloads", ["s3:GetObject"], [events, f"{bucket_arn}/results/*"] if results else [events]),
-        _allow("KeepEvents", ["s3:PutObject"], [events], copies),
+        allow("ReadPayloads", ["s3:GetObject"], [events, f"{bucket_arn}/results/*"] if results else [events]),
+        allow("KeepEvents", ["s3:PutObject"], [events], copies),
         # Without ListBucket, S3 answers 403 instead of 404 for an expired object, and its run could never be settled.
-        _allow("TellGoneFromForbidden", ["s3:ListBucket"], [bucket_arn]),
+        allow("TellGoneFromForbidden", ["s3:ListBucket"], [bucket_arn]),
     ]
 
 
@@ -189,12 +178,12 @@ def execution(*, repository_arn: str, log_group_arn: str) -> Document:
     """
     pull = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
     guard_duty = ":".join([*repository_arn.split(":")[:4], "*", "repository/aws-guardduty-agent-fargate"])
-    return _document(
+    return document(
         [
             # The action has no resource, because a token is valid for the whole registry.
-            _allow("LogIntoRegistry", ["ecr:GetAuthorizationToken"], ["*"]),
-            _allow("PullRunnerImage", pull, [repository_arn]),
-            _allow("PullGuardDutyAgent", pull, [guard_duty]),
+            allow("LogIntoRegistry", ["ecr:GetAuthorizationToken"], ["*"]),
+            allow("PullRunnerImage", pull, [repository_arn]),
+            allow("PullGuardDutyAgent", pull, [guard_duty]),
             _logs(log_group_arn),
         ]
     )
@@ -203,14 +192,14 @@ def execution(*, repository_arn: str, log_group_arn: str) -> Document:
 def encrypted_transport_only(*, arn: str, service: str) -> Document:
     """Return the policy of a bucket (`s3`) or queue (`sqs`) that denies requests without TLS."""
     resources = [arn, f"{arn}/*"] if service == "s3" else [arn]
-    return _document([_refuse_plain_text(f"{service}:*", resources)])
+    return document([_refuse_plain_text(f"{service}:*", resources)])
 
 
 def dead_letters(*, arn: str, rule_arns: Sequence[str]) -> Document:
     """Return the policy of a dead-letter queue: only these rules may send to it, and only with TLS."""
     from_rules = {"ArnEquals": {"aws:SourceArn": sorted(rule_arns)}}
-    leave = _allow("RulesLeaveWhatFailed", ["sqs:SendMessage"], [arn], from_rules)
-    return _document([{**leave, "Principal": _service("events")}, _refuse_plain_text("sqs:*", [arn])])
+    leave = allow("RulesLeaveWhatFailed", ["sqs:SendMessage"], [arn], from_rules)
+    return document([{**leave, "Principal": service_of("events")}, _refuse_plain_text("sqs:*", [arn])])
 
 
 def alarm_topic(*, arn: str) -> Document:
@@ -220,13 +209,9 @@ def alarm_topic(*, arn: str) -> Document:
         "ArnLike": {"aws:SourceArn": f"arn:{partition}:cloudwatch:{region}:{account}:alarm:*"},
         "StringEquals": {"aws:SourceAccount": account},
     }
-    tell = _allow("AlarmsTell", ["sns:Publish"], [arn], alarms)
+    tell = allow("AlarmsTell", ["sns:Publish"], [arn], alarms)
     # A topic's policy does not accept sns:*; only publishing carries content.
-    return _document([{**tell, "Principal": _service("cloudwatch")}, _refuse_plain_text("sns:Publish", [arn])])
-
-
-def _service(name: str) -> dict[str, str]:
-    return {"Service": f"{name}.amazonaws.com"}
+    return document([{**tell, "Principal": service_of("cloudwatch")}, _refuse_plain_text("sns:Publish", [arn])])
 
 
 def _refuse_plain_text(action: str, resources: Sequence[str]) -> Statement:
@@ -245,7 +230,7 @@ def _tasks(cluster_arn: str) -> str:
 
 
 def _logs(log_group_arn: str) -> Statement:
-    return _allow("WriteLog", ["logs:CreateLogStream", "logs:PutLogEvents"], [f"{log_group_arn}:*"])
+    return allow("WriteLog", ["logs:CreateLogStream", "logs:PutLogEvents"], [f"{log_group_arn}:*"])
 
 
 def _runs(
@@ -258,20 +243,4 @@ def _runs(
         # dynamodb:ReturnValues, because a response contains only items of the same function.
         # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/specifying-conditions.html
         condition["ForAllValues:StringEquals"] = {"dynamodb:Attributes": sorted(attributes)}
-    return _allow(sid, actions, [table_arn], condition)
-
-
-def _allow(
-    sid: str, actions: Collection[str], resources: Collection[str], condition: Mapping[str, object] | None = None
-) -> Statement:
-    statement: Statement = {
-        "Sid": sid,
-        "Effect": "Allow",
-        "Action": sorted(actions),
-        "Resource": sorted(resources),
-    }
-    return {**statement, "Condition": condition} if condition else statement
-
-
-def _document(statements: Sequence[Statement]) -> Document:
-    return {"Version": "2012-10-17", "Statement": list(statements)}
+    return allow(sid, actions, [table_arn], condition)

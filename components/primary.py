@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     import pulumi
 
+    from overtime import settings
+
 
 class Primary(Protocol):
     """A primary function."""
@@ -19,3 +21,5 @@ class Primary(Protocol):
     """Its execution role, which is also its tasks' role."""
     log_group_name: pulumi.Output[str]
     log_group_arn: pulumi.Output[str]
+    vpc: settings.Vpc
+    """The VPC that it is attached to, if any; its tasks run there, too."""

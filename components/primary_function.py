@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pulumi
 import pulumi_aws as aws
 
-from overtime.components import archives, policies
+from overtime.components import archives, environment_policies, policies
 from overtime.components.documents import written
 from overtime.contract.log_groups import log_group_of
 
@@ -57,6 +57,7 @@ class PrimaryFunction(pulumi.ComponentResource):
         self.name, self.arn = args.function_name, function.arn
         self.role_name, self.role_arn = role.name, role.arn
         self.log_group_name, self.log_group_arn = logs.name, logs.arn
+        self.vpc = args.options.vpc
         self.register_outputs({"arn": self.arn, "role_arn": self.role_arn, "log_group_name": self.log_group_name})
 
     def _log_group(self, name: str, args: PrimaryFunctionArgs) -> aws.cloudwatch.LogGroup:
@@ -91,7 +92,16 @@ class PrimaryFunction(pulumi.ComponentResource):
             aws.iam.RolePolicyAttachment(f"{name}-policy-{i}", role=role.name, policy_arn=arn, opts=child)
             for i, arn in enumerate(args.options.policy_arns)
         ]
-        return role, [policy, *managed]
+        return role, [policy, *managed, *self._environment_policies(name, args, role)]
+
+    def _environment_policies(self, name: str, args: PrimaryFunctionArgs, role: aws.iam.Role) -> list[pulumi.Resource]:
+        if not args.options.vpc.subnet_ids:
+            return []
+        document = policies.rendered(
+            environment_policies.in_vpc, ecs_arn_prefix=args.ecs_arn_prefix, function_name=args.function_name
+        )
+        child = pulumi.ResourceOptions(parent=self)
+        return [aws.iam.RolePolicy(f"{name}-vpc", role=role.name, policy=document, opts=child)]
 
     def _function(
         self, name: str, args: PrimaryFunctionArgs, role: aws.iam.Role, first: list[pulumi.Resource]
@@ -110,6 +120,7 @@ class PrimaryFunction(pulumi.ComponentResource):
             memory_size=options.memory_mib,
             layers=list(options.layers),
             environment=aws.lambda_.FunctionEnvironmentArgs(variables=variables) if variables else None,
+            vpc_config=_vpc(options.vpc),
             dead_letter_config=aws.lambda_.FunctionDeadLetterConfigArgs(target_arn=args.failure_queue_arn),
             # With a concurrency of 0, Lambda sends every asynchronous event to the queue without an attempt.
             reserved_concurrent_executions=None if options.attempts else 0,
@@ -125,3 +136,11 @@ class PrimaryFunction(pulumi.ComponentResource):
             maximum_event_age_in_seconds=args.options.max_event_age,
             opts=pulumi.ResourceOptions(parent=self),
         )
+
+
+def _vpc(vpc: settings.Vpc) -> aws.lambda_.FunctionVpcConfigArgs | None:
+    if not vpc.subnet_ids:
+        return None
+    return aws.lambda_.FunctionVpcConfigArgs(
+        subnet_ids=list(vpc.subnet_ids), security_group_ids=list(vpc.security_group_ids)
+    )

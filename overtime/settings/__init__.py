@@ -18,6 +18,7 @@ from overtime.settings.model import (
     Retention,
     Settings,
     Task,
+    Vpc,
 )
 from overtime.settings.names import StackContext
 from overtime.settings.problems import Problem, SettingsError
@@ -40,6 +41,7 @@ __all__ = [
     "SettingsError",
     "StackContext",
     "Task",
+    "Vpc",
     "parse",
     "verify",
 ]

@@ -16,13 +16,15 @@ from overtime.settings.values import LOG_DAYS, SHORTEST_RUN_SECONDS
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from overtime.settings.model import Function, Network, Settings
+    from overtime.settings.model import Function, Network, Settings, Vpc
     from overtime.settings.names import StackContext
     from overtime.settings.problems import Path as SettingPath
 
 
 OWN_POLICIES = 2_600
 """Largest total size, in characters, of the two policies that the program adds to a function's role, without layers."""
+VPC_POLICY = 820
+"""Largest size of the policy for a function in a VPC."""
 _MOST_INLINE = 10_240
 """Largest total size, in characters without white space, of a role's inline policies:
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html"""
@@ -38,6 +40,7 @@ def problems(settings: Settings, context: StackContext) -> Iterator[Problem]:
         yield from _relaunches(function, at)
         yield from _permissions(function, at)
         yield from _keys(function, at)
+        yield from _groups(function.vpc, (*at, "vpc"))
         yield from code_checks.problems(function, at, context.root)
     yield from _retention(settings)
     yield from _network(settings.network)
@@ -129,14 +132,15 @@ def _permissions(function: Function, at: SettingPath) -> Iterator[Problem]:
         {"Action": each.actions, "Effect": "Allow", "Resource": each.resources, "Sid": f"Own{index}"}
         for index, each in enumerate(function.permissions)
     ]
-    size = OWN_POLICIES + len(json.dumps([*statements, function.layers], separators=(",", ":")))
+    own = OWN_POLICIES + (VPC_POLICY if function.vpc.subnet_ids else 0)
+    size = own + len(json.dumps([*statements, function.layers], separators=(",", ":")))
     if size > _MOST_INLINE:
         rule = (
             f"IAM accepts {_MOST_INLINE} characters of inline policies per role; these would have {size}, of which"
-            f" {OWN_POLICIES} are the program's. Move statements to a managed policy and add its ARN to policy_arns."
+            f" {own} are the program's. Move statements to a managed policy and add its ARN to policy_arns."
         )
         fixed: SettingPath = (*at, "policy_arns", len(function.policy_arns))
-        fix, reads = "arn:aws:iam::123456789012:policy/reports", ((*at, "layers"), (*at, "policy_arns"))
+        fix, reads = "arn:aws:iam::123456789012:policy/reports", ((*at, "layers"), (*at, "policy_arns"), (*at, "vpc"))
         value = [each.model_dump() for each in function.permissions]
         yield Problem(path=(*at, "permissions"), value=value, rule=rule, fix=fix, fixed=fixed, reads=reads)
 
@@ -166,20 +170,20 @@ def _keys(function: Function, at: SettingPath) -> Iterator[Problem]:
         yield Problem(path=path, value=list(destinations.kms_key_arns), rule=rule, reads=reads)
 
 
-def _network(network: Network) -> Iterator[Problem]:
-    if network.security_group_ids and not network.subnet_ids:
-        rule = "Security groups only apply to existing subnets. Set network.subnet_ids, too, or omit the groups."
-        value = list(network.security_group_ids)
-        yield Problem(
-            path=("network", "security_group_ids"), value=value, rule=rule, reads=(("network", "subnet_ids"),)
-        )
-    if network.subnet_ids and not network.security_group_ids:
+def _groups(section: Network | Vpc, at: SettingPath) -> Iterator[Problem]:
+    path, subnets = (*at, "security_group_ids"), (*at, "subnet_ids")
+    if section.security_group_ids and not section.subnet_ids:
+        rule = f"Security groups only apply to existing subnets. Set {at[-1]}.subnet_ids, too, or omit the groups."
+        yield Problem(path=path, value=list(section.security_group_ids), rule=rule, reads=(subnets,))
+    if section.subnet_ids and not section.security_group_ids:
         rule = (
             "Existing subnets need a security group of their VPC that allows outbound HTTPS, so that tasks reach AWS."
         )
-        fix = ["sg-0123456789abcdef0"]
-        reads: tuple[SettingPath, ...] = (("network", "security_group_ids"), ("network", "subnet_ids"))
-        yield Problem(path=("network", "security_group_ids"), value=[], rule=rule, fix=fix, reads=reads)
+        yield Problem(path=path, value=[], rule=rule, fix=["sg-0123456789abcdef0"], reads=(path, subnets))
+
+
+def _network(network: Network) -> Iterator[Problem]:
+    yield from _groups(network, ("network",))
     for unused in sorted({"cidr", "availability_zones"} & network.model_fields_set) if network.subnet_ids else ():
         rule = "overtime creates no VPC if network.subnet_ids are set, so this would have no effect."
         value = getattr(network, unused)

@@ -32,6 +32,7 @@ __all__ = [
     "Retention",
     "Settings",
     "Task",
+    "Vpc",
 ]
 
 
@@ -91,6 +92,15 @@ class FunctionAlarms(Section):
     """A longer wait for a task, such as `2h`, raises an alarm; in seconds once read. With null, there is no alarm."""
 
 
+class Vpc(Section):
+    """The VPC to which a function is attached; without subnets, to none."""
+
+    subnet_ids: values.SubnetIds = ()
+    """Its subnets for the function and its tasks, with a route to the services that a task needs."""
+    security_group_ids: values.SecurityGroupIds = ()
+    """Security groups for the function and its tasks."""
+
+
 class Function(Section):
     """A primary function, and how its runs continue on Fargate."""
 
@@ -112,6 +122,8 @@ class Function(Section):
     """The function's variables. Every value is a secret: encrypted in Pulumi's state, and never shown."""
     layers: arn_types.Layers = ()
     """ARNs of layer versions, in Lambda's order."""
+    vpc: Vpc = Vpc()
+    """The VPC to which it is attached; its tasks run there, too, without a public address."""
     attempts: values.Attempts = 3
     """Attempts on Lambda before Fargate; with 0, Fargate at once."""
     max_event_age: values.EventAge = 21600

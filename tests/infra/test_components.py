@@ -35,6 +35,7 @@ POLICY = "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"
 FUNCTION = settings.Function(
     code=".",
     handler="handler.handler",
+    vpc=settings.Vpc(subnet_ids=("subnet-0a",), security_group_ids=("sg-0a",)),
     policy_arns=(POLICY, POLICY.replace("S3", "SQS")),
     alarms=settings.FunctionAlarms(longest_run=3600),
 )
@@ -189,6 +190,7 @@ EXPECTED = {
             "-permissions": "aws:iam/rolePolicy:RolePolicy",
             "-policy-0": "aws:iam/rolePolicyAttachment:RolePolicyAttachment",
             "-policy-1": "aws:iam/rolePolicyAttachment:RolePolicyAttachment",
+            "-vpc": "aws:iam/rolePolicy:RolePolicy",
             "-function": "aws:lambda/function:Function",
             "-retries": "aws:lambda/functionEventInvokeConfig:FunctionEventInvokeConfig",
         },

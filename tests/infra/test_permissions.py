@@ -33,7 +33,15 @@ KEEPS_EVENTS = {
     },
     "TellGoneFromForbidden": {"Effect": "Allow", "Action": ["s3:ListBucket"], "Resource": [BUCKET]},
 }
-NO_RESOURCE = {"ecr:GetAuthorizationToken", "ecs:ListAccountSettings"}
+VPC = {"subnet_ids": ["subnet-0a"], "security_group_ids": ["sg-0a"]}
+INTERFACES = "arn:aws:ec2:eu-west-1:123456789012:*/*"
+"""What AWS documents for functions in a VPC: they create interfaces, whose ids are not known before."""
+NO_RESOURCE = {
+    "ecr:GetAuthorizationToken",
+    "ecs:ListAccountSettings",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeSubnets",
+}
 """Actions for which AWS knows no resource."""
 
 
@@ -51,6 +59,28 @@ def test_function_itself(deploy: Deploy, recorder: Recorder) -> None:
         "WriteLog": allow(["logs:CreateLogStream", "logs:PutLogEvents"], [f"{LOGS}:*"]),
         "LeaveFailedEvents": allow(["sqs:SendMessage"], ["arn:aws:sqs:eu-west-1:123456789012:report-queue-0a1b2c3"]),
         "Own0": allow(["s3:GetObject", "s3:PutObject"], ["arn:aws:s3:::mine/*"]),
+    }
+
+
+def test_function_in_a_vpc(deploy: Deploy, recorder: Recorder) -> None:
+    """Lambda may attach the function, which the code itself may not do."""
+    deploy({"report": {"vpc": VPC}})
+
+    change = [
+        "ec2:AssignPrivateIpAddresses",
+        "ec2:CreateNetworkInterface",
+        "ec2:DeleteNetworkInterface",
+        "ec2:UnassignPrivateIpAddresses",
+    ]
+    see = ["ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets"]
+    assert recorder.inputs("RolePolicy", "report-vpc")["role"] == "report-role-0a1b2c3"
+    assert recorder.policy("report-vpc") == {
+        "AttachToVpc": allow(change, [INTERFACES]),
+        "SeeVpc": allow(see, ["*"]),
+        "NotForTheCode": {
+            **allow(sorted(change + see), ["*"], {"ArnEquals": {"lambda:SourceFunctionArn": FUNCTION}}),
+            "Effect": "Deny",
+        },
     }
 
 
@@ -290,11 +320,11 @@ def test_trust(role: str, statements: list[dict[str, Any]], deploy: Deploy, reco
 
 def test_every_statement(deploy: Deploy, recorder: Recorder) -> None:
     """Each statement has a Sid of its own and exact actions; `*` stands only where AWS knows no resource."""
-    deploy({"report": {"permissions": [OWN, OWN], "layers": [LAYER]}, "sums": {"attempts": 0}})
+    deploy({"report": {"permissions": [OWN, OWN], "layers": [LAYER], "vpc": VPC}, "sums": {"attempts": 0}})
 
     kinds = ("RolePolicy", "QueuePolicy", "BucketPolicy", "TopicPolicy")
     policies = [policy for kind in kinds for policy in recorder.all(kind)]
-    assert len(policies) == 16
+    assert len(policies) == 17
     for policy in policies:
         document = json.loads(policy.inputs["policy"])
         sids = [statement["Sid"] for statement in document["Statement"]]
@@ -307,7 +337,7 @@ def test_every_statement(deploy: Deploy, recorder: Recorder) -> None:
             assert not [action for action in statement["Action"] if "*" in action], policy.name
             if not NO_RESOURCE.issuperset(statement["Action"]):
                 broad = [arn for arn in statement["Resource"] if not arn.startswith("arn:aws:") or "*" in arn[:-2]]
-                assert set(broad) <= {GUARD_DUTY}, policy.name
+                assert set(broad) <= {GUARD_DUTY, INTERFACES}, policy.name
 
 
 def test_roles_stay_apart(deploy: Deploy, recorder: Recorder) -> None:

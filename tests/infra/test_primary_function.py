@@ -47,6 +47,18 @@ def test_function(deploy: Deploy, recorder: Recorder) -> None:
     }
 
 
+def test_function_in_a_vpc(deploy: Deploy, recorder: Recorder) -> None:
+    """The function is attached once its role may create network interfaces; a function without VPC has none of it."""
+    vpc = {"subnet_ids": ["subnet-0a", "subnet-0b"], "security_group_ids": ["sg-0a"]}
+    deploy({"report": {"vpc": vpc}, "sums": {}})
+
+    function = recorder.one("Function", "report-function")
+    assert function.inputs["vpcConfig"] == {"subnetIds": ["subnet-0a", "subnet-0b"], "securityGroupIds": ["sg-0a"]}
+    assert "report-vpc" in {urn.rpartition("::")[2] for urn in function.after}
+    assert "vpcConfig" not in recorder.inputs("Function", "sums-function")
+    assert "sums-vpc" not in {each.name for each in recorder.all("RolePolicy")}
+
+
 def test_secrets_stay_secret(deploy: Deploy, recorder: Recorder) -> None:
     """Every variable of the function is a Pulumi secret, and no other input of any resource holds its value."""
     deploy({"report": {"environment": {"TOKEN": "t0ps3cret", "PORT": 8080}}})

@@ -10,7 +10,7 @@ from overtime.components.documents import written
 from overtime.settings import Settings, StackContext, parse
 from tests.infra import recording
 from tests.infra.handing_over import KEY, everything, handed_over
-from tests.infra.task_settings import ARRIVES, ELSEWHERE, GOLDEN, REQUIRED, nested
+from tests.infra.task_settings import ARRIVES, ELSEWHERE, GOLDEN, REQUIRED, VPC, nested
 from tests.setting_paths import paths
 
 if TYPE_CHECKING:
@@ -177,7 +177,8 @@ def test_everything_that_is_handed_over(build: Built) -> None:
 def test_none_of_it_is_a_default(context: StackContext) -> None:
     """A default could arrive without being handed on."""
     golden, default = (parse(nested(settings), context) for settings in (GOLDEN, REQUIRED))
-    assert [path for path in ARRIVES if _at(path, golden) == _at(path, default)] == ["functions.<key>.enabled"]
+    same = [path for path in ARRIVES if _at(path, golden) == _at(path, default)]
+    assert same == ["functions.<key>.enabled", *(path for path, setting in ARRIVES.items() if setting.beside)]
 
 
 def test_every_setting_arrives_or_has_its_reason() -> None:
@@ -188,8 +189,26 @@ def test_every_setting_arrives_or_has_its_reason() -> None:
 @pytest.mark.parametrize("path", ARRIVES)
 def test_a_setting_arrives(path: str, build: Built) -> None:
     """Changed alone, it changes what is handed over, in exactly the places where it belongs."""
-    before, after = (handed_over(build(GOLDEN | more)) for more in ({}, {path: ARRIVES[path].other}))
-    assert before.differences(after) == ARRIVES[path].at
+    setting = ARRIVES[path]
+    before, after = (
+        handed_over(build(GOLDEN | dict(setting.beside) | {path: to})) for to in (setting.value, setting.other)
+    )
+    assert before.differences(after) == setting.at
+
+
+def test_a_vpc_of_the_function(build: Built) -> None:
+    """Its tasks run there and nowhere else, without a public address, whatever the stack's network says."""
+    golden, request = handed_over(build(GOLDEN)).request, handed_over(build(GOLDEN | VPC)).request
+    assert golden is not None
+    assert request == golden | {
+        "networkConfiguration": {
+            "awsvpcConfiguration": {
+                "subnets": ["subnet-0d"],
+                "securityGroups": ["sg-0d"],
+                "assignPublicIp": "DISABLED",
+            }
+        }
+    }
 
 
 @pytest.mark.parametrize("path", ELSEWHERE)

@@ -15,10 +15,10 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from overtime.components import policies
+from overtime.components import environment_policies, policies
 from overtime.contract.partitions import partition_of
 from overtime.settings import Permission, SettingsError, StackContext, parse
-from overtime.settings.checks import OWN_POLICIES
+from overtime.settings.checks import OWN_POLICIES, VPC_POLICY
 from overtime.settings.fargate_sizes import MEMORY_MIB
 from overtime.settings.model import Function, Task
 from overtime.settings.names import LONGEST_FUNCTION_NAME
@@ -215,8 +215,12 @@ def policies_named(count: int) -> list[str]:
     return [f"arn:aws:iam::123456789012:policy/p{number}" for number in range(count)]
 
 
+def vpc(subnets: int, groups: int) -> dict[str, object]:
+    return {"subnet_ids": ids("subnet", subnets), "security_group_ids": ids("sg", groups)}
+
+
 def network(subnets: int, groups: int) -> dict[str, object]:
-    return one() | {"network": {"subnet_ids": ids("subnet", subnets), "security_group_ids": ids("sg", groups)}}
+    return one() | {"network": vpc(subnets, groups)}
 
 
 def layers(count: int) -> list[str]:
@@ -232,6 +236,8 @@ def actions(count: int) -> dict[str, object]:
     [
         ("network.subnet_ids", lambda count: network(count, 1), 16),
         ("network.security_group_ids", lambda count: network(1, count), 5),
+        ("functions.report.vpc.subnet_ids", lambda count: one(vpc=vpc(count, 1)), 16),
+        ("functions.report.vpc.security_group_ids", lambda count: one(vpc=vpc(1, count)), 5),
         ("functions.report.policy_arns", lambda count: one(policy_arns=policies_named(count)), 10),
         ("functions.report.layers", lambda count: one(layers=layers(count)), 5),
         ("alarms.action_arns", actions, 5),
@@ -276,6 +282,21 @@ def test_inline_policies(context: StackContext) -> None:
         "overtime:functions.report.policy_arns[1]",
         "arn:aws:iam::123456789012:policy/reports",
     ]
+
+
+def test_inline_policies_of_a_function_in_a_vpc(context: StackContext) -> None:
+    """The policy for its VPC counts, too."""
+    most = max(n for n in range(60, 90) if not wrong(one(permissions=statements(n, 30)), context))
+    ((path, _),) = wrong(one(permissions=statements(most, 30), vpc=vpc(1, 1)), context)
+    assert path == "functions.report.permissions"
+
+
+def test_what_is_kept_for_a_vpc() -> None:
+    """At its longest, the policy takes no more than is kept for it, and not half as much less."""
+    document = environment_policies.in_vpc(
+        ecs_arn_prefix="arn:aws-us-gov:ecs:us-gov-west-1:123456789012", function_name="n" * LONGEST_FUNCTION_NAME
+    )
+    assert VPC_POLICY / 2 < len(json.dumps(document, separators=(",", ":"))) <= VPC_POLICY
 
 
 def test_what_is_kept_for_the_programs_own_policies() -> None:

@@ -16,11 +16,13 @@ from local.provider.aws.schema import (
     listed,
     mapping,
     text,
+    unordered,
 )
 from local.provider.aws.session import code_of, text_of, unless_gone
 
 if TYPE_CHECKING:
     from botocore.exceptions import ClientError
+    from mypy_boto3_lambda.type_defs import VpcConfigResponseTypeDef
 
     from local.provider.aws.session import Aws
     from local.provider.aws.values import Values
@@ -39,6 +41,7 @@ _CONFIGURATION = (
     "environment",
     "deadLetterConfig",
     "ephemeralStorage",
+    "vpcConfig",
 )
 _ROLE_NOT_READY = ("cannot be assumed", "does not have permissions")
 
@@ -55,6 +58,11 @@ def role_not_ready(error: ClientError) -> bool:
     )
 
 
+def _vpc(given: Values | None) -> dict[str, list[str]]:
+    found = given or {}
+    return {"SubnetIds": found.get("subnetIds") or [], "SecurityGroupIds": found.get("securityGroupIds") or []}
+
+
 def _configuration(given: Values) -> Values:
     """Give all that is configured, what is not given as AWS's way to say nothing, so that an update takes it away."""
     return present(
@@ -68,6 +76,7 @@ def _configuration(given: Values) -> Values:
         Environment={"Variables": (given["environment"] or {}).get("variables") or {}},
         DeadLetterConfig={"TargetArn": (given["deadLetterConfig"] or {}).get("targetArn") or ""},
         EphemeralStorage={"Size": given["ephemeralStorage"]["size"]},
+        VpcConfig=_vpc(given["vpcConfig"]),
     )
 
 
@@ -121,6 +130,7 @@ def _read(aws: Aws, name: str, _known: Values) -> Values | None:
         "environment": {"variables": configuration.get("Environment", {}).get("Variables", {})},
         "deadLetterConfig": present(targetArn=configuration.get("DeadLetterConfig", {}).get("TargetArn")),
         "ephemeralStorage": {"size": configuration.get("EphemeralStorage", {}).get("Size", 512)},
+        "vpcConfig": _told_vpc(configuration.get("VpcConfig", {})),
         "reservedConcurrentExecutions": found.get("Concurrency", {}).get("ReservedConcurrentExecutions", _NO_LIMIT),
         "tags": found.get("Tags", {}),
         "arn": arn,
@@ -132,6 +142,11 @@ def _read(aws: Aws, name: str, _known: Values) -> Values | None:
         "sourceCodeHash": configuration["CodeSha256"],
         "codeSha256": configuration["CodeSha256"],
     }
+
+
+def _told_vpc(found: VpcConfigResponseTypeDef) -> Values | None:
+    subnets, groups = found.get("SubnetIds") or [], found.get("SecurityGroupIds") or []
+    return {"subnetIds": subnets, "securityGroupIds": groups} if subnets else None
 
 
 def _update(aws: Aws, change: Change) -> None:
@@ -176,6 +191,12 @@ FUNCTION = ResourceType(
         "environment": block(fields={"variables": mapping()}),
         "deadLetterConfig": block(fields={"targetArn": text(required=True)}),
         "ephemeralStorage": block(fields={"size": integer(default=512)}, default={"size": 512}),
+        "vpcConfig": block(
+            fields={
+                "subnetIds": unordered(text(), required=True),
+                "securityGroupIds": unordered(text(), required=True),
+            }
+        ),
         "reservedConcurrentExecutions": integer(default=_NO_LIMIT),
         "tags": mapping(),
     },

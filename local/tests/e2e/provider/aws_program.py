@@ -165,6 +165,9 @@ class Program:
                 variables={"TOKEN": pulumi.Output.secret(SECRET), "MODE": wish.update("before", "after")}
             ),
             dead_letter_config=aws.lambda_.FunctionDeadLetterConfigArgs(target_arn=queue.arn),
+            vpc_config=wish.update(
+                None, aws.lambda_.FunctionVpcConfigArgs(subnet_ids=["subnet-0a"], security_group_ids=["sg-0a"])
+            ),
             reserved_concurrent_executions=wish.update(0, None),
             tags=tags,
             opts=pulumi.ResourceOptions(depends_on=[logs, self.permitted]),

@@ -193,6 +193,8 @@ def test_what_aws_can_change_is_changed_in_place(life: Life) -> None:
     function = life.aws.client("lambda").get_function(FunctionName="every-type")
     assert function["Configuration"]["MemorySize"] == 256
     assert "Concurrency" not in function
+    vpc = function["Configuration"]["VpcConfig"]
+    assert (vpc["SubnetIds"], vpc["SecurityGroupIds"]) == (["subnet-0a"], ["sg-0a"])
     assert function["Tags"] == {"owner": "b", "kept": "1", "new": "2"}
 
 
