@@ -151,8 +151,9 @@ JAVA = Family(
         libraries="lib/",
     ),
     archives=(".zip", ".jar"),
+    # AWS's start scripts insist on an archive of shared classes (-Xshare:on), which fits no heap above 32 GiB.
     heap=Heap(
-        "-Xmx{mib}m",
+        "-Xmx{mib}m -Xshare:auto",
         own=("-Xmx", "MaxHeapSize", "MaxRAMPercentage", "MaxRAMFraction", "-XX:MaxRAM="),
         variables=("_JAVA_OPTIONS", "JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS"),
     ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 from typing import TYPE_CHECKING
@@ -89,15 +90,26 @@ def test_a_node_function_that_limits_its_heap_keeps_its_limit(option: str) -> No
 @pytest.mark.parametrize(
     ("own", "expected"),
     [
-        ({}, {"_JAVA_OPTIONS": "-Xmx3686m"}),
-        ({"JAVA_TOOL_OPTIONS": "-Xss2m"}, {"JAVA_TOOL_OPTIONS": "-Xss2m", "_JAVA_OPTIONS": "-Xmx3686m"}),
-        ({"_JAVA_OPTIONS": "-Xss2m"}, {"_JAVA_OPTIONS": "-Xss2m -Xmx3686m"}),
+        ({}, {"_JAVA_OPTIONS": "-Xmx3686m -Xshare:auto"}),
+        ({"JAVA_TOOL_OPTIONS": "-Xss2m"}, {"JAVA_TOOL_OPTIONS": "-Xss2m", "_JAVA_OPTIONS": "-Xmx3686m -Xshare:auto"}),
+        ({"_JAVA_OPTIONS": "-Xss2m"}, {"_JAVA_OPTIONS": "-Xss2m -Xmx3686m -Xshare:auto"}),
         ({"JAVA_TOOL_OPTIONS": "-Xmx300m"}, {"JAVA_TOOL_OPTIONS": "-Xmx300m"}),
         ({"JAVA_TOOL_OPTIONS": "-XX:MaxRAMPercentage=50"}, {"JAVA_TOOL_OPTIONS": "-XX:MaxRAMPercentage=50"}),
     ],
 )
 def test_java_gets_the_option_that_precedes_a_command_line(own: dict[str, str], expected: dict[str, str]) -> None:
     assert with_heap(own, JAVA.heap, function_mib=512, task_mib=4096, wrapper=None) == expected
+
+
+@pytest.mark.skipif(shutil.which("java") is None, reason="needs Java on the PATH")
+def test_a_heap_above_32_gib_starts_although_the_archive_of_shared_classes_is_for_smaller_ones(tmp_path: Path) -> None:
+    """With the options of AWS's start scripts."""
+    archive = f"-XX:SharedArchiveFile={tmp_path / 'runtime.jsa'}"
+    subprocess.run(["java", "-Xshare:dump", archive], capture_output=True, check=True)
+    environment = with_heap({"PATH": os.environ["PATH"]}, JAVA.heap, function_mib=512, task_mib=40_960, wrapper=None)
+    command = ["java", "-XX:MaxHeapSize=445645k", "-XX:+UseSerialGC", "-Xshare:on", archive, "-version"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
 
 
 NO_CHECK = "AWS_LAMBDA_DOTNET_DISABLE_MEMORY_LIMIT_CHECK"
@@ -201,4 +213,5 @@ def test_a_run_gets_the_heap_of_its_task_and_sees_the_functions_memory(task: Tas
     seen = managed(task, JAVA, "example.Handler::seen", HANDLER).result
     assert isinstance(seen, dict)
     environment = seen["environment"]
-    assert (environment["_JAVA_OPTIONS"], environment["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"]) == ("-Xmx1843m", "256")
+    assert environment["_JAVA_OPTIONS"] == "-Xmx1843m -Xshare:auto"
+    assert environment["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"] == "256"
