@@ -150,6 +150,16 @@ def test_an_image_for_python_without_python_is_named_as_the_cause(task: Task) ->
     assert "this image has no python3 in /dev/null. Set `image.base_images` to an AWS Lambda base image" in ended.errors
 
 
+def test_an_image_for_another_version_of_the_runtime_says_so(task: Task) -> None:
+    """The function was changed outside of the stack, or is being changed by an update."""
+    task.standin.add_function(packed(bootstrap(), HANDLER), Handler="echo", Runtime="provided.al2023")
+    ended = task.run(None, [1], OVERTIME_RUNTIME="provided.al2")
+    assert ended.result == [1]
+    assert ended.output.startswith(
+        "overtime: this function runs on provided.al2023 now, but this image starts provided.al2. Run `pulumi up`"
+    )
+
+
 def test_by_hand_the_images_runtime_is_the_functions(task: Task) -> None:
     for member, content, attributes in (bootstrap(), HANDLER):
         (task.task_root / member).write_bytes(content)
