@@ -53,6 +53,11 @@ def test_the_last_stage_runs_nothing_and_ends_as_the_handlers_user() -> None:
     assert [line for line in LAST_STAGE if line.startswith("USER ")] == ["USER 993:990"]
 
 
+def test_nothing_of_the_base_image_is_preloaded_into_the_runner() -> None:
+    """Its loader reads LD_PRELOAD, and ends if such a library needs a newer C library than the runner's."""
+    assert "ENV LD_PRELOAD=" in LAST_STAGE
+
+
 def test_the_entry_point_is_what_the_build_has_tried() -> None:
     [entry] = [line for line in INSTRUCTIONS if line.startswith("ENTRYPOINT ")]
     assert json.loads(entry.removeprefix("ENTRYPOINT ")) == portable_python.command(Path(portable_python.PLACE))
