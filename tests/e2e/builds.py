@@ -13,9 +13,8 @@ import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pytest
-
 from local import apt, engine, paths
+from local.errors import LocalError
 from local.process import run
 
 if TYPE_CHECKING:
@@ -24,6 +23,12 @@ if TYPE_CHECKING:
 HANDLERS = Path(__file__).parents[1] / "handlers"
 SECONDS = 900
 LAYERS = ("lower", "upper")
+OLDEST_CARGO = (1, 84)
+"""It knows the setting of rust/Cargo.toml that chooses packages which it can compile."""
+
+
+class MissingToolError(LocalError):
+    """A program is missing that cannot be installed."""
 
 
 def go() -> Path:
@@ -44,6 +49,9 @@ def rust() -> Path:
 
     def make(target: Path, source: Path) -> None:
         need("cargo")
+        version = run(["cargo", "--version"], because="The Rust handler needs cargo.").split()[1]
+        if tuple(map(int, version.split(".")[:2])) < OLDEST_CARGO:
+            raise MissingToolError(f"cargo {version} is too old for the Rust handler. Install a newer one.")
         work = target / "work"
         command = ["cargo", "build", "--quiet", "--target-dir", str(work)]
         run(command, because="The Rust handler was not built.", timeout_seconds=SECONDS, cwd=source)
@@ -98,9 +106,9 @@ def native() -> Path:
     return _kept("native", make)
 
 
-def layers() -> list[bytes]:
+def layers() -> dict[str, bytes]:
     """Return the archives of three layers: `lower`, `upper`, which shadows it, and the one with a native library."""
-    found = []
+    found = {}
     for name in LAYERS:
         with tempfile.TemporaryDirectory() as temporary:
             folder = Path(temporary)
@@ -108,16 +116,16 @@ def layers() -> list[bytes]:
             (folder / "java" / "lib").mkdir(parents=True)
             for text in folder.glob("*.txt"):
                 _zip(folder / "java" / "lib" / f"{text.stem}.jar", [], {text.name: text.read_bytes()})
-            found.append(packed([folder]))
-    return [*found, packed([native()])]
+            found[f"families-{name}"] = packed([folder])
+    return found | {"families-native": packed([native()])}
 
 
 def need(program: str, *packages: str) -> None:
-    """Skip the test if a program is missing that cannot be installed."""
+    """Install a program if it is missing. Raise MissingToolError if that is not possible."""
     if shutil.which(program) is None and packages and apt.available():
         apt.install([*packages], print, because=f"The handlers need {program}.")
     if shutil.which(program) is None:
-        pytest.skip(f"{program} is not on PATH, so the handlers that need it cannot be built")
+        raise MissingToolError(f"{program} is not on PATH, so the handlers that need it cannot be built. Install it.")
 
 
 def packed(folders: Iterable[Path]) -> bytes:

@@ -160,10 +160,15 @@ def stack_of(functions: dict[str, dict[str, Any]], runtime: str, base_image: str
 
 def publish_layers(session: Session) -> list[str]:
     """Publish the layers of the `layered` handler, in the order in which the function names them."""
+    return publish(session, {folder.name: zipped(folder) for folder in sorted((HANDLERS / "layers").iterdir())})
+
+
+def publish(session: Session, layers: Mapping[str, bytes]) -> list[str]:
+    """Publish layers by name, and return their ARNs."""
     client = session.client("lambda")
     return [
-        client.publish_layer_version(LayerName=folder.name, Content={"ZipFile": zipped(folder)})["LayerVersionArn"]
-        for folder in sorted((HANDLERS / "layers").iterdir())
+        client.publish_layer_version(LayerName=name, Content={"ZipFile": content})["LayerVersionArn"]
+        for name, content in layers.items()
     ]
 
 

@@ -84,15 +84,9 @@ def test_generated_events_arrive_unchanged(chain: Chain) -> None:
     """Two hundred documents, each a run of its own in the ledger, each given to the handler by the runner's image."""
     events = generated(GENERATED)
     assert len(events) == GENERATED
-    name = chain.function("echo").name
+    keys = recorded(chain, "echo", events)
     ledger = chain.invocation("echo").ledger
-    keys = [RunKey(name, f"00000000-0000-4000-8000-{number:012}") for number in range(len(events))]
-    for key, event in zip(keys, events, strict=True):
-        record = parse(failure_record(event, key.request_id), name)
-        assert (record.key, record.event) == (key, event)
-        ledger.record(key, record.event, failure=Failure(form=record.form), runs_days=1)
-
-    failed = run_all(chain, keys)
+    failed = run_all(in_turn(chain, "echo"), keys)
     assert failed == ""
     for key, event in zip(keys, events, strict=True):
         run = ledger.get(key)
@@ -100,6 +94,18 @@ def test_generated_events_arrive_unchanged(chain: Chain) -> None:
         assert run.state == RunState.SUCCEEDED, run
         assert ledger.event(key) == event
         assert same(json.loads(ledger.result(run)), json.loads(event)), event
+
+
+def recorded(chain: Chain, function: str, events: list[bytes]) -> list[RunKey]:
+    """Put a run for each event into the ledger, as the dispatcher does with the message of a failed invocation."""
+    name = chain.function(function).name
+    ledger = chain.invocation(function).ledger
+    keys = [RunKey(name, f"00000000-0000-4000-8000-{number:012}") for number in range(len(events))]
+    for key, event in zip(keys, events, strict=True):
+        record = parse(failure_record(event, key.request_id), name)
+        assert (record.key, record.event) == (key, event)
+        ledger.record(key, record.event, failure=Failure(form=record.form), runs_days=1)
+    return keys
 
 
 def failure_record(event: bytes, request_id: str) -> SQSRecord:
@@ -119,16 +125,20 @@ def failure_record(event: bytes, request_id: str) -> SQSRecord:
     )
 
 
-def run_all(chain: Chain, keys: list[RunKey]) -> str:
-    """Run the runner once a key, one after the other, in one container of its image; returns what failed."""
+def in_turn(chain: Chain, function: str) -> list[str]:
+    """Return the command that runs the runner once a line of its input, in one container of a function's image."""
     ecs = chain.session.client("ecs")
-    family = chain.output("echo", "task_family")
+    family = chain.output(function, "task_family")
     [container] = ecs.describe_task_definition(taskDefinition=family)["taskDefinition"]["containerDefinitions"]
     variables = {each["name"]: each["value"] for each in container["environment"]} | chain.here.emulator.environment
     command = ["docker", "--host", chain.here.docker.host, "run", "--rm", "--interactive", "--network=host"]
     command += [part for name, value in variables.items() for part in ("--env", f"{name}={value}")]
     runner = portable_python.command(Path(portable_python.PLACE))
-    command += ["--entrypoint=/bin/sh", container["image"], "-c", EACH_KEY, "sh", *runner]
+    return [*command, "--entrypoint=/bin/sh", container["image"], "-c", EACH_KEY, "sh", *runner]
+
+
+def run_all(command: list[str], keys: list[RunKey]) -> str:
+    """Run the runner once a key, one after the other; returns what failed."""
     done = subprocess.run(
         command,
         input="".join(f"{key}\n" for key in keys),

@@ -62,6 +62,7 @@ def run_containers_as_defined() -> None:
 
     With the host's network 127.0.0.1 is the emulator, as 169.254.170.2 is Fargate's agent: nothing has to listen on an
     address that others could reach. `local.reach` makes that true where the engine's host is a virtual machine.
+    The task's metadata tell its size ("Amazon ECS task metadata endpoint version 4 for tasks on Fargate").
     """
     ecs = module("services.ecs")
     inner, register = original(ecs, "_build_run_kwargs"), original(ecs, "_register_metadata")
@@ -116,6 +117,8 @@ def run_containers_as_defined() -> None:
         address: str | None,
     ) -> str:
         token: str = register(task_arn, cluster_arn, definition, container, launch_type, env, True, address)  # noqa: FBT003
+        limits = {"CPU": int(definition["cpu"]) / 1024, "Memory": int(definition["memory"])}
+        module("services.ecs_metadata")._TASKS[task_arn]["Limits"] = limits  # noqa: SLF001
         return token
 
     replace(ecs, "_build_run_kwargs", build)

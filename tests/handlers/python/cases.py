@@ -1,17 +1,32 @@
-"""Ends a run in the way that the event names; returns any other event as it is. Each family has such a function."""
+"""Ends a run in the way that the event names; each family has such a function. Returns the SHA-256 of other events."""
 
 from __future__ import annotations
 
 import ctypes
+import hashlib
 import os
 import sys
 import time
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from awslambdaric.lambda_runtime_marshaller import json  # type: ignore[import-untyped]
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 GREETING = os.environ.get("GREETING")
+
+loads = json.loads
+texts: list[bytes] = []
+
+
+def keeping(text: bytes, **more: Any) -> Any:
+    """Keep the event's text: the runtime client gives only what `json.loads` makes of it."""
+    texts.append(text)
+    return loads(text, **more)
+
+
+json.loads = keeping
 
 
 class NoSuchCustomer(Exception):  # noqa: N818 -- the same name in every family
@@ -21,7 +36,7 @@ class NoSuchCustomer(Exception):  # noqa: N818 -- the same name in every family
 def handler(event: Any, context: object) -> object:  # noqa: ARG001 -- Lambda's signature
     if isinstance(event, dict) and "case" in event:
         return CASES[event["case"]](event)
-    return event
+    return hashlib.sha256(texts[-1]).hexdigest()
 
 
 def returns(event: dict[str, int]) -> str:

@@ -16,14 +16,16 @@ pytestmark = pytest.mark.e2e
 
 
 def test_container_is_as_defined(aws: Aws, run: Callable[..., str]) -> None:
-    """User, read-only root, init process, writable volume, Fargate's variables, the exit code, and whole log lines."""
+    """User, read-only root, init process, writable volume, Fargate's variables, sizes, the exit code, whole lines."""
     script = (
-        "import os, sys\n"
+        "import json, os, sys, urllib.request\n"
         "print(os.getuid(), os.environ['AWS_EXECUTION_ENV'], os.environ['AWS_REGION'])\n"
         "print('init' in open('/proc/1/cmdline').read())\n"
         "try: open('/x', 'w')\n"
         "except OSError as error: print(error.strerror)\n"
         "open('/tmp/x', 'w')\n"
+        "task = urllib.request.urlopen(os.environ['ECS_CONTAINER_METADATA_URI_V4'] + '/task')\n"
+        "print(json.load(task)['Limits'])\n"
         "print('x' * 100_000)\n"
         "sys.exit(7)\n"
     )
@@ -42,6 +44,7 @@ def test_container_is_as_defined(aws: Aws, run: Callable[..., str]) -> None:
         "1234 AWS_ECS_FARGATE eu-west-1",
         "True",
         "Read-only file system",
+        "{'CPU': 0.25, 'Memory': 512}",
         "x" * 100_000,
     ]
 
