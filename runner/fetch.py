@@ -83,9 +83,14 @@ def fetch(aws: Aws, config: Config, name: FunctionName) -> Function:
     answer, gone = _asked(partial(_deployed, aws, name, budget), f"reading {name.arn}", budget)
     function = from_lambda(answer, name.arn, config.family)
     if gone:
-        function.note = (
+        function.notes.append(
             f"{name.name} no longer has {' or '.join(gone)}, which failed on Lambda, "
             f"so version {function.version} runs instead."
+        )
+    if config.runtime not in ("", function.runtime):
+        function.notes.append(
+            f"{name.name} runs on {function.runtime}, but this image starts {config.runtime}. "
+            "If the function has changed since the stack was deployed, run `pulumi up`."
         )
     if function.code is not None:
         _place(aws.client, function.code, config.task_root, budget)

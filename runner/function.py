@@ -37,8 +37,8 @@ class Function:
         self.variables: dict[str, str] = {}
         self.layers: list[str] = []
         self.code: Archive | None = None
-        self.note = ""
-        """What the log should say of the code, if anything."""
+        self.notes: list[str] = []
+        """What the log should say of the code."""
 
 
 def from_lambda(answer: Mapping[str, object], arn: str, family: Family) -> Function:

@@ -73,12 +73,6 @@ class Invocation:
         given = headers(function, request_id, (time.time() + seconds) * 1000, trace_id, context)
         invocation = NextInvocation(request_id, event, given)
         report = Report(request_id, function.version, log_format=function.log_format)
-        if self._config.runtime not in ("", function.runtime):
-            # It may do all the same: it is of the same family.
-            self._log.say(
-                f"overtime: this function runs on {function.runtime} now, but this image starts {self._config.runtime}."
-                " Run `pulumi up`, which builds the image for it.\n"
-            )
         api = RuntimeApi(invocation, self._messages, lambda: self._log.say(report.start(time.time())))
         derived = handler_environment.of_function(
             function, region=self._config.region, log_stream=log_stream, trace_id=trace_id

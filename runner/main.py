@@ -84,8 +84,8 @@ def _from_ledger(
     try:
         event = ledger.event()
         function = fetch.finished()
-        if function.note:
-            last_words(f"overtime: {function.note}\n")
+        for note in function.notes:
+            last_words(f"overtime: {note}\n")
         outcome = invocation.run(
             function,
             request_id=claim.key.request_id,

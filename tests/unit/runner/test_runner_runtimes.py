@@ -151,12 +151,13 @@ def test_an_image_for_python_without_python_is_named_as_the_cause(task: Task) ->
 
 
 def test_an_image_for_another_version_of_the_runtime_says_so(task: Task) -> None:
-    """The function was changed outside of the stack, or is being changed by an update."""
+    """The function was changed outside of the stack, is being changed by an update, or an older version has failed."""
     task.standin.add_function(packed(bootstrap(), HANDLER), Handler="echo", Runtime="provided.al2023")
     ended = task.run(None, [1], OVERTIME_RUNTIME="provided.al2")
     assert ended.result == [1]
-    assert ended.output.startswith(
-        "overtime: this function runs on provided.al2023 now, but this image starts provided.al2. Run `pulumi up`"
+    assert ended.errors == (
+        "overtime: report runs on provided.al2023, but this image starts provided.al2. "
+        "If the function has changed since the stack was deployed, run `pulumi up`.\n"
     )
 
 
