@@ -1,4 +1,4 @@
-"""The IAM documents for a function's own environment, as pure functions: its VPC."""
+"""The IAM documents for a function's own environment, as pure functions: its VPC, key and tracing."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from overtime.components.statements import allow, document
 
 if TYPE_CHECKING:
-    from overtime.components.statements import Document
+    from overtime import settings
+    from overtime.components.statements import Document, Statement
 
 _CHANGE_INTERFACES = (
     "ec2:AssignPrivateIpAddresses",
@@ -15,6 +16,7 @@ _CHANGE_INTERFACES = (
     "ec2:DeleteNetworkInterface",
     "ec2:UnassignPrivateIpAddresses",
 )
+_SEND_TRACES = ("xray:PutTelemetryRecords", "xray:PutTraceSegments")
 _SEE_INTERFACES = ("ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets")
 
 
@@ -27,21 +29,47 @@ def function_arn_of(ecs_arn_prefix: str, function_name: str) -> str:
     return f"arn:{partition}:lambda:{region}:{account}:function:{function_name}"
 
 
-def in_vpc(*, ecs_arn_prefix: str, function_name: str) -> Document:
-    """Return the policy by which Lambda attaches a function to a VPC: what AWSLambdaVPCAccessExecutionRole allows.
+def needed(options: settings.Function) -> bool:
+    """Return whether a function's environment needs any permission."""
+    return bool(options.vpc.subnet_ids or options.kms_key_arn or options.tracing == "active")
 
-    Unlike that managed policy, it has no permission for other regions, accounts and log groups. Lambda itself uses the
+
+def environment(*, ecs_arn_prefix: str, function_name: str, options: settings.Function) -> Document:
+    """Return the policy that a function's environment needs: its VPC, the key of its variables, tracing."""
+    function_arn = function_arn_of(ecs_arn_prefix, function_name)
+    return document(
+        [
+            *(_in_vpc(ecs_arn_prefix, function_arn) if options.vpc.subnet_ids else []),
+            *([_decrypt_variables(options.kms_key_arn, function_arn)] if options.kms_key_arn else []),
+            # X-Ray has no resources to name here. What AWSXRayDaemonWriteAccess adds is for sampling by SDKs.
+            *([allow("SendTraces", _SEND_TRACES, ["*"])] if options.tracing == "active" else []),
+        ]
+    )
+
+
+def _in_vpc(ecs_arn_prefix: str, function_arn: str) -> list[Statement]:
+    """Return the statements by which Lambda attaches a function: what AWSLambdaVPCAccessExecutionRole allows.
+
+    Unlike that managed policy, they allow nothing in other regions, accounts and log groups. Lambda itself uses the
     permissions, so they are denied to the function's code:
     https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html
     """
     _, partition, _, region, account = ecs_arn_prefix.split(":")
-    by_code = {"ArnEquals": {"lambda:SourceFunctionArn": function_arn_of(ecs_arn_prefix, function_name)}}
+    by_code = {"ArnEquals": {"lambda:SourceFunctionArn": function_arn}}
     every = (*_CHANGE_INTERFACES, *_SEE_INTERFACES)
-    return document(
-        [
-            allow("AttachToVpc", _CHANGE_INTERFACES, [f"arn:{partition}:ec2:{region}:{account}:*/*"]),
-            # These actions have no resource.
-            allow("SeeVpc", _SEE_INTERFACES, ["*"]),
-            {**allow("NotForTheCode", every, ["*"], by_code), "Effect": "Deny"},
-        ]
-    )
+    return [
+        allow("AttachToVpc", _CHANGE_INTERFACES, [f"arn:{partition}:ec2:{region}:{account}:*/*"]),
+        # These actions have no resource.
+        allow("SeeVpc", _SEE_INTERFACES, ["*"]),
+        {**allow("NotForTheCode", every, ["*"], by_code), "Effect": "Deny"},
+    ]
+
+
+def _decrypt_variables(key_arn: str, function_arn: str) -> Statement:
+    """Return the permission that Lambda needs to start the function, and GetFunction to tell the runner its variables.
+
+    Lambda encrypts them with the function's ARN as context, so the key decrypts nothing else for this role:
+    https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars-encryption.html
+    """
+    of_function = {"StringEquals": {"kms:EncryptionContext:aws:lambda:FunctionArn": function_arn}}
+    return allow("DecryptVariables", ["kms:Decrypt"], [key_arn], of_function)

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
     from overtime import settings
 
+_TRACING = {"active": "Active", "pass_through": "PassThrough"}
+_LOG_FORMATS = {"text": "Text", "json": "JSON"}
+
 
 @dataclass(frozen=True, kw_only=True)
 class PrimaryFunctionArgs:
@@ -95,13 +98,17 @@ class PrimaryFunction(pulumi.ComponentResource):
         return role, [policy, *managed, *self._environment_policies(name, args, role)]
 
     def _environment_policies(self, name: str, args: PrimaryFunctionArgs, role: aws.iam.Role) -> list[pulumi.Resource]:
-        if not args.options.vpc.subnet_ids:
+        if not environment_policies.needed(args.options):
             return []
-        document = policies.rendered(
-            environment_policies.in_vpc, ecs_arn_prefix=args.ecs_arn_prefix, function_name=args.function_name
+        document = pulumi.Output.from_input(args.ecs_arn_prefix).apply(
+            lambda prefix: written(
+                environment_policies.environment(
+                    ecs_arn_prefix=prefix, function_name=args.function_name, options=args.options
+                )
+            )
         )
         child = pulumi.ResourceOptions(parent=self)
-        return [aws.iam.RolePolicy(f"{name}-vpc", role=role.name, policy=document, opts=child)]
+        return [aws.iam.RolePolicy(f"{name}-environment", role=role.name, policy=document, opts=child)]
 
     def _function(
         self, name: str, args: PrimaryFunctionArgs, role: aws.iam.Role, first: list[pulumi.Resource]
@@ -120,7 +127,12 @@ class PrimaryFunction(pulumi.ComponentResource):
             memory_size=options.memory_mib,
             layers=list(options.layers),
             environment=aws.lambda_.FunctionEnvironmentArgs(variables=variables) if variables else None,
+            kms_key_arn=options.kms_key_arn,
             vpc_config=_vpc(options.vpc),
+            # Always given, because without them the provider would keep what is there.
+            ephemeral_storage=aws.lambda_.FunctionEphemeralStorageArgs(size=options.ephemeral_storage_mib),
+            tracing_config=aws.lambda_.FunctionTracingConfigArgs(mode=_TRACING[options.tracing]),
+            logging_config=aws.lambda_.FunctionLoggingConfigArgs(log_format=_LOG_FORMATS[options.log_format]),
             dead_letter_config=aws.lambda_.FunctionDeadLetterConfigArgs(target_arn=args.failure_queue_arn),
             # With a concurrency of 0, Lambda sends every asynchronous event to the queue without an attempt.
             reserved_concurrent_executions=None if options.attempts else 0,

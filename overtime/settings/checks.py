@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 OWN_POLICIES = 2_600
 """Largest total size, in characters, of the two policies that the program adds to a function's role, without layers."""
-VPC_POLICY = 820
-"""Largest size of the policy for a function in a VPC."""
+ENVIRONMENT_POLICIES = {"vpc": 820, "kms_key_arn": 460, "tracing": 200}
+"""Largest size of the policy that each of these settings adds, if it is not at its default."""
 _MOST_INLINE = 10_240
 """Largest total size, in characters without white space, of a role's inline policies:
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html"""
@@ -132,7 +132,8 @@ def _permissions(function: Function, at: SettingPath) -> Iterator[Problem]:
         {"Action": each.actions, "Effect": "Allow", "Resource": each.resources, "Sid": f"Own{index}"}
         for index, each in enumerate(function.permissions)
     ]
-    own = OWN_POLICIES + (VPC_POLICY if function.vpc.subnet_ids else 0)
+    used = {name: size for name, size in ENVIRONMENT_POLICIES.items() if name in function.not_default}
+    own = OWN_POLICIES + sum(used.values())
     size = own + len(json.dumps([*statements, function.layers], separators=(",", ":")))
     if size > _MOST_INLINE:
         rule = (
@@ -140,7 +141,10 @@ def _permissions(function: Function, at: SettingPath) -> Iterator[Problem]:
             f" {own} are the program's. Move statements to a managed policy and add its ARN to policy_arns."
         )
         fixed: SettingPath = (*at, "policy_arns", len(function.policy_arns))
-        fix, reads = "arn:aws:iam::123456789012:policy/reports", ((*at, "layers"), (*at, "policy_arns"), (*at, "vpc"))
+        fix, reads = (
+            "arn:aws:iam::123456789012:policy/reports",
+            tuple((*at, name) for name in ("layers", "policy_arns", *used)),
+        )
         value = [each.model_dump() for each in function.permissions]
         yield Problem(path=(*at, "permissions"), value=value, rule=rule, fix=fix, fixed=fixed, reads=reads)
 

@@ -118,12 +118,20 @@ class Function(Section):
     """Timeout of one attempt on Lambda."""
     memory_mib: values.MemoryMib = 512
     """Memory on Lambda."""
+    ephemeral_storage_mib: values.EphemeralStorageMib = 512
+    """Size of `/tmp` on Lambda; on Fargate, `/tmp` is part of the task's larger disk."""
     environment: Environment = {}
     """The function's variables. Every value is a secret: encrypted in Pulumi's state, and never shown."""
+    kms_key_arn: arn_types.KmsKeyArn | None = None
+    """ARN of the KMS key that encrypts the variables; with null, Lambda's own encrypts them."""
     layers: arn_types.Layers = ()
     """ARNs of layer versions, in Lambda's order."""
     vpc: Vpc = Vpc()
     """The VPC to which it is attached; its tasks run there, too, without a public address."""
+    tracing: values.Tracing = "pass_through"
+    """With `active`, X-Ray samples invocations on Lambda; no traces come from Fargate."""
+    log_format: values.LogFormat = "text"
+    """Format of Lambda's and the runner's own log lines, and of what the runtime's logger writes."""
     attempts: values.Attempts = 3
     """Attempts on Lambda before Fargate; with 0, Fargate at once."""
     max_event_age: values.EventAge = 21600
@@ -148,6 +156,11 @@ class Function(Section):
     """What is notified of a run's outcome."""
     alarms: FunctionAlarms = FunctionAlarms()
     """Thresholds of the function's alarms."""
+
+    @property
+    def not_default(self) -> set[str]:
+        """The names of settings that differ from their defaults."""
+        return {name for name, field in type(self).model_fields.items() if getattr(self, name) != field.default}
 
     @property
     def longest_run(self) -> int | None:

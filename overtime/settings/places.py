@@ -38,6 +38,9 @@ def _named(function: Function, at: Path) -> Iterator[Named]:
         for index, arn in enumerate(permission.resources):
             if arn != "*":
                 yield (*at, "permissions", statement, "resources", index), arn, None
+    if function.kms_key_arn:
+        why = "Lambda only uses keys in the function's own region, {region}; this one is in {other}."
+        yield (*at, "kms_key_arn"), function.kms_key_arn, why
     destinations = function.destinations
     for name, target in (("on_success", destinations.on_success), ("on_failure", destinations.on_failure)):
         if target:

@@ -94,6 +94,14 @@ TimeoutSeconds = Annotated[
     ),
 ]
 MemoryMib = Annotated[Int, Field(ge=128, le=10240), ruled("Lambda offers 128 to 10240 MiB of memory.", 512)]
+EphemeralStorageMib = Annotated[
+    Int, Field(ge=512, le=10240), ruled("Lambda offers 512 to 10240 MiB for /tmp; Fargate has task.ephemeral_gib.", 512)
+]
+Tracing = Annotated[
+    Literal["active", "pass_through"],
+    ruled("Tracing is active (X-Ray samples invocations) or pass_through (only if the caller has).", "pass_through"),
+]
+LogFormat = Annotated[Literal["text", "json"], ruled("Lambda's log format is text or json.", "text")]
 Attempts = Annotated[
     Int,
     Field(ge=0, le=MOST_LAMBDA_ATTEMPTS),

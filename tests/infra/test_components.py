@@ -190,7 +190,7 @@ EXPECTED = {
             "-permissions": "aws:iam/rolePolicy:RolePolicy",
             "-policy-0": "aws:iam/rolePolicyAttachment:RolePolicyAttachment",
             "-policy-1": "aws:iam/rolePolicyAttachment:RolePolicyAttachment",
-            "-vpc": "aws:iam/rolePolicy:RolePolicy",
+            "-environment": "aws:iam/rolePolicy:RolePolicy",
             "-function": "aws:lambda/function:Function",
             "-retries": "aws:lambda/functionEventInvokeConfig:FunctionEventInvokeConfig",
         },

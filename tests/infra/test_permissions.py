@@ -33,6 +33,7 @@ KEEPS_EVENTS = {
     },
     "TellGoneFromForbidden": {"Effect": "Allow", "Action": ["s3:ListBucket"], "Resource": [BUCKET]},
 }
+KEY = "arn:aws:kms:eu-west-1:123456789012:key/12345678-90ab-cdef-1234-567890abcdef"
 VPC = {"subnet_ids": ["subnet-0a"], "security_group_ids": ["sg-0a"]}
 INTERFACES = "arn:aws:ec2:eu-west-1:123456789012:*/*"
 """What AWS documents for functions in a VPC: they create interfaces, whose ids are not known before."""
@@ -41,6 +42,8 @@ NO_RESOURCE = {
     "ecs:ListAccountSettings",
     "ec2:DescribeNetworkInterfaces",
     "ec2:DescribeSubnets",
+    "xray:PutTelemetryRecords",
+    "xray:PutTraceSegments",
 }
 """Actions for which AWS knows no resource."""
 
@@ -73,8 +76,8 @@ def test_function_in_a_vpc(deploy: Deploy, recorder: Recorder) -> None:
         "ec2:UnassignPrivateIpAddresses",
     ]
     see = ["ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets"]
-    assert recorder.inputs("RolePolicy", "report-vpc")["role"] == "report-role-0a1b2c3"
-    assert recorder.policy("report-vpc") == {
+    assert recorder.inputs("RolePolicy", "report-environment")["role"] == "report-role-0a1b2c3"
+    assert recorder.policy("report-environment") == {
         "AttachToVpc": allow(change, [INTERFACES]),
         "SeeVpc": allow(see, ["*"]),
         "NotForTheCode": {
@@ -82,6 +85,22 @@ def test_function_in_a_vpc(deploy: Deploy, recorder: Recorder) -> None:
             "Effect": "Deny",
         },
     }
+
+
+def test_function_with_a_key(deploy: Deploy, recorder: Recorder) -> None:
+    """Function and runner may decrypt this function's variables, and nothing else that the key encrypts."""
+    deploy({"report": {"kms_key_arn": KEY}, "sums": {}})
+
+    context = {"StringEquals": {"kms:EncryptionContext:aws:lambda:FunctionArn": FUNCTION}}
+    assert recorder.policy("report-environment") == {"DecryptVariables": allow(["kms:Decrypt"], [KEY], context)}
+
+
+def test_function_that_is_traced(deploy: Deploy, recorder: Recorder) -> None:
+    """Lambda may send traces as the function."""
+    deploy({"report": {"tracing": "active"}})
+
+    sent = ["xray:PutTelemetryRecords", "xray:PutTraceSegments"]
+    assert recorder.policy("report-environment") == {"SendTraces": allow(sent, ["*"])}
 
 
 def test_runner(deploy: Deploy, recorder: Recorder) -> None:
@@ -320,7 +339,18 @@ def test_trust(role: str, statements: list[dict[str, Any]], deploy: Deploy, reco
 
 def test_every_statement(deploy: Deploy, recorder: Recorder) -> None:
     """Each statement has a Sid of its own and exact actions; `*` stands only where AWS knows no resource."""
-    deploy({"report": {"permissions": [OWN, OWN], "layers": [LAYER], "vpc": VPC}, "sums": {"attempts": 0}})
+    deploy(
+        {
+            "report": {
+                "permissions": [OWN, OWN],
+                "layers": [LAYER],
+                "vpc": VPC,
+                "kms_key_arn": KEY,
+                "tracing": "active",
+            },
+            "sums": {"attempts": 0},
+        }
+    )
 
     kinds = ("RolePolicy", "QueuePolicy", "BucketPolicy", "TopicPolicy")
     policies = [policy for kind in kinds for policy in recorder.all(kind)]

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from tests.infra.recording import Recorder
 
 LAYERS = [f"arn:aws:lambda:eu-west-1:123456789012:layer:{name}:1" for name in ("second", "first")]
+KEY = "arn:aws:kms:eu-west-1:123456789012:key/12345678-90ab-cdef-1234-567890abcdef"
 POLICY = "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"
 
 
@@ -28,6 +29,10 @@ def test_function(deploy: Deploy, recorder: Recorder) -> None:
                 "timeout_seconds": 70,
                 "memory_mib": 1024,
                 "layers": LAYERS,
+                "ephemeral_storage_mib": 2048,
+                "kms_key_arn": KEY,
+                "tracing": "active",
+                "log_format": "json",
             }
         }
     )
@@ -43,20 +48,33 @@ def test_function(deploy: Deploy, recorder: Recorder) -> None:
         "timeout": 70,
         "memorySize": 1024,
         "layers": LAYERS,
+        "ephemeralStorage": {"size": 2048},
+        "kmsKeyArn": KEY,
+        "tracingConfig": {"mode": "Active"},
+        "loggingConfig": {"logFormat": "JSON"},
         "deadLetterConfig": {"targetArn": "arn:aws:sqs:eu-west-1:123456789012:report-queue-0a1b2c3"},
     }
 
 
 def test_function_in_a_vpc(deploy: Deploy, recorder: Recorder) -> None:
-    """The function is attached once its role may create network interfaces; a function without VPC has none of it."""
+    """The function is attached once its role may create network interfaces."""
     vpc = {"subnet_ids": ["subnet-0a", "subnet-0b"], "security_group_ids": ["sg-0a"]}
     deploy({"report": {"vpc": vpc}, "sums": {}})
 
     function = recorder.one("Function", "report-function")
     assert function.inputs["vpcConfig"] == {"subnetIds": ["subnet-0a", "subnet-0b"], "securityGroupIds": ["sg-0a"]}
-    assert "report-vpc" in {urn.rpartition("::")[2] for urn in function.after}
-    assert "vpcConfig" not in recorder.inputs("Function", "sums-function")
-    assert "sums-vpc" not in {each.name for each in recorder.all("RolePolicy")}
+    assert "report-environment" in {urn.rpartition("::")[2] for urn in function.after}
+
+
+def test_function_without_an_environment_of_its_own(deploy: Deploy, recorder: Recorder) -> None:
+    """Defaults are given as such, because the provider keeps what is not given; nothing is permitted for them."""
+    deploy()
+
+    inputs = recorder.inputs("Function", "report-function")
+    assert {"vpcConfig", "kmsKeyArn"} & set(inputs) == set()
+    assert (inputs["ephemeralStorage"], inputs["tracingConfig"]) == ({"size": 512}, {"mode": "PassThrough"})
+    assert inputs["loggingConfig"] == {"logFormat": "Text"}
+    assert "report-environment" not in {each.name for each in recorder.all("RolePolicy")}
 
 
 def test_secrets_stay_secret(deploy: Deploy, recorder: Recorder) -> None:

@@ -8,6 +8,7 @@ import re
 import shlex
 import unicodedata
 import zipfile
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, get_args
 
 import botocore.session
@@ -18,7 +19,7 @@ from hypothesis import strategies as st
 from overtime.components import environment_policies, policies
 from overtime.contract.partitions import partition_of
 from overtime.settings import Permission, SettingsError, StackContext, parse
-from overtime.settings.checks import OWN_POLICIES, VPC_POLICY
+from overtime.settings.checks import ENVIRONMENT_POLICIES, OWN_POLICIES
 from overtime.settings.fargate_sizes import MEMORY_MIB
 from overtime.settings.model import Function, Task
 from overtime.settings.names import LONGEST_FUNCTION_NAME
@@ -122,6 +123,7 @@ def test_cpu_as_text(cpu: int, context: StackContext) -> None:
 QUEUE, KEY = "arn:aws:sqs:{}:123456789012:runs", "arn:aws:kms:{}:123456789012:key/12345678-90ab-cdef-1234-567890abcdef"
 REGIONAL = {
     "functions.report.layers.0": "arn:aws:lambda:{}:123456789012:layer:numbers:1",
+    "functions.report.kms_key_arn": KEY,
     "functions.report.destinations.on_success": QUEUE,
     "functions.report.destinations.on_failure": "arn:aws:events:{}:123456789012:event-bus/default",
     "functions.report.destinations.kms_key_arns.0": KEY,
@@ -147,6 +149,7 @@ def of_arns(arns: dict[str, str]) -> dict[str, object]:
     }
     function = one(
         layers=[arns["functions.report.layers.0"]],
+        kms_key_arn=arns["functions.report.kms_key_arn"],
         policy_arns=[arns["functions.report.policy_arns.0"]],
         permissions=[permission],
         destinations=told,
@@ -284,19 +287,39 @@ def test_inline_policies(context: StackContext) -> None:
     ]
 
 
-def test_inline_policies_of_a_function_in_a_vpc(context: StackContext) -> None:
-    """The policy for its VPC counts, too."""
-    most = max(n for n in range(60, 90) if not wrong(one(permissions=statements(n, 30)), context))
-    ((path, _),) = wrong(one(permissions=statements(most, 30), vpc=vpc(1, 1)), context)
-    assert path == "functions.report.permissions"
+ENVIRONMENT = {
+    "vpc": vpc(1, 1),
+    "kms_key_arn": KEY.format("us-gov-west-1").replace("arn:aws:", "arn:aws-us-gov:"),
+    "tracing": "active",
+}
 
 
-def test_what_is_kept_for_a_vpc() -> None:
-    """At its longest, the policy takes no more than is kept for it, and not half as much less."""
-    document = environment_policies.in_vpc(
-        ecs_arn_prefix="arn:aws-us-gov:ecs:us-gov-west-1:123456789012", function_name="n" * LONGEST_FUNCTION_NAME
+@pytest.mark.parametrize("name", ENVIRONMENT_POLICIES)
+def test_inline_policies_with_an_environment(name: str, context: StackContext) -> None:
+    """The policy for a function's VPC, key and so on counts, too."""
+    here = replace(context, region=None)
+    most = max(n for n in range(60, 90) if not wrong(one(permissions=statements(n, 30)), here))
+    found = wrong(one(permissions=statements(most, 30), **{name: ENVIRONMENT[name]}), here)
+    assert [path for path, _ in found] == ["functions.report.permissions"]
+
+
+@pytest.mark.parametrize("name", ENVIRONMENT_POLICIES)
+def test_what_is_kept_for_an_environment(name: str) -> None:
+    """At its longest, each policy takes no more than is kept for it, and not half as much less."""
+    document = environment_policies.environment(
+        ecs_arn_prefix="arn:aws-us-gov:ecs:us-gov-west-1:123456789012",
+        function_name="n" * LONGEST_FUNCTION_NAME,
+        options=Function.model_validate({"code": ".", "handler": "a.b", name: ENVIRONMENT[name]}),
     )
-    assert VPC_POLICY / 2 < len(json.dumps(document, separators=(",", ":"))) <= VPC_POLICY
+    most = ENVIRONMENT_POLICIES[name]
+    assert most / 2 < len(json.dumps(document, separators=(",", ":"))) <= most
+
+
+def test_any_tmp_of_lambdas_fits_into_a_task(context: StackContext) -> None:
+    """The smallest disk of a task holds the largest /tmp, and as much again beside it: image, code and layers."""
+    taken = [n for n in (10_240, 10_241) if not wrong(one(ephemeral_storage_mib=n), context)]
+    disks = [n for n in range(1, 30) if not wrong(one(task={"ephemeral_gib": n}), context)]
+    assert disks[0] * 1024 >= 2 * taken[-1]
 
 
 def test_what_is_kept_for_the_programs_own_policies() -> None:

@@ -41,6 +41,9 @@ _CONFIGURATION = (
     "environment",
     "deadLetterConfig",
     "ephemeralStorage",
+    "kmsKeyArn",
+    "loggingConfig",
+    "tracingConfig",
     "vpcConfig",
 )
 _ROLE_NOT_READY = ("cannot be assumed", "does not have permissions")
@@ -76,6 +79,9 @@ def _configuration(given: Values) -> Values:
         Environment={"Variables": (given["environment"] or {}).get("variables") or {}},
         DeadLetterConfig={"TargetArn": (given["deadLetterConfig"] or {}).get("targetArn") or ""},
         EphemeralStorage={"Size": given["ephemeralStorage"]["size"]},
+        KMSKeyArn=given["kmsKeyArn"] or "",
+        LoggingConfig={"LogFormat": given["loggingConfig"]["logFormat"]},
+        TracingConfig={"Mode": given["tracingConfig"]["mode"]},
         VpcConfig=_vpc(given["vpcConfig"]),
     )
 
@@ -130,6 +136,9 @@ def _read(aws: Aws, name: str, _known: Values) -> Values | None:
         "environment": {"variables": configuration.get("Environment", {}).get("Variables", {})},
         "deadLetterConfig": present(targetArn=configuration.get("DeadLetterConfig", {}).get("TargetArn")),
         "ephemeralStorage": {"size": configuration.get("EphemeralStorage", {}).get("Size", 512)},
+        "kmsKeyArn": configuration.get("KMSKeyArn"),
+        "loggingConfig": {"logFormat": configuration.get("LoggingConfig", {}).get("LogFormat", "Text")},
+        "tracingConfig": {"mode": configuration.get("TracingConfig", {}).get("Mode", "PassThrough")},
         "vpcConfig": _told_vpc(configuration.get("VpcConfig", {})),
         "reservedConcurrentExecutions": found.get("Concurrency", {}).get("ReservedConcurrentExecutions", _NO_LIMIT),
         "tags": found.get("Tags", {}),
@@ -191,6 +200,13 @@ FUNCTION = ResourceType(
         "environment": block(fields={"variables": mapping()}),
         "deadLetterConfig": block(fields={"targetArn": text(required=True)}),
         "ephemeralStorage": block(fields={"size": integer(default=512)}, default={"size": 512}),
+        "kmsKeyArn": text(),
+        "loggingConfig": block(
+            fields={"logFormat": text(required=True, choices=("Text", "JSON"))}, default={"logFormat": "Text"}
+        ),
+        "tracingConfig": block(
+            fields={"mode": text(required=True, choices=("Active", "PassThrough"))}, default={"mode": "PassThrough"}
+        ),
         "vpcConfig": block(
             fields={
                 "subnetIds": unordered(text(), required=True),

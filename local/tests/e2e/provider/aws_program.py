@@ -168,6 +168,10 @@ class Program:
             vpc_config=wish.update(
                 None, aws.lambda_.FunctionVpcConfigArgs(subnet_ids=["subnet-0a"], security_group_ids=["sg-0a"])
             ),
+            kms_key_arn=wish.update(None, "arn:aws:kms:eu-west-1:000000000000:key/1"),
+            ephemeral_storage=wish.update(None, aws.lambda_.FunctionEphemeralStorageArgs(size=1024)),
+            logging_config=wish.update(None, aws.lambda_.FunctionLoggingConfigArgs(log_format="JSON")),
+            tracing_config=wish.update(None, aws.lambda_.FunctionTracingConfigArgs(mode="Active")),
             reserved_concurrent_executions=wish.update(0, None),
             tags=tags,
             opts=pulumi.ResourceOptions(depends_on=[logs, self.permitted]),

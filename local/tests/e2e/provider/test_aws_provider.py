@@ -193,6 +193,10 @@ def test_what_aws_can_change_is_changed_in_place(life: Life) -> None:
     function = life.aws.client("lambda").get_function(FunctionName="every-type")
     assert function["Configuration"]["MemorySize"] == 256
     assert "Concurrency" not in function
+    assert function["Configuration"]["KMSKeyArn"].endswith(":key/1")
+    assert function["Configuration"]["EphemeralStorage"] == {"Size": 1024}
+    assert function["Configuration"]["LoggingConfig"]["LogFormat"] == "JSON"
+    assert function["Configuration"]["TracingConfig"] == {"Mode": "Active"}
     vpc = function["Configuration"]["VpcConfig"]
     assert (vpc["SubnetIds"], vpc["SecurityGroupIds"]) == (["subnet-0a"], ["sg-0a"])
     assert function["Tags"] == {"owner": "b", "kept": "1", "new": "2"}
