@@ -89,7 +89,6 @@ def make(sources: Path, target: Path, ca_stores: Iterable[str] = ()) -> None:
     for name in SCRIPTS:
         _copy(sources / name, target / "app" / name)
     _verify(target, sources, sorted(app))
-    _make_uniform(target)
 
 
 def check(python: tuple[int, int], glibc: tuple[int, ...], platform: str) -> None:
@@ -211,11 +210,3 @@ def start(start: Sequence[str], root: Path | None) -> subprocess.CompletedProces
         if root is not None:
             os.chroot(".")
         os.close(here)
-
-
-def _make_uniform(folder: Path) -> None:
-    """Make every image of the same files the same, so that registries and hosts store them once."""
-    for path in (folder, *folder.rglob("*")):
-        if path.is_dir():
-            path.chmod(0o755)
-        os.utime(path, (0, 0))

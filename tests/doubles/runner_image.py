@@ -7,8 +7,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-from overtime.runner.image.portable_python import PLACE
-
 ROOT = Path(__file__).resolve().parents[2]
 DOCKERFILE = (ROOT / "runner" / "Dockerfile").read_text(encoding="utf-8").replace("${PACKAGE}", "overtime")
 SOURCES = "/src"
@@ -43,4 +41,4 @@ def portable(folder: Path) -> Path:
     """Make the runner's portable Python of this one in an empty folder, and return its place."""
     done = build(staged(folder / "src"), folder / "image", base_etc=folder)
     assert done.returncode == 0, done.stderr
-    return folder / "image" / "root" / PLACE.lstrip("/")
+    return folder / "image" / "runner"

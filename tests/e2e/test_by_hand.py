@@ -10,9 +10,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from local.paths import REPOSITORY
-from local.provider.docker_build.engine import build
-from local.provider.docker_build.inputs import ImageInputs
-from local.provider.docker_build.reference import Tag
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -45,31 +42,3 @@ def test_the_readmes_commands_run_the_handler(chain: Chain, tmp_path: Path) -> N
         done = subprocess.run(here, shell=True, capture_output=True, text=True, check=False, timeout=120)
         assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == '{"hello": {"n": 1}, "id": "by-hand"}'
-
-
-def test_an_image_can_be_built_on_a_base_that_ends_as_another_user(
-    chain: Chain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("DOCKER_HOST", chain.here.docker.host)
-    (tmp_path / "Dockerfile").write_text("ARG BASE_IMAGE\nFROM ${BASE_IMAGE}\nUSER 65534\n")
-    base, image = (Tag.parse(f"localhost:1/overtime-test:{name}") for name in ("base", "runner"))
-    try:
-        for tag, dockerfile, below in (
-            (base, tmp_path / "Dockerfile", chain.here.base.reference),
-            (image, REPOSITORY / "runner" / "Dockerfile", str(base)),
-        ):
-            build(
-                ImageInputs(
-                    tags=(tag,),
-                    context=dockerfile.parent if tag is base else REPOSITORY,
-                    dockerfile=dockerfile,
-                    build_args={"BASE_IMAGE": below, "PYTHON_IMAGE": chain.here.base.reference},
-                    platform=None,
-                    target=None,
-                    registries=(),
-                )
-            )
-        show = ["docker", "image", "inspect", "--format", "{{.Config.User}}", str(image)]
-        assert subprocess.run(show, capture_output=True, text=True, check=True).stdout.strip() == "993:990"
-    finally:
-        subprocess.run(["docker", "image", "rm", "--force", str(image), str(base)], capture_output=True, check=False)

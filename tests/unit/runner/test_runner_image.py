@@ -137,9 +137,12 @@ def test_the_handlers_user_is_added_unless_there_is_one(passwd: str, users: list
 
 def test_the_folders_that_the_image_gives_away_are_alone(tmp_path: Path) -> None:
     """The last stage gives everything in these folders to the handler's user, and nothing else."""
-    (tmp_path / "etc").mkdir()
-    place = base_files.lay_out(tmp_path / "image", tmp_path / "etc")
-    assert not place.exists()
-    owned = [path.relative_to(tmp_path / "image").as_posix() for path in (tmp_path / "image").glob("owned*/**/*")]
-    assert sorted(owned) == ["owned-in-var/task", "owned/opt"]
-    assert (tmp_path / "image" / "root" / "tmp").stat().st_mode & 0o7777 == 0o1777
+    image, etc = tmp_path / "image", tmp_path / "etc"
+    etc.mkdir()
+    (etc / "passwd").write_bytes(b"caf\xe9:x:1:1::/:/bin/sh\n")
+    base_files.lay_out(image, etc)
+    base_files.make_uniform(image)
+    made = {path.relative_to(image).as_posix(): path.stat().st_mode & 0o7777 for path in image.rglob("*")}
+    folders = ("owned", "owned/opt", "owned-in-var", "owned-in-var/task", "root", "root/etc", "root/var")
+    assert made == {**dict.fromkeys(folders, 0o755), "root/tmp": 0o1777, "root/etc/passwd": 0o644}
+    assert (image / "root" / "etc" / "passwd").read_bytes().startswith(b"caf\xe9:x:1:1")
