@@ -94,7 +94,7 @@ def test_it_agrees_with_python(chunk_bytes: int, node: str, tmp_path: Path) -> N
         "Évora,2026-01-02,1.1\nÉvora,2026-01-03,0.0000000001\nBergen,2026-01-01,+7\n",
         "Bergen,2026-01-02,7.00\nCórdoba,2026-01-01,12345678901234.05\nBergen,2026-01-03,-3",
     ]
-    text = "store,day,amount\n" + "".join(rows)
+    text = "store,day,amount\r\n" + "".join(rows)
     totals = Totals()
     for row in csv.DictReader(io.StringIO(text, newline="")):
         totals.add(row)
