@@ -83,8 +83,10 @@ class RunnerImage(pulumi.ComponentResource):
 def _zstd() -> docker_build.ExportRegistryArgs:
     """Return how the image is pushed: each layer compressed with Zstandard, those of the base image, too.
 
-    Fargate pulls and unpacks the whole image for every task; Zstandard is smaller than gzip and unpacks faster. A
-    builder that cannot compress with it, such as an old Docker Engine's own, pushes gzip.
+    Fargate pulls and unpacks the whole image for every task; Zstandard is smaller than gzip and unpacks faster. The
+    base image's layers are most of the image, and ECS is reported to pull none with layers of both kinds ("number of
+    layers and diffIDs don't match"). A builder that cannot compress with it, such as an old Docker Engine's own, pushes
+    gzip.
     """
     return docker_build.ExportRegistryArgs(
         compression=docker_build.CompressionType.ZSTD,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import re
 import stat
 import zipfile
@@ -51,19 +52,26 @@ def exists(code: Path) -> bool:
 def fault(code: Path) -> str | None:
     """Return why the code cannot be deployed completely, None if it can."""
     if code.is_dir():
-        found = sorted((path.relative_to(code).as_posix(), is_file) for path, is_file in _below(code, ()))
-        for name, is_file in found:
-            if not is_file:
-                return (
-                    f"{name!r} is a broken link, or a link to a folder that contains it. Remove it or change its target"
-                )
-            if name != name.encode(errors="replace").decode():
-                return f"the name of {name!r} is not in UTF-8. Rename it"
-        return None
+        return _fault_of_folder(code)
     try:
         _members(code)
     except (zipfile.BadZipFile, NotImplementedError, UnicodeDecodeError, OSError) as error:
         return f"its list of files cannot be read ({error}). Create the zip again"
+    return None
+
+
+def _fault_of_folder(code: Path) -> str | None:
+    try:
+        found = sorted((path.relative_to(code).as_posix(), is_file) for path, is_file in _below(code, ()))
+    except PermissionError as error:
+        return f"you may not read {error.filename!r}. Change its permissions"
+    for name, is_file in found:
+        if not is_file:
+            return f"{name!r} is a broken link, or a link to a folder that contains it. Remove it or change its target"
+        if name != name.encode(errors="replace").decode():
+            return f"the name of {name!r} is not in UTF-8. Rename it"
+        if not os.access(code / name, os.R_OK):
+            return f"you may not read {name!r}. Change its permissions"
     return None
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import random
 import zipfile
+from pathlib import Path
 from typing import TYPE_CHECKING
 from unittest.mock import Mock
 
@@ -15,7 +17,7 @@ from overtime.components import archives
 from overtime.settings import SettingsError, StackContext, code, parse
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterator
 
 KILOBYTE = 1024
 
@@ -172,6 +174,27 @@ def test_a_name_that_no_archive_can_have_is_told(context: StackContext) -> None:
     (context.root / "code" / os.fsdecode(b"caf\xe9.py")).write_text("")
     text = report_of(context)
     assert "'ROOT/code' cannot be deployed: the name of 'caf\\udce9.py' is not in UTF-8. Rename it." in text
+
+
+def test_a_file_that_you_may_not_read_is_told(context: StackContext, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A container that ran as root often leaves such files behind."""
+    monkeypatch.setattr(os, "access", lambda path, _: path.name != "handler.py")
+    report = report_of(context)
+    assert "'ROOT/code' cannot be deployed: you may not read 'handler.py'. Change its permissions." in report
+
+
+def test_a_folder_that_you_may_not_read_is_told(context: StackContext, monkeypatch: pytest.MonkeyPatch) -> None:
+    (context.root / "code" / "hidden").mkdir()
+    listed = Path.iterdir
+
+    def listing(path: Path) -> Iterator[Path]:
+        if path.name == "hidden":
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return listed(path)
+
+    monkeypatch.setattr(Path, "iterdir", listing)
+    report = report_of(context)
+    assert "'ROOT/code' cannot be deployed: you may not read 'ROOT/code/hidden'. Change its permissions." in report
 
 
 def test_a_zip_that_cannot_be_read_is_told(context: StackContext) -> None:
