@@ -71,6 +71,7 @@ def apply() -> Patched:
         run_task,
         task_events,
         task_logs,
+        versions,
         workers,
     )
 
@@ -85,6 +86,7 @@ def apply() -> Patched:
         *queue_delays.PATCHES,
         *lambda_requests.PATCHES,
         *recursion.PATCHES,
+        *versions.PATCHES,
         *credentials.PATCHES,
         *run_task.PATCHES,
         *ecs_calls.PATCHES,

@@ -163,6 +163,23 @@ def test_code_can_be_fetched_from_its_url(aws: Aws) -> None:
     assert archive.read("app.py").decode() == FUNCTION
 
 
+def test_a_version_keeps_its_code(aws: Aws) -> None:
+    """GetFunction's URL for a version, or for an alias of it, answers that version's zip."""
+    aws.function("kept", aws.role_arn("fn"), FUNCTION)
+    aws.functions.publish_version(FunctionName="kept")
+    aws.functions.create_alias(FunctionName="kept", Name="live", FunctionVersion="1")
+    changed = io.BytesIO()
+    with zipfile.ZipFile(changed, "w") as archive:
+        archive.writestr("app.py", "changed = True\n")
+    aws.functions.update_function_code(FunctionName="kept", ZipFile=changed.getvalue())
+    found = {}
+    for qualifier in ("$LATEST", "1", "live"):
+        location = aws.functions.get_function(FunctionName="kept", Qualifier=qualifier)["Code"]["Location"]
+        with urllib.request.urlopen(location) as answer:
+            found[qualifier] = zipfile.ZipFile(io.BytesIO(answer.read())).read("app.py").decode()
+    assert found == {"$LATEST": "changed = True\n", "1": FUNCTION, "live": FUNCTION}
+
+
 def test_layers_and_tls_only_buckets_with_the_functions_role(aws: Aws) -> None:
     """A role that may is served a layer by its ARN, and an object of a bucket that demands TLS; another is told."""
     role = aws.role("reader-of-both", "logs:*")
