@@ -40,8 +40,8 @@ done
 export {_EXEC_WRAPPER}="$wrapper"
 exec "$wrapper" "$@"
 """
-_PERCENT, _LEAST_REST_MIB = 90, 96
-"""What the heap may use of the task's memory, and what it leaves for the rest of the process and for the runner."""
+_LEAST_REST_MIB = 96
+"""What the heap leaves of the task's memory at least, for the rest of the process and for the runner."""
 
 
 def with_heap(
@@ -53,8 +53,8 @@ def with_heap(
     """
     if heap is None or task_mib is None or _limits_itself(environment, heap):
         return dict(environment)
-    size = min(task_mib * _PERCENT // 100, task_mib - _LEAST_REST_MIB)
-    if size <= function_mib * _PERCENT // 100:
+    size = min(task_mib * heap.percent // 100, task_mib - _LEAST_REST_MIB)
+    if size <= function_mib * heap.percent // 100:
         return dict(environment)  # as on Lambda
     option, name = heap.option.format(mib=size, bytes=size << 20), heap.variables[0]
     options = {name: f"{environment.get(name, '')} {option}".strip(), **dict.fromkeys(heap.switches, "true")}

@@ -10,11 +10,19 @@ from __future__ import annotations
 class Heap:
     """How a runtime is told the size of its heap: an option, and the variables in which a function sets its own."""
 
-    __slots__ = ("option", "own", "switches", "variables")
+    __slots__ = ("option", "own", "percent", "switches", "variables")
 
     def __init__(
-        self, option: str, *, own: tuple[str, ...], variables: tuple[str, ...], switches: tuple[str, ...] = ()
+        self,
+        option: str,
+        *,
+        percent: int,
+        own: tuple[str, ...],
+        variables: tuple[str, ...],
+        switches: tuple[str, ...] = (),
     ) -> None:
+        self.percent = percent
+        """What the heap may use of the memory; the rest is for the process's other memory."""
         self.option = option
         """The option in the first of `variables`; `{mib}` and `{bytes}` stand for the size."""
         self.own = own
@@ -134,7 +142,10 @@ NODEJS = Family(
         modules=(".js", ".mjs", ".cjs", ""),
     ),
     heap=Heap(
-        "--max-old-space-size={mib}", own=("max-old-space-size", "max_old_space_size"), variables=("NODE_OPTIONS",)
+        "--max-old-space-size={mib}",
+        percent=90,  # as in AWS's start scripts
+        own=("max-old-space-size", "max_old_space_size"),
+        variables=("NODE_OPTIONS",),
     ),
 )
 JAVA = Family(
@@ -154,6 +165,7 @@ JAVA = Family(
     # AWS's start scripts insist on an archive of shared classes (-Xshare:on), which fits no heap above 32 GiB.
     heap=Heap(
         "-Xmx{mib}m -Xshare:auto",
+        percent=85,  # as in AWS's start scripts: classes, compiled code and stacks need more than in other runtimes
         own=("-Xmx", "MaxHeapSize", "MaxRAMPercentage", "MaxRAMFraction", "-XX:MaxRAM="),
         variables=("_JAVA_OPTIONS", "JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS"),
     ),
@@ -176,6 +188,7 @@ DOTNET = Family(
     # memory for its own, because ECS limits the task and not the container.
     heap=Heap(
         "{bytes:X}",
+        percent=85,
         own=("",),
         variables=(
             "DOTNET_GCHeapHardLimit",

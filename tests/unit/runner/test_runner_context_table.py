@@ -158,9 +158,10 @@ def test_a_familys_row_says_what_starts_it_and_how_its_heap_is_limited(family: F
     started_by, *_, heap = families()[family.name]
     paths = [each.format(runtime="/var/runtime", task="/var/task", layer="/opt") for each in family.bootstraps]
     assert [path for path in paths if path not in started_by] == []
-    option = family.heap.option.partition("{")[0].strip("=") if family.heap else None
-    assert re.findall(r"`(-[^`]*)`", heap) == ([option] if option else [])
-    assert family.heap is None or f"`{family.heap.variables[0]}`" in heap
+    options = [each.partition("{")[0].strip("=") for each in family.heap.option.split()] if family.heap else []
+    assert re.findall(r"`(-[^`]*)`", heap) == [each for each in options if each]
+    variables = (family.heap.variables[0], *family.heap.switches) if family.heap else ()
+    assert [name for name in variables if f"`{name}`" not in heap] == []
 
 
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)

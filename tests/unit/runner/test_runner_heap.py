@@ -90,9 +90,9 @@ def test_a_node_function_that_limits_its_heap_keeps_its_limit(option: str) -> No
 @pytest.mark.parametrize(
     ("own", "expected"),
     [
-        ({}, {"_JAVA_OPTIONS": "-Xmx3686m -Xshare:auto"}),
-        ({"JAVA_TOOL_OPTIONS": "-Xss2m"}, {"JAVA_TOOL_OPTIONS": "-Xss2m", "_JAVA_OPTIONS": "-Xmx3686m -Xshare:auto"}),
-        ({"_JAVA_OPTIONS": "-Xss2m"}, {"_JAVA_OPTIONS": "-Xss2m -Xmx3686m -Xshare:auto"}),
+        ({}, {"_JAVA_OPTIONS": "-Xmx3481m -Xshare:auto"}),
+        ({"JAVA_TOOL_OPTIONS": "-Xss2m"}, {"JAVA_TOOL_OPTIONS": "-Xss2m", "_JAVA_OPTIONS": "-Xmx3481m -Xshare:auto"}),
+        ({"_JAVA_OPTIONS": "-Xss2m"}, {"_JAVA_OPTIONS": "-Xss2m -Xmx3481m -Xshare:auto"}),
         ({"JAVA_TOOL_OPTIONS": "-Xmx300m"}, {"JAVA_TOOL_OPTIONS": "-Xmx300m"}),
         ({"JAVA_TOOL_OPTIONS": "-XX:MaxRAMPercentage=50"}, {"JAVA_TOOL_OPTIONS": "-XX:MaxRAMPercentage=50"}),
     ],
@@ -118,8 +118,8 @@ NO_CHECK = "AWS_LAMBDA_DOTNET_DISABLE_MEMORY_LIMIT_CHECK"
 @pytest.mark.parametrize(
     ("own", "added"),
     [
-        ({}, {"DOTNET_GCHeapHardLimit": "E6600000", NO_CHECK: "true"}),
-        ({"DOTNET_gcServer": "1"}, {"DOTNET_GCHeapHardLimit": "E6600000", NO_CHECK: "true"}),
+        ({}, {"DOTNET_GCHeapHardLimit": "D9900000", NO_CHECK: "true"}),
+        ({"DOTNET_gcServer": "1"}, {"DOTNET_GCHeapHardLimit": "D9900000", NO_CHECK: "true"}),
         ({"DOTNET_GCHeapHardLimit": "C800000"}, {}),
         ({"DOTNET_GCHeapHardLimitPercent": "4B"}, {}),
         ({"COMPlus_GCHeapHardLimit": "C800000"}, {}),
@@ -127,7 +127,7 @@ NO_CHECK = "AWS_LAMBDA_DOTNET_DISABLE_MEMORY_LIMIT_CHECK"
     ],
 )
 def test_dotnet_gets_a_limit_that_its_client_does_not_lower(own: dict[str, str], added: dict[str, str]) -> None:
-    """3686 MiB, in bytes and hexadecimal, as .NET reads it. The client would lower it to the function's memory."""
+    """3481 MiB, in bytes and hexadecimal, as .NET reads it. The client would lower it to the function's memory."""
     assert with_heap(own, DOTNET.heap, function_mib=512, task_mib=4096, wrapper=None) == own | added
 
 
@@ -213,5 +213,5 @@ def test_a_run_gets_the_heap_of_its_task_and_sees_the_functions_memory(task: Tas
     seen = managed(task, JAVA, "example.Handler::seen", HANDLER).result
     assert isinstance(seen, dict)
     environment = seen["environment"]
-    assert environment["_JAVA_OPTIONS"] == "-Xmx1843m -Xshare:auto"
+    assert environment["_JAVA_OPTIONS"] == "-Xmx1740m -Xshare:auto"
     assert environment["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"] == "256"
