@@ -1,4 +1,4 @@
-"""The IAM documents for a function's own environment, as pure functions: its VPC, key and tracing."""
+"""The IAM documents for a function's own environment, as pure functions: its VPC, file systems, key and tracing."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from overtime.components.statements import allow, document
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from overtime import settings
     from overtime.components.statements import Document, Statement
 
@@ -31,15 +33,25 @@ def function_arn_of(ecs_arn_prefix: str, function_name: str) -> str:
 
 def needed(options: settings.Function) -> bool:
     """Return whether a function's environment needs any permission."""
+    # File systems need a VPC.
     return bool(options.vpc.subnet_ids or options.kms_key_arn or options.tracing == "active")
 
 
-def environment(*, ecs_arn_prefix: str, function_name: str, options: settings.Function) -> Document:
-    """Return the policy that a function's environment needs: its VPC, the key of its variables, tracing."""
+def environment(
+    *, ecs_arn_prefix: str, function_name: str, options: settings.Function, file_system_arns: Sequence[str]
+) -> Document:
+    """Return the policy that a function's environment needs: its VPC, file systems, the key of its variables, tracing.
+
+    `file_system_arns` has the file system of each of the settings' access points.
+    """
     function_arn = function_arn_of(ecs_arn_prefix, function_name)
     return document(
         [
             *(_in_vpc(ecs_arn_prefix, function_arn) if options.vpc.subnet_ids else []),
+            *(
+                _mount(f"MountFileSystem{i}", arn, each.access_point_arn)
+                for i, (arn, each) in enumerate(zip(file_system_arns, options.file_systems, strict=True))
+            ),
             *([_decrypt_variables(options.kms_key_arn, function_arn)] if options.kms_key_arn else []),
             # X-Ray has no resources to name here. What AWSXRayDaemonWriteAccess adds is for sampling by SDKs.
             *([allow("SendTraces", _SEND_TRACES, ["*"])] if options.tracing == "active" else []),
@@ -63,6 +75,12 @@ def _in_vpc(ecs_arn_prefix: str, function_arn: str) -> list[Statement]:
         allow("SeeVpc", _SEE_INTERFACES, ["*"]),
         {**allow("NotForTheCode", every, ["*"], by_code), "Effect": "Deny"},
     ]
+
+
+def _mount(sid: str, file_system_arn: str, access_point_arn: str) -> Statement:
+    """Return the permission to mount a file system through one access point, for Lambda and for the task."""
+    through = {"StringEquals": {"elasticfilesystem:AccessPointArn": access_point_arn}}
+    return allow(sid, ["elasticfilesystem:ClientMount", "elasticfilesystem:ClientWrite"], [file_system_arn], through)
 
 
 def _decrypt_variables(key_arn: str, function_arn: str) -> Statement:

@@ -10,9 +10,11 @@ import pulumi_aws as aws
 
 from overtime.components import archives, environment_policies, policies
 from overtime.components.documents import written
+from overtime.components.primary import FileSystem
 from overtime.contract.log_groups import log_group_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from overtime import settings
@@ -53,6 +55,8 @@ class PrimaryFunction(pulumi.ComponentResource):
         super().__init__("overtime:index:PrimaryFunction", name, {}, opts)
 
         logs = self._log_group(name, args)
+        self.vpc = args.options.vpc
+        self.file_systems: Sequence[FileSystem] = self._file_systems(args)
         role, permitted = self._role(name, args, logs)
         function = self._function(name, args, role, [logs, *permitted])
         self._retries(name, args, function)
@@ -60,7 +64,6 @@ class PrimaryFunction(pulumi.ComponentResource):
         self.name, self.arn = args.function_name, function.arn
         self.role_name, self.role_arn = role.name, role.arn
         self.log_group_name, self.log_group_arn = logs.name, logs.arn
-        self.vpc = args.options.vpc
         self.register_outputs({"arn": self.arn, "role_arn": self.role_arn, "log_group_name": self.log_group_name})
 
     def _log_group(self, name: str, args: PrimaryFunctionArgs) -> aws.cloudwatch.LogGroup:
@@ -97,13 +100,32 @@ class PrimaryFunction(pulumi.ComponentResource):
         ]
         return role, [policy, *managed, *self._environment_policies(name, args, role)]
 
+    def _file_systems(self, args: PrimaryFunctionArgs) -> list[FileSystem]:
+        """Look up the file systems behind the access points: a task definition needs their ids, too."""
+        found = []
+        for each in args.options.file_systems:
+            access_point = aws.efs.get_access_point_output(
+                access_point_id=each.access_point_arn.rpartition("/")[2], opts=pulumi.InvokeOutputOptions(parent=self)
+            )
+            system = FileSystem(
+                id=access_point.file_system_id,
+                arn=access_point.file_system_arn,
+                access_point_arn=each.access_point_arn,
+                path=each.path,
+            )
+            found.append(system)
+        return found
+
     def _environment_policies(self, name: str, args: PrimaryFunctionArgs, role: aws.iam.Role) -> list[pulumi.Resource]:
         if not environment_policies.needed(args.options):
             return []
-        document = pulumi.Output.from_input(args.ecs_arn_prefix).apply(
-            lambda prefix: written(
+        document = pulumi.Output.all(args.ecs_arn_prefix, *(each.arn for each in self.file_systems)).apply(
+            lambda known: written(
                 environment_policies.environment(
-                    ecs_arn_prefix=prefix, function_name=args.function_name, options=args.options
+                    ecs_arn_prefix=known[0],
+                    function_name=args.function_name,
+                    options=args.options,
+                    file_system_arns=known[1:],
                 )
             )
         )
@@ -127,6 +149,7 @@ class PrimaryFunction(pulumi.ComponentResource):
             memory_size=options.memory_mib,
             layers=list(options.layers),
             environment=aws.lambda_.FunctionEnvironmentArgs(variables=variables) if variables else None,
+            file_system_config=_file_system(options.file_systems),
             kms_key_arn=options.kms_key_arn,
             vpc_config=_vpc(options.vpc),
             # Always given, because without them the provider would keep what is there.
@@ -156,3 +179,10 @@ def _vpc(vpc: settings.Vpc) -> aws.lambda_.FunctionVpcConfigArgs | None:
     return aws.lambda_.FunctionVpcConfigArgs(
         subnet_ids=list(vpc.subnet_ids), security_group_ids=list(vpc.security_group_ids)
     )
+
+
+def _file_system(mounted: Sequence[settings.FileSystem]) -> aws.lambda_.FunctionFileSystemConfigArgs | None:
+    # Lambda mounts one at most.
+    for each in mounted:
+        return aws.lambda_.FunctionFileSystemConfigArgs(arn=each.access_point_arn, local_mount_path=each.path)
+    return None

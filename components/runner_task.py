@@ -16,7 +16,7 @@ from overtime.contract.task import CONTAINER_NAME
 if TYPE_CHECKING:
     from overtime import settings
     from overtime.components.platform import Platform
-    from overtime.components.primary import Primary
+    from overtime.components.primary import FileSystem, Primary
 
 FUNCTION_TAG = "overtime:function"
 """Tag of every task, copied from its definition, so that the account's bill distinguishes functions."""
@@ -100,7 +100,10 @@ class RunnerTask(pulumi.ComponentResource):
             ephemeral_storage=aws.ecs.TaskDefinitionEphemeralStorageArgs(size_in_gib=task.ephemeral_gib),
             execution_role_arn=execution.arn,
             task_role_arn=args.function.role_arn,
-            volumes=[aws.ecs.TaskDefinitionVolumeArgs(name=volume) for volume in WRITABLE],
+            volumes=[
+                *(aws.ecs.TaskDefinitionVolumeArgs(name=volume) for volume in WRITABLE),
+                *(_volume(i, each) for i, each in enumerate(args.function.file_systems)),
+            ],
             container_definitions=self._container(args),
             tags={FUNCTION_TAG: args.function.name},
             opts=pulumi.ResourceOptions(parent=self),
@@ -117,6 +120,7 @@ class RunnerTask(pulumi.ComponentResource):
             # The runner needs the rest of the stop timeout to record the outcome.
             variables.STOP_SECONDS: str(options.task.stop_timeout_seconds * 5 // 6),
         }
+        mounted = WRITABLE | {_volume_name(i): each.path for i, each in enumerate(args.function.file_systems)}
         container = {
             "name": CONTAINER_NAME,
             "image": platform.image_uris[options.runtime, options.architecture],
@@ -126,7 +130,7 @@ class RunnerTask(pulumi.ComponentResource):
             "linuxParameters": {"initProcessEnabled": True},
             "stopTimeout": options.task.stop_timeout_seconds,
             "mountPoints": [
-                {"sourceVolume": volume, "containerPath": path, "readOnly": False} for volume, path in WRITABLE.items()
+                {"sourceVolume": volume, "containerPath": path, "readOnly": False} for volume, path in mounted.items()
             ],
             "environment": [{"name": key, "value": value} for key, value in environment.items()],
             "logConfiguration": {
@@ -143,3 +147,21 @@ class RunnerTask(pulumi.ComponentResource):
             },
         }
         return written_later([container])
+
+
+def _volume_name(index: int) -> str:
+    return f"file-system-{index}"
+
+
+def _volume(index: int, mounted: FileSystem) -> aws.ecs.TaskDefinitionVolumeArgs:
+    """Return the volume of a file system that is mounted as on Lambda: through its access point, with TLS and IAM."""
+    return aws.ecs.TaskDefinitionVolumeArgs(
+        name=_volume_name(index),
+        efs_volume_configuration=aws.ecs.TaskDefinitionVolumeEfsVolumeConfigurationArgs(
+            file_system_id=mounted.id,
+            transit_encryption="ENABLED",
+            authorization_config=aws.ecs.TaskDefinitionVolumeEfsVolumeConfigurationAuthorizationConfigArgs(
+                access_point_id=mounted.access_point_arn.rpartition("/")[2], iam="ENABLED"
+            ),
+        ),
+    )

@@ -71,6 +71,17 @@ KmsKeyArn = Annotated[
         "arn:aws:kms:eu-west-1:123456789012:key/12345678-90ab-cdef-1234-567890abcdef",
     ),
 ]
+ACCESS_POINT_RULE = (
+    "Give the ARN of an EFS access point: arn:aws:elasticfilesystem:REGION:ACCOUNT:access-point/ID. Other file systems"
+    " are not supported."
+)
+ACCESS_POINT = "arn:aws:elasticfilesystem:eu-west-1:123456789012:access-point/fsap-0123456789abcdef0"
+AccessPointArn = Annotated[
+    str,
+    # `FileSystemArn` in Lambda's service model, which also allows S3 Files.
+    StringConstraints(pattern=r"^arn:aws[a-z-]*:elasticfilesystem:[a-z0-9-]+:\d{12}:access-point/fsap-[a-f0-9]{17}$"),
+    ruled(ACCESS_POINT_RULE, ACCESS_POINT),
+]
 AlarmActionArn = Annotated[
     str,
     StringConstraints(

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 OWN_POLICIES = 2_600
 """Largest total size, in characters, of the two policies that the program adds to a function's role, without layers."""
-ENVIRONMENT_POLICIES = {"vpc": 820, "kms_key_arn": 460, "tracing": 200}
+ENVIRONMENT_POLICIES = {"vpc": 820, "kms_key_arn": 460, "tracing": 200, "file_systems": 560}
 """Largest size of the policy that each of these settings adds, if it is not at its default."""
 _MOST_INLINE = 10_240
 """Largest total size, in characters without white space, of a role's inline policies:
@@ -41,6 +41,7 @@ def problems(settings: Settings, context: StackContext) -> Iterator[Problem]:
         yield from _permissions(function, at)
         yield from _keys(function, at)
         yield from _groups(function.vpc, (*at, "vpc"))
+        yield from _file_systems(function, at)
         yield from code_checks.problems(function, at, context.root)
     yield from _retention(settings)
     yield from _network(settings.network)
@@ -184,6 +185,16 @@ def _groups(section: Network | Vpc, at: SettingPath) -> Iterator[Problem]:
             "Existing subnets need a security group of their VPC that allows outbound HTTPS, so that tasks reach AWS."
         )
         yield Problem(path=path, value=[], rule=rule, fix=["sg-0123456789abcdef0"], reads=(path, subnets))
+
+
+def _file_systems(function: Function, at: SettingPath) -> Iterator[Problem]:
+    if function.file_systems and not function.vpc.subnet_ids:
+        rule = (
+            "Lambda mounts file systems only in a VPC, and the tasks need one, too. Set vpc, in subnets that reach it."
+        )
+        subnets: SettingPath = (*at, "vpc", "subnet_ids")
+        value, fix = [each.model_dump() for each in function.file_systems], ["subnet-0123456789abcdef0"]
+        yield Problem(path=(*at, "file_systems"), value=value, rule=rule, fix=fix, fixed=subnets, reads=(subnets,))
 
 
 def _network(network: Network) -> Iterator[Problem]:

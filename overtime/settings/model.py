@@ -16,6 +16,7 @@ from overtime.contract.rescue import Rescue
 from overtime.contract.runtimes import DEFAULT, RUNTIMES
 from overtime.settings import arn_types, values
 from overtime.settings.environment import Environment  # noqa: TC001 - likewise
+from overtime.settings.rules import few
 from overtime.settings.tags import Tags  # noqa: TC001 - likewise
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "Cluster",
     "Dashboard",
     "Destinations",
+    "FileSystem",
     "Function",
     "FunctionAlarms",
     "Image",
@@ -101,6 +103,15 @@ class Vpc(Section):
     """Security groups for the function and its tasks."""
 
 
+class FileSystem(Section):
+    """An EFS file system that a function and its tasks mount."""
+
+    access_point_arn: arn_types.AccessPointArn
+    """ARN of the access point through which they mount it."""
+    path: values.MountPath
+    """Where they mount it, below `/mnt`."""
+
+
 class Function(Section):
     """A primary function, and how its runs continue on Fargate."""
 
@@ -128,6 +139,10 @@ class Function(Section):
     """ARNs of layer versions, in Lambda's order."""
     vpc: Vpc = Vpc()
     """The VPC to which it is attached; its tasks run there, too, without a public address."""
+    file_systems: Annotated[
+        tuple[FileSystem, ...], few(1, "A function can mount 1 file system; this list has {}. Keep one of them.")
+    ] = ()
+    """The file system that it mounts, which needs `vpc`; its tasks mount it at the same path."""
     tracing: values.Tracing = "pass_through"
     """With `active`, X-Ray samples invocations on Lambda; no traces come from Fargate."""
     log_format: values.LogFormat = "text"

@@ -38,9 +38,7 @@ def _named(function: Function, at: Path) -> Iterator[Named]:
         for index, arn in enumerate(permission.resources):
             if arn != "*":
                 yield (*at, "permissions", statement, "resources", index), arn, None
-    if function.kms_key_arn:
-        why = "Lambda only uses keys in the function's own region, {region}; this one is in {other}."
-        yield (*at, "kms_key_arn"), function.kms_key_arn, why
+    yield from _environment(function, at)
     destinations = function.destinations
     for name, target in (("on_success", destinations.on_success), ("on_failure", destinations.on_failure)):
         if target:
@@ -52,6 +50,15 @@ def _named(function: Function, at: Path) -> Iterator[Named]:
     for index, arn in enumerate(destinations.kms_key_arns):
         why = "A queue or topic in the stack's region, {region}, cannot be encrypted with a key in {other}."
         yield (*at, "destinations", "kms_key_arns", index), arn, why
+
+
+def _environment(function: Function, at: Path) -> Iterator[Named]:
+    for index, mounted in enumerate(function.file_systems):
+        why = "Lambda only mounts file systems of the function's own region, {region}; this one is in {other}."
+        yield (*at, "file_systems", index, "access_point_arn"), mounted.access_point_arn, why
+    if function.kms_key_arn:
+        why = "Lambda only uses keys in the function's own region, {region}; this one is in {other}."
+        yield (*at, "kms_key_arn"), function.kms_key_arn, why
 
 
 def _misplaced(path: Path, arn: str, why: str | None, region: str) -> Iterator[Problem]:

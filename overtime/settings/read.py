@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, get_args, get_origin
 
 from pydantic import ValidationError
 
-from overtime.settings import checks, rules, values
+from overtime.settings import arn_types, checks, rules, values
 from overtime.settings.model import Section, Settings
 from overtime.settings.problems import MISSING, WITHHELD, Problem, SettingsError
 
@@ -29,6 +29,8 @@ _REQUIRED: Mapping[str, tuple[str, object]] = {
     "code": (values.CODE_RULE, "lambdas/primary"),
     "handler": (values.HANDLER_RULE, "handler.handler"),
     "actions": ("A permission lists the IAM actions that it allows.", ["s3:GetObject"]),
+    "access_point_arn": (arn_types.ACCESS_POINT_RULE, arn_types.ACCESS_POINT),
+    "path": (values.MOUNT_PATH_RULE, "/mnt/data"),
     "resources": ("A permission lists the resources to which it applies.", ["arn:aws:s3:::my-bucket/*"]),
 }
 

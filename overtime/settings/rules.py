@@ -67,7 +67,7 @@ def duration(seconds: int) -> str:
 def few(most: int, rule: str) -> AfterValidator:
     """Return a validator that rejects repeated elements, and more than `most`; in `rule`, `{}` is their number."""
 
-    def check(values: tuple[str, ...]) -> tuple[str, ...]:
+    def check(values: tuple[object, ...]) -> tuple[object, ...]:
         for index, value in enumerate(values):
             if value in values[:index]:
                 raise broken("The list already contains this element.", at=(index,))

@@ -97,6 +97,13 @@ MemoryMib = Annotated[Int, Field(ge=128, le=10240), ruled("Lambda offers 128 to 
 EphemeralStorageMib = Annotated[
     Int, Field(ge=512, le=10240), ruled("Lambda offers 512 to 10240 MiB for /tmp; Fargate has task.ephemeral_gib.", 512)
 ]
+MOUNT_PATH_RULE = "A function mounts a file system at /mnt/NAME, with a name of letters, digits, -, _ and dots."
+MountPath = Annotated[
+    str,
+    # `LocalMountPath` in Lambda's service model.
+    StringConstraints(pattern=r"^/mnt/[a-zA-Z0-9_.-]+$", max_length=160),
+    ruled(MOUNT_PATH_RULE, "/mnt/data"),
+]
 Tracing = Annotated[
     Literal["active", "pass_through"],
     ruled("Tracing is active (X-Ray samples invocations) or pass_through (only if the caller has).", "pass_through"),

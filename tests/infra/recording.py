@@ -159,6 +159,10 @@ class Answers(mocks.Mocks):
                 "zoneIds": [f"euw1-az{'bca'.index(name[-1]) + 1}" for name in names],
             },
         }
+        if args.token == "aws:efs/getAccessPoint:getAccessPoint":
+            system = args.args["accessPointId"].replace("fsap-", "fs-")
+            systems = f"arn:{PARTITION}:elasticfilesystem:{REGION}:{ACCOUNT}:file-system"
+            return {"fileSystemId": system, "fileSystemArn": f"{systems}/{system}"}, []
         if args.token == "pulumi:pulumi:readStackOutputs":
             return {"name": args.args["name"], "outputs": self._recorder.before}, []
         if args.token == "aws:lambda/getInvocation:getInvocation":

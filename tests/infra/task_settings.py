@@ -41,6 +41,7 @@ class Elsewhere:
     """Other settings without which it is refused."""
 
 
+ACCESS_POINT = "arn:aws:elasticfilesystem:eu-west-1:123456789012:access-point/fsap-0123456789abcdef"
 VPC = {"functions.<key>.vpc.subnet_ids": ["subnet-0d"], "functions.<key>.vpc.security_group_ids": ["sg-0d"]}
 CONTAINER = "definition.containerDefinitions.runner"
 ARRIVES: Mapping[str, Arrives] = {
@@ -98,6 +99,16 @@ ARRIVES: Mapping[str, Arrives] = {
         ["sg-0d"],
         ["sg-0e"],
         {"environment.OVERTIME_RUN_TASK", "request.networkConfiguration.awsvpcConfiguration.securityGroups"},
+        beside=VPC,
+    ),
+    "functions.<key>.file_systems": Arrives(
+        [{"access_point_arn": f"{ACCESS_POINT}0", "path": "/mnt/data"}],
+        [{"access_point_arn": f"{ACCESS_POINT}1", "path": "/mnt/other"}],
+        {
+            f"{CONTAINER}.mountPoints",
+            "definition.volumes.file-system-0.efsVolumeConfiguration.authorizationConfig.accessPointId",
+            "definition.volumes.file-system-0.efsVolumeConfiguration.fileSystemId",
+        },
         beside=VPC,
     ),
     "retention.runs_days": Arrives(60, 70, {"environment.OVERTIME_RUNS_DAYS"}),

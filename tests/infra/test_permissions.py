@@ -34,6 +34,7 @@ KEEPS_EVENTS = {
     "TellGoneFromForbidden": {"Effect": "Allow", "Action": ["s3:ListBucket"], "Resource": [BUCKET]},
 }
 KEY = "arn:aws:kms:eu-west-1:123456789012:key/12345678-90ab-cdef-1234-567890abcdef"
+ACCESS_POINT = "arn:aws:elasticfilesystem:eu-west-1:123456789012:access-point/fsap-0123456789abcdef0"
 VPC = {"subnet_ids": ["subnet-0a"], "security_group_ids": ["sg-0a"]}
 INTERFACES = "arn:aws:ec2:eu-west-1:123456789012:*/*"
 """What AWS documents for functions in a VPC: they create interfaces, whose ids are not known before."""
@@ -85,6 +86,17 @@ def test_function_in_a_vpc(deploy: Deploy, recorder: Recorder) -> None:
             "Effect": "Deny",
         },
     }
+
+
+def test_function_with_a_file_system(deploy: Deploy, recorder: Recorder) -> None:
+    """Function and task may mount this file system, through this access point alone, and write, but not as root."""
+    deploy({"report": {"vpc": VPC, "file_systems": [{"access_point_arn": ACCESS_POINT, "path": "/mnt/data"}]}})
+
+    assert recorder.policy("report-environment")["MountFileSystem0"] == allow(
+        ["elasticfilesystem:ClientMount", "elasticfilesystem:ClientWrite"],
+        ["arn:aws:elasticfilesystem:eu-west-1:123456789012:file-system/fs-0123456789abcdef0"],
+        {"StringEquals": {"elasticfilesystem:AccessPointArn": ACCESS_POINT}},
+    )
 
 
 def test_function_with_a_key(deploy: Deploy, recorder: Recorder) -> None:
@@ -347,6 +359,7 @@ def test_every_statement(deploy: Deploy, recorder: Recorder) -> None:
                 "vpc": VPC,
                 "kms_key_arn": KEY,
                 "tracing": "active",
+                "file_systems": [{"access_point_arn": ACCESS_POINT, "path": "/mnt/data"}],
             },
             "sums": {"attempts": 0},
         }

@@ -4,12 +4,14 @@ import re
 from typing import TYPE_CHECKING
 
 from overtime.components.archives import SOURCES
-from overtime.components.runner_task import RUNNER_USER
+from overtime.components.runner_task import RUNNER_USER, WRITABLE
 
 if TYPE_CHECKING:
     from tests.infra.conftest import Deploy
     from tests.infra.recording import Recorder
 
+ACCESS_POINT = "arn:aws:elasticfilesystem:eu-west-1:123456789012:access-point/fsap-0123456789abcdef0"
+VPC = {"subnet_ids": ["subnet-0a"], "security_group_ids": ["sg-0a"]}
 DEFINITION = "report-task-definition"
 
 
@@ -121,6 +123,29 @@ def test_one_architecture_for_all(deploy: Deploy, recorder: Recorder) -> None:
         assert recorder.inputs("index:Image", image)["platforms"] == [platform]
         digest = outputs["image_uris"][f"python3.13/{architecture}"]
         assert recorder.container(f"{name}-task-definition")["image"] == digest
+
+
+def test_file_system(deploy: Deploy, recorder: Recorder) -> None:
+    """A task mounts what the function mounts: the same access point, at the same path, with TLS and the task's role."""
+    deploy({"report": {"vpc": VPC, "file_systems": [{"access_point_arn": ACCESS_POINT, "path": "/mnt/data"}]}})
+
+    assert recorder.inputs("Function", "report-function")["fileSystemConfig"] == {
+        "arn": ACCESS_POINT,
+        "localMountPath": "/mnt/data",
+    }
+    volumes = recorder.inputs("TaskDefinition", "report-task-definition")["volumes"]
+    assert volumes[len(WRITABLE) :] == [
+        {
+            "name": "file-system-0",
+            "efsVolumeConfiguration": {
+                "fileSystemId": "fs-0123456789abcdef0",
+                "transitEncryption": "ENABLED",
+                "authorizationConfig": {"accessPointId": "fsap-0123456789abcdef0", "iam": "ENABLED"},
+            },
+        }
+    ]
+    mounted = recorder.container("report-task-definition")["mountPoints"][len(WRITABLE) :]
+    assert mounted == [{"sourceVolume": "file-system-0", "containerPath": "/mnt/data", "readOnly": False}]
 
 
 def test_user_of_the_image() -> None:

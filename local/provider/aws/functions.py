@@ -126,6 +126,20 @@ def _invocation(aws: Aws, arguments: Values) -> Values:
     return {"id": name, "functionName": name, "input": given, "qualifier": "$LATEST", "result": result}
 
 
+def _access_point(aws: Aws, arguments: Values) -> Values:
+    point = aws.efs.describe_access_points(AccessPointId=str(arguments["accessPointId"]))["AccessPoints"][0]
+    prefix, system = point["AccessPointArn"].partition("access-point/")[0], point["FileSystemId"]
+    return {
+        "id": point["AccessPointId"],
+        "accessPointId": point["AccessPointId"],
+        "arn": point["AccessPointArn"],
+        "fileSystemId": system,
+        "fileSystemArn": f"{prefix}file-system/{system}",
+        "ownerId": point["OwnerId"],
+        "region": aws.region,
+    }
+
+
 FUNCTIONS = MappingProxyType(
     {
         "aws:index/getRegion:getRegion": Function(arguments=("region", "name"), answer=_region),
@@ -134,6 +148,7 @@ FUNCTIONS = MappingProxyType(
         "aws:index/getAvailabilityZones:getAvailabilityZones": Function(
             arguments=("state", "filters", "excludeZoneIds"), answer=_availability_zones
         ),
+        "aws:efs/getAccessPoint:getAccessPoint": Function(arguments=("accessPointId",), answer=_access_point),
         "aws:lambda/getInvocation:getInvocation": Function(arguments=("functionName", "input"), answer=_invocation),
         "aws:ecr/getAuthorizationToken:getAuthorizationToken": Function(
             arguments=("registryId",), answer=_registry_login

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import boto3
 from botocore.config import Config
@@ -34,6 +34,13 @@ PATIENCE_SECONDS = 120.0
 """How long AWS may take until one service knows what another was told, or lets go of what was deleted."""
 _FIRST_PAUSE_SECONDS = 0.2
 _LONGEST_PAUSE_SECONDS = 5.0
+
+
+class FileSystems(Protocol):
+    """The client of EFS, for which no types are installed."""
+
+    def describe_access_points(self, *, AccessPointId: str) -> Mapping[str, Any]:  # noqa: N803 - AWS's name
+        """Describe an access point."""
 
 
 class Aws:
@@ -111,6 +118,12 @@ class Aws:
     def sns(self) -> Any:  # noqa: ANN401 - as said
         """Topics."""
         return self._client("sns")
+
+    @cached_property
+    def efs(self) -> FileSystems:
+        """File systems."""
+        client: FileSystems = self._client("efs")
+        return client
 
     @cached_property
     def functions(self) -> LambdaClient:

@@ -33,6 +33,13 @@ _IN_USE = refused_with(
 )
 _NO_DEFINITION = "ClientException"
 _PAIR = ("key", "value")
+_EFS_VOLUME = block(
+    fields={
+        "fileSystemId": text(required=True),
+        "transitEncryption": text(),
+        "authorizationConfig": block(fields={"accessPointId": text(), "iam": text()}),
+    }
+)
 
 
 def _create_cluster(aws: Aws, given: Values) -> str:
@@ -90,6 +97,20 @@ CLUSTER = ResourceType(
 )
 
 
+def _volume(given: Values) -> Values:
+    """Give a volume as the API has it, in whose names the provider's are written, too."""
+    efs = given.get("efsVolumeConfiguration")
+    if not efs:
+        return {"name": given["name"]}
+    rights = efs.get("authorizationConfig") or {}
+    known = present(
+        fileSystemId=efs["fileSystemId"],
+        transitEncryption=efs.get("transitEncryption"),
+        authorizationConfig=present(accessPointId=rights.get("accessPointId"), iam=rights.get("iam")) or None,
+    )
+    return {"name": given["name"], "efsVolumeConfiguration": known}
+
+
 def _register(aws: Aws, given: Values) -> str:
     platform, storage = given["runtimePlatform"], given["ephemeralStorage"]
     shape = present(
@@ -103,7 +124,7 @@ def _register(aws: Aws, given: Values) -> str:
         ephemeralStorage={"sizeInGiB": storage["sizeInGib"]} if storage else None,
         executionRoleArn=given["executionRoleArn"],
         taskRoleArn=given["taskRoleArn"],
-        volumes=[{"name": volume["name"]} for volume in given["volumes"] or []] or None,
+        volumes=[_volume(volume) for volume in given["volumes"] or []] or None,
         tags=tag_list(given["tags"], *_PAIR) or None,
     )
     return aws.ecs.register_task_definition(**shape)["taskDefinition"]["family"]
@@ -129,7 +150,7 @@ def _read_definition(aws: Aws, family: str, known: Values) -> Values | None:
         "ephemeralStorage": {"sizeInGib": storage["sizeInGiB"]} if storage else None,
         "executionRoleArn": definition.get("executionRoleArn"),
         "taskRoleArn": definition.get("taskRoleArn"),
-        "volumes": [{"name": volume.get("name")} for volume in definition.get("volumes", [])],
+        "volumes": [_volume(dict(volume)) for volume in definition.get("volumes", [])],
         "tags": tags_of(found.get("tags", []), *_PAIR),
         "arn": arn,
         "arnWithoutRevision": arn.rpartition(":")[0],
@@ -159,7 +180,9 @@ TASK_DEFINITION = ResourceType(
         "ephemeralStorage": block(fields={"sizeInGib": integer(required=True)}, replaces=True),
         "executionRoleArn": text(replaces=True),
         "taskRoleArn": text(replaces=True),
-        "volumes": unordered(block(fields={"name": text(required=True)}), replaces=True),
+        "volumes": unordered(
+            block(fields={"name": text(required=True), "efsVolumeConfiguration": _EFS_VOLUME}), replaces=True
+        ),
         "tags": mapping(),
     },
     outputs={"arn": (), "arnWithoutRevision": (), "revision": ()},

@@ -22,7 +22,7 @@ from local.provider.aws.session import code_of, text_of, unless_gone
 
 if TYPE_CHECKING:
     from botocore.exceptions import ClientError
-    from mypy_boto3_lambda.type_defs import VpcConfigResponseTypeDef
+    from mypy_boto3_lambda.type_defs import FileSystemConfigTypeDef, VpcConfigResponseTypeDef
 
     from local.provider.aws.session import Aws
     from local.provider.aws.values import Values
@@ -41,6 +41,7 @@ _CONFIGURATION = (
     "environment",
     "deadLetterConfig",
     "ephemeralStorage",
+    "fileSystemConfig",
     "kmsKeyArn",
     "loggingConfig",
     "tracingConfig",
@@ -66,6 +67,10 @@ def _vpc(given: Values | None) -> dict[str, list[str]]:
     return {"SubnetIds": found.get("subnetIds") or [], "SecurityGroupIds": found.get("securityGroupIds") or []}
 
 
+def _file_systems(given: Values | None) -> list[dict[str, str]]:
+    return [{"Arn": given["arn"], "LocalMountPath": given["localMountPath"]}] if given else []
+
+
 def _configuration(given: Values) -> Values:
     """Give all that is configured, what is not given as AWS's way to say nothing, so that an update takes it away."""
     return present(
@@ -79,6 +84,7 @@ def _configuration(given: Values) -> Values:
         Environment={"Variables": (given["environment"] or {}).get("variables") or {}},
         DeadLetterConfig={"TargetArn": (given["deadLetterConfig"] or {}).get("targetArn") or ""},
         EphemeralStorage={"Size": given["ephemeralStorage"]["size"]},
+        FileSystemConfigs=_file_systems(given["fileSystemConfig"]),
         KMSKeyArn=given["kmsKeyArn"] or "",
         LoggingConfig={"LogFormat": given["loggingConfig"]["logFormat"]},
         TracingConfig={"Mode": given["tracingConfig"]["mode"]},
@@ -136,6 +142,7 @@ def _read(aws: Aws, name: str, _known: Values) -> Values | None:
         "environment": {"variables": configuration.get("Environment", {}).get("Variables", {})},
         "deadLetterConfig": present(targetArn=configuration.get("DeadLetterConfig", {}).get("TargetArn")),
         "ephemeralStorage": {"size": configuration.get("EphemeralStorage", {}).get("Size", 512)},
+        "fileSystemConfig": next(map(_told_file_system, configuration.get("FileSystemConfigs", [])), None),
         "kmsKeyArn": configuration.get("KMSKeyArn"),
         "loggingConfig": {"logFormat": configuration.get("LoggingConfig", {}).get("LogFormat", "Text")},
         "tracingConfig": {"mode": configuration.get("TracingConfig", {}).get("Mode", "PassThrough")},
@@ -156,6 +163,10 @@ def _read(aws: Aws, name: str, _known: Values) -> Values | None:
 def _told_vpc(found: VpcConfigResponseTypeDef) -> Values | None:
     subnets, groups = found.get("SubnetIds") or [], found.get("SecurityGroupIds") or []
     return {"subnetIds": subnets, "securityGroupIds": groups} if subnets else None
+
+
+def _told_file_system(found: FileSystemConfigTypeDef) -> Values:
+    return {"arn": found["Arn"], "localMountPath": found["LocalMountPath"]}
 
 
 def _update(aws: Aws, change: Change) -> None:
@@ -200,6 +211,7 @@ FUNCTION = ResourceType(
         "environment": block(fields={"variables": mapping()}),
         "deadLetterConfig": block(fields={"targetArn": text(required=True)}),
         "ephemeralStorage": block(fields={"size": integer(default=512)}, default={"size": 512}),
+        "fileSystemConfig": block(fields={"arn": text(required=True), "localMountPath": text(required=True)}),
         "kmsKeyArn": text(),
         "loggingConfig": block(
             fields={"logFormat": text(required=True, choices=("Text", "JSON"))}, default={"logFormat": "Text"}

@@ -13,6 +13,7 @@ import pulumi_aws as aws
 
 from local.provider.aws.archives import packed
 
+ACCESS_POINT = "arn:aws:elasticfilesystem:eu-west-1:000000000000:access-point/fsap-0123456789abcdef0"
 SECRET = "do-not-tell"
 ON = True
 Form = TypeVar("Form")
@@ -55,6 +56,19 @@ def over_tls(arn: pulumi.Output[str], service: str, sid: str) -> pulumi.Output[s
     """Refuse everybody who does not come over TLS."""
     condition = {"Bool": {"aws:SecureTransport": "false"}}
     return arn.apply(lambda known: policy("Deny", f"{service}:*", known, Sid=sid, Principal="*", Condition=condition))
+
+
+def _file_system(digit: str) -> aws.ecs.TaskDefinitionVolumeArgs:
+    return aws.ecs.TaskDefinitionVolumeArgs(
+        name="files",
+        efs_volume_configuration=aws.ecs.TaskDefinitionVolumeEfsVolumeConfigurationArgs(
+            file_system_id=f"fs-{digit}",
+            transit_encryption="ENABLED",
+            authorization_config=aws.ecs.TaskDefinitionVolumeEfsVolumeConfigurationAuthorizationConfigArgs(
+                access_point_id=f"fsap-{digit}", iam="ENABLED"
+            ),
+        ),
+    )
 
 
 class Program:
@@ -167,6 +181,9 @@ class Program:
             dead_letter_config=aws.lambda_.FunctionDeadLetterConfigArgs(target_arn=queue.arn),
             vpc_config=wish.update(
                 None, aws.lambda_.FunctionVpcConfigArgs(subnet_ids=["subnet-0a"], security_group_ids=["sg-0a"])
+            ),
+            file_system_config=wish.update(
+                None, aws.lambda_.FunctionFileSystemConfigArgs(arn=ACCESS_POINT, local_mount_path="/mnt/data")
             ),
             kms_key_arn=wish.update(None, "arn:aws:kms:eu-west-1:000000000000:key/1"),
             ephemeral_storage=wish.update(None, aws.lambda_.FunctionEphemeralStorageArgs(size=1024)),
@@ -287,7 +304,7 @@ class Program:
             ephemeral_storage=aws.ecs.TaskDefinitionEphemeralStorageArgs(size_in_gib=21),
             execution_role_arn=role.arn,
             task_role_arn=role.arn,
-            volumes=[aws.ecs.TaskDefinitionVolumeArgs(name="tmp")],
+            volumes=[aws.ecs.TaskDefinitionVolumeArgs(name="tmp"), _file_system(wish.replace("a", "b"))],
             container_definitions=pulumi.Output.json_dumps([container]),
             tags=tags,
         )

@@ -18,7 +18,7 @@ from local import provider
 from local.emulator import Emulator, EmulatorSettings
 from local.inventory import inventory
 from local.provider.aws.registry import TYPES as ALL_TYPES
-from local.tests.e2e.provider.aws_program import SECRET, Program, Wishes
+from local.tests.e2e.provider.aws_program import ACCESS_POINT, SECRET, Program, Wishes
 from local.tests.e2e.provider_events.watching_program import WATCHING
 
 if TYPE_CHECKING:
@@ -193,6 +193,8 @@ def test_what_aws_can_change_is_changed_in_place(life: Life) -> None:
     function = life.aws.client("lambda").get_function(FunctionName="every-type")
     assert function["Configuration"]["MemorySize"] == 256
     assert "Concurrency" not in function
+    mounted = {"Arn": ACCESS_POINT, "LocalMountPath": "/mnt/data"}
+    assert function["Configuration"]["FileSystemConfigs"] == [mounted]
     assert function["Configuration"]["KMSKeyArn"].endswith(":key/1")
     assert function["Configuration"]["EphemeralStorage"] == {"Size": 1024}
     assert function["Configuration"]["LoggingConfig"]["LogFormat"] == "JSON"

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
@@ -18,6 +18,8 @@ from local.provider.aws.values import Secret, Values
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from botocore.client import BaseClient
 
 THING = Named("aws:test/thing:Thing", "mine")
 
@@ -210,3 +212,15 @@ def test_zones_are_filtered_by_aws_and_by_state_and_id(aws: Aws) -> None:
         )
     assert wrong == []
     assert (found["names"], found["zoneIds"], found["region"]) == (["rb"], ["id-b"], "eu-west-1")
+
+
+def test_the_file_system_of_an_access_point(aws: Aws) -> None:
+    """Its ARN, which AWS does not say, has the region, account and partition of the access point's."""
+    place = "arn:aws-cn:elasticfilesystem:cn-north-1:123456789012"
+    point = {"AccessPointId": "fsap-1", "AccessPointArn": f"{place}:access-point/fsap-1"}
+    answer = {"AccessPoints": [point | {"FileSystemId": "fs-2", "OwnerId": "123456789012"}]}
+    with Stubber(cast("BaseClient", aws.efs)) as stub:
+        stub.add_response("describe_access_points", answer, {"AccessPointId": "fsap-1"})
+        found, wrong = Provider(aws).invoke("aws:efs/getAccessPoint:getAccessPoint", {"accessPointId": "fsap-1"})
+    assert wrong == []
+    assert (found["fileSystemId"], found["fileSystemArn"]) == ("fs-2", f"{place}:file-system/fs-2")
