@@ -1,4 +1,7 @@
-"""Makes the image's files in the build stage that has a Python. Arguments: the sources, and the base image's /etc."""
+"""Makes the image's files in the build stage that has a Python.
+
+Arguments: the sources, the base image's /etc, and the folder to make.
+"""
 
 from __future__ import annotations
 

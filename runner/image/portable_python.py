@@ -198,13 +198,13 @@ def _verify(target: Path, sources: Path, app: Sequence[Path]) -> None:
         raise UnsuitableError(f"the runner does not start in it: exit status {told.returncode}, {told.stderr!r}.")
 
 
-def start(start: Sequence[str], root: Path | None) -> subprocess.CompletedProcess[str]:
+def start(arguments: Sequence[str], root: Path | None) -> subprocess.CompletedProcess[str]:
     """Start the runner without an environment. Raise PermissionError or FileNotFoundError if it cannot be started."""
     here = os.open("/", os.O_RDONLY)
     try:
         if root is not None:
             os.chroot(root)
-        return subprocess.run(start, cwd="/", env={}, capture_output=True, text=True, check=False)  # noqa: S603 -- ours
+        return subprocess.run(arguments, cwd="/", env={}, capture_output=True, text=True, check=False)  # noqa: S603 -- ours
     finally:
         os.fchdir(here)
         if root is not None:
