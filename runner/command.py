@@ -32,7 +32,7 @@ exec "$@"
 """Starts a wrapper script as the bootstrap of AWS's image does; bash itself runs scripts without a #! line."""
 
 
-_CANNOT_BE_EXECUTED = (errno.EACCES, errno.ENOENT, errno.ENOEXEC, errno.ELIBBAD, errno.ETXTBSY)
+_CANNOT_BE_EXECUTED = ("EACCES", "ENOENT", "ENOEXEC", "ELIBBAD", "ETXTBSY")
 """Errors of a program's file: its mode, the interpreter in its first line, its format or architecture."""
 
 
@@ -71,8 +71,8 @@ def not_started(family: Family, folder: str, error: OSError) -> Exception:
 
     The bootstrap of a `provided` runtime is the function's own, so Lambda could not execute it, either.
     """
-    if family is PROVIDED and error.errno in _CANNOT_BE_EXECUTED:
-        return InvalidEntrypointError(f"fork/exec {error.filename}: {os.strerror(error.errno).lower()}")
+    if family is PROVIDED and errno.errorcode.get(error.errno or 0) in _CANNOT_BE_EXECUTED:
+        return InvalidEntrypointError(f"fork/exec {error.filename}: {str(error.strerror).lower()}")
     return CodeError(
         f"the handler's process could not be started in {folder}: {error}. "
         "Check the function's environment variables and the task's memory."
