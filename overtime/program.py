@@ -21,6 +21,7 @@ from overtime.components.watcher import Watcher, WatcherArgs
 from overtime.contract.capacity import Capacity
 from overtime.deployed import deployed
 from overtime.notices import network_output, notices, protected, refuse
+from overtime.routes import route_notices
 from overtime.settings import verify
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ def _verify_region(settings: Settings, context: StackContext) -> None:
 
 def _tell(settings: Settings, there: Deployed) -> None:
     refuse(settings, there)
-    for each in notices(settings, there, datetime.now(tz=UTC).date()):
+    for each in (*notices(settings, there, datetime.now(tz=UTC).date()), *route_notices(settings)):
         (pulumi.log.warn if each.severity == "warning" else pulumi.log.info)(each.text)
 
 

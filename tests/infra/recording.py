@@ -40,6 +40,10 @@ ZONES = {
 """The zones of the region, of which one is a Local Zone; AWS promises no order."""
 
 
+NO_SUBNET = "subnet-0000"
+"""AWS refuses to tell of it."""
+
+
 @dataclass(frozen=True)
 class Secret:
     """An input that Pulumi encrypts in the state and never shows."""
@@ -71,6 +75,8 @@ class Recorder:
     """The last deployment's outputs."""
     backlog: dict[str, Any] | None = None
     """What the deployed watcher tells; None where it cannot be asked."""
+    routes: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    """Routes by subnet; others have one through a NAT gateway, from the main table of their VPC."""
     resources: list[Registered] = field(default_factory=list)
     outputs: dict[str, dict[str, Any]] = field(default_factory=dict)
     """What each component registered as its outputs, by URN."""
@@ -163,11 +169,27 @@ class Answers(mocks.Mocks):
             system = args.args["accessPointId"].replace("fsap-", "fs-")
             systems = f"arn:{PARTITION}:elasticfilesystem:{REGION}:{ACCOUNT}:file-system"
             return {"fileSystemId": system, "fileSystemArn": f"{systems}/{system}"}, []
+        if args.token.startswith("aws:ec2/get"):
+            return self._routed(args.token, args.args), []
         if args.token == "pulumi:pulumi:readStackOutputs":
             return {"name": args.args["name"], "outputs": self._recorder.before}, []
         if args.token == "aws:lambda/getInvocation:getInvocation":
             return self._asked(args.args), []
         return answers[args.token], []
+
+    def _routed(self, token: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        if token == "aws:ec2/getSubnet:getSubnet":
+            if arguments["id"] == NO_SUBNET:
+                raise RefusedError
+            return {"id": arguments["id"], "vpcId": "vpc-0a"}
+        if token == "aws:ec2/getRouteTables:getRouteTables":
+            [asked] = arguments["filters"]
+            main = asked == {"name": "association.main", "values": ["true"]}
+            return {
+                "ids": ["rtb-main"] if main else [each for each in asked["values"] if each in self._recorder.routes]
+            }
+        default = [{"cidrBlock": "0.0.0.0/0", "natGatewayId": "nat-0a", "gatewayId": ""}]
+        return {"routes": self._recorder.routes.get(arguments["routeTableId"], default)}
 
     def _asked(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         assert arguments["functionName"] == self._recorder.before["watcher"]["name"]

@@ -79,10 +79,13 @@ def _partition(aws: Aws, _arguments: Values) -> Values:
     }
 
 
+def _filters(arguments: Values) -> list[FilterTypeDef]:
+    return [{"Name": each["name"], "Values": each["values"]} for each in arguments.get("filters") or []]
+
+
 def _availability_zones(aws: Aws, arguments: Values) -> Values:
     filters = arguments.get("filters") or []
-    asked: list[FilterTypeDef] = [{"Name": each["name"], "Values": each["values"]} for each in filters]
-    found = aws.ec2.describe_availability_zones(Filters=asked)["AvailabilityZones"]
+    found = aws.ec2.describe_availability_zones(Filters=_filters(arguments))["AvailabilityZones"]
     wanted, excluded = arguments.get("state"), arguments.get("excludeZoneIds") or []
     zones = [
         zone for zone in found if zone.get("ZoneId") not in excluded and (not wanted or zone.get("State") == wanted)
@@ -126,6 +129,35 @@ def _invocation(aws: Aws, arguments: Values) -> Values:
     return {"id": name, "functionName": name, "input": given, "qualifier": "$LATEST", "result": result}
 
 
+def _subnet(aws: Aws, arguments: Values) -> Values:
+    found = aws.ec2.describe_subnets(SubnetIds=[str(arguments["id"])])["Subnets"][0]
+    return {"id": found["SubnetId"], "vpcId": found["VpcId"], "cidrBlock": found["CidrBlock"], "region": aws.region}
+
+
+def _route_tables(aws: Aws, arguments: Values) -> Values:
+    asked: list[FilterTypeDef] = [
+        {"Name": "vpc-id", "Values": [str(arguments["vpcId"])]},
+        *_filters(arguments),
+    ]
+    found = aws.ec2.describe_route_tables(Filters=asked)["RouteTables"]
+    return {"id": aws.region, "region": aws.region, "ids": [table["RouteTableId"] for table in found]}
+
+
+def _route_table(aws: Aws, arguments: Values) -> Values:
+    found = aws.ec2.describe_route_tables(RouteTableIds=[str(arguments["routeTableId"])])["RouteTables"][0]
+    # The genuine provider writes all targets of a route; these are what the program reads.
+    routes = [
+        {
+            "cidrBlock": route.get("DestinationCidrBlock", ""),
+            "gatewayId": route.get("GatewayId", ""),
+            "natGatewayId": route.get("NatGatewayId", ""),
+        }
+        for route in found["Routes"]
+    ]
+    table = found["RouteTableId"]
+    return {"id": table, "routeTableId": table, "vpcId": found["VpcId"], "routes": routes, "region": aws.region}
+
+
 def _access_point(aws: Aws, arguments: Values) -> Values:
     point = aws.efs.describe_access_points(AccessPointId=str(arguments["accessPointId"]))["AccessPoints"][0]
     prefix, system = point["AccessPointArn"].partition("access-point/")[0], point["FileSystemId"]
@@ -148,6 +180,9 @@ FUNCTIONS = MappingProxyType(
         "aws:index/getAvailabilityZones:getAvailabilityZones": Function(
             arguments=("state", "filters", "excludeZoneIds"), answer=_availability_zones
         ),
+        "aws:ec2/getSubnet:getSubnet": Function(arguments=("id",), answer=_subnet),
+        "aws:ec2/getRouteTables:getRouteTables": Function(arguments=("vpcId", "filters"), answer=_route_tables),
+        "aws:ec2/getRouteTable:getRouteTable": Function(arguments=("routeTableId",), answer=_route_table),
         "aws:efs/getAccessPoint:getAccessPoint": Function(arguments=("accessPointId",), answer=_access_point),
         "aws:lambda/getInvocation:getInvocation": Function(arguments=("functionName", "input"), answer=_invocation),
         "aws:ecr/getAuthorizationToken:getAuthorizationToken": Function(
