@@ -6,11 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from local.base_images import prepare
 from local.emulator import EmulatorSettings
 from local.stack import machine_on
-from tests.e2e import builds, families
-from tests.e2e.chain import Chain, publish, publish_layers, settings
+from tests.e2e.chain import Chain, publish_layers, settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,19 +37,6 @@ def chain(here: Machine) -> Iterator[Chain]:
     """Deploy a function for each kind of handler; all go straight to Fargate."""
     layers = publish_layers(here.session)
     deployment = here.deployment(settings(here.runtime, here.base.reference, layers), stack="chain")
-    try:
-        yield Chain(here, deployment.up().outputs)
-    finally:
-        deployment.destroy(remove=True)
-
-
-@pytest.fixture(scope="session", name="families")
-def deployed_families(here: Machine) -> Iterator[Chain]:
-    """Deploy the same function in each family of runtimes; all go straight to Fargate."""
-    images = {here.runtime: here.base.reference}
-    images |= {runtime: prepare(here.docker.host, print, runtime).reference for runtime in families.RUNTIMES}
-    layers = publish(here.session, builds.layers())
-    deployment = here.deployment(families.settings(here.runtime, images, layers), stack="families")
     try:
         yield Chain(here, deployment.up().outputs)
     finally:

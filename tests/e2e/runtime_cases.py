@@ -87,6 +87,7 @@ def _of_all(family: str) -> Iterator[Case]:
         message="Response payload size (6291557 bytes) exceeded maximum allowed payload size (6291556 bytes).",
         on_lambda="the same type; the message lacks the size that it was",
     )
+    usual = replace(usual, source=f"{GUIDE}/monitoring-cloudwatchlogs.html")
     yield replace(usual, name="prints", event={"case": "prints", "kib": PRINTED_KIB}, result="printed")
     usual = replace(usual, source=f"{GUIDE}/configuration-envvars.html")
     yield replace(usual, name="reads a variable", event={"case": "greets"}, result=f"hello from {family}")
@@ -108,6 +109,7 @@ def _ends(family: str) -> Iterator[Case]:
         event={"case": "hoards"},
         error_type="Runtime.OutOfMemory",
         message=EXITED + "signal: killed",
+        on_lambda="the same, or Runtime.ExitError",
     )
     yield replace(
         failed,

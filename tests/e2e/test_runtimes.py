@@ -2,20 +2,51 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
 
+from local.base_images import prepare
 from overtime.contract.runs import RunState
-from tests.e2e.families import run_all
+from tests.e2e import builds
+from tests.e2e.chain import Chain, publish
+from tests.e2e.families import RUNTIMES, is_deployed, run_all, settings
 from tests.e2e.runtime_cases import CASES, PRINTED_KIB, Case
+from tests.e2e.test_events import generated, in_turn, recorded
+from tests.e2e.test_events import run_all as run_all_events
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from local.stack import Machine
     from overtime.ledger.run import Run
-    from tests.e2e.chain import Chain
 
 pytestmark = pytest.mark.e2e
+
+EVENTS = 50
+ECHOES = ("java17-jar", "go", "rust", "shell")
+"""These return the event as they got it."""
+DIGESTS = ("python", "nodejs22")
+"""The clients of these decode the event; they return the digest of what was decoded."""
+
+
+@pytest.fixture(scope="module")
+def families(here: Machine) -> Iterator[Chain]:
+    """Deploy the same function in each family of runtimes; all go straight to Fargate."""
+    with ThreadPoolExecutor() as pool:
+        for compile_ahead in (builds.rust, builds.go):
+            pool.submit(compile_ahead)  # `settings` finds what it has made, or makes it again and raises what it raised
+        images = {here.runtime: here.base.reference}
+        images |= {runtime: prepare(here.docker.host, print, runtime).reference for runtime in RUNTIMES}
+        layers = publish(here.session, builds.layers())
+    deployment = here.deployment(settings(here.runtime, images, layers), stack="families")
+    try:
+        yield Chain(here, deployment.up().outputs)
+    finally:
+        deployment.destroy(remove=True)
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +81,29 @@ def test_a_run_ends_as_its_handler_did(families: Chain, runs: dict[str, Run], ca
 def test_all_that_a_function_prints_is_in_its_log(families: Chain, runs: dict[str, Run], case: Case) -> None:
     lines = families.log(case.function, run_of(case, runs).task_arn or "")
     assert sum(line.endswith("y" * 1023) for line in lines) == PRINTED_KIB
+
+
+def test_every_event_arrives_byte_for_byte(families: Chain) -> None:
+    """Fifty documents a family, each a run of its own in the ledger, given to the handler by the runner's image."""
+    events = generated(EVENTS)
+    assert len(events) == EVENTS
+    functions = [function for function in (*ECHOES, *DIGESTS) if is_deployed(families, function)]
+    ledgers = {function: families.invocation(function).ledger for function in functions}
+    keys = {function: recorded(families, function, events) for function in functions}
+    commands = {function: in_turn(families, function) for function in functions}
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        failed = pool.map(lambda function: run_all_events(commands[function], keys[function]), functions)
+    assert list(failed) == [""] * len(functions)
+    for function, ledger in ledgers.items():
+        for key, event in zip(keys[function], events, strict=True):
+            run = ledger.get(key)
+            assert run is not None
+            assert run.state == RunState.SUCCEEDED, run
+            result = ledger.result(run)
+            if function in DIGESTS:
+                assert json.loads(result) == hashlib.sha256(event).hexdigest(), event
+            else:
+                assert result == event, function
 
 
 def run_of(case: Case, runs: dict[str, Run]) -> Run:
