@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from overtime.components.archives import SOURCES
 from overtime.components.runner_task import RUNNER_USER, WRITABLE
+from overtime.runner.image import base_files
 
 if TYPE_CHECKING:
     from tests.infra.conftest import Deploy
@@ -149,11 +150,12 @@ def test_file_system(deploy: Deploy, recorder: Recorder) -> None:
 
 
 def test_user_of_the_image() -> None:
-    """The task runs as the user that the Dockerfile makes and that owns the volumes."""
+    """The task runs as the user that the image's build makes and that owns the volumes."""
     dockerfile = (SOURCES / "runner" / "Dockerfile").read_text()
-    assert f"USER {RUNNER_USER}" in dockerfile
-    assert f":x:{RUNNER_USER}::" in dockerfile
-    assert f"chown {RUNNER_USER} /var/task /opt" in dockerfile
+    assert f"USER {RUNNER_USER}\n" in dockerfile
+    assert f"--chown={RUNNER_USER} /image/owned/ /\n" in dockerfile
+    assert f":x:{RUNNER_USER}::" in base_files.USER
+    assert f"--chown={RUNNER_USER} /image/owned-in-var/ /var/\n" in dockerfile
 
 
 def test_volumes_of_the_image() -> None:
