@@ -117,7 +117,10 @@ def run_containers_as_defined() -> None:
         address: str | None,
     ) -> str:
         token: str = register(task_arn, cluster_arn, definition, container, launch_type, env, True, address)  # noqa: FBT003
-        limits = {"CPU": int(definition["cpu"]) / 1024, "Memory": int(definition["memory"])}
+        sizes = {"CPU": int(definition.get("cpu") or 0) / 1024, "Memory": int(definition.get("memory") or 0)}
+        limits = {
+            name: size for name, size in sizes.items() if size
+        }  # a definition of other than Fargate's may lack them
         module("services.ecs_metadata")._TASKS[task_arn]["Limits"] = limits  # noqa: SLF001
         return token
 
