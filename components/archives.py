@@ -14,7 +14,7 @@ from overtime.settings.code import files, is_executable
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["PACKAGE", "SOURCES", "code", "files", "of_files"]
+__all__ = ["PACKAGE", "SOURCES", "code", "file", "files", "of_files"]
 
 PACKAGE = Path(overtime.__file__).resolve().parent
 """The folder of the package `overtime`; in a clone, `components`, `lambdas` and `runner` in it are links."""
@@ -29,10 +29,19 @@ def code(path: Path) -> pulumi.Archive:
     """
     if path.is_file():
         return pulumi.FileArchive(str(path))
-    members = {file.relative_to(path).as_posix(): file for file in files(path, "*")}
+    members = _members(path)
     if any(map(is_executable, members.values())):
         return pulumi.FileArchive(str(code_zip.packed(members)))
     return of_files(members)
+
+
+def file(path: Path) -> Path:
+    """Return a function's code as a zip on disk: a zip as it is, a folder packed, without caches and tools' files."""
+    return path if path.is_file() else code_zip.packed(_members(path))
+
+
+def _members(folder: Path) -> dict[str, Path]:
+    return {each.relative_to(folder).as_posix(): each for each in files(folder, "*")}
 
 
 def of_files(members: Mapping[str, Path], texts: Mapping[str, str] | None = None) -> pulumi.Archive:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from overtime import settings
+    from overtime.components.code_store import CodeStore
 
 _TRACING = {"active": "Active", "pass_through": "PassThrough"}
 _LOG_FORMATS = {"text": "Text", "json": "JSON"}
@@ -37,6 +38,8 @@ class PrimaryFunctionArgs:
     """Retention of its log group."""
     failure_queue_arn: pulumi.Input[str]
     """The queue to which Lambda sends events when it gives up on them."""
+    code_store: CodeStore | None = None
+    """Where its code is uploaded if that does not fit a request; None if it does."""
     ecs_arn_prefix: pulumi.Input[str]
     """`arn:<partition>:ecs:<region>:<account>`, the prefix of the ARNs of tasks that assume its role."""
 
@@ -135,13 +138,17 @@ class PrimaryFunction(pulumi.ComponentResource):
     def _function(
         self, name: str, args: PrimaryFunctionArgs, role: aws.iam.Role, first: list[pulumi.Resource]
     ) -> aws.lambda_.Function:
-        options = args.options
+        options, package = args.options, args.root / args.options.code
+        stored = args.code_store.put(args.function_name, package) if args.code_store else None
         variables = {key: pulumi.Output.secret(value.get_secret_value()) for key, value in options.environment.items()}
         return aws.lambda_.Function(
             f"{name}-function",
             name=args.function_name,
             role=role.arn,
-            code=archives.code(args.root / options.code),
+            code=None if stored else archives.code(package),
+            s3_bucket=stored.bucket if stored else None,
+            s3_key=stored.key if stored else None,
+            s3_object_version=stored.version if stored else None,
             handler=options.handler,
             runtime=options.runtime,
             architectures=[options.architecture],

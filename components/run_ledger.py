@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
-from overtime.components import policies
+from overtime.components.sealed_bucket import seal
 from overtime.contract import runs
 from overtime.contract.limits import LONGEST_LIFE_DAYS
 
@@ -39,7 +39,7 @@ class RunLedger(pulumi.ComponentResource):
             force_destroy=args.force_destroy,
             opts=pulumi.ResourceOptions(parent=self, protect=not args.force_destroy),
         )
-        self._seal(name, bucket)
+        seal(name, bucket, self)
         self._expire(name, bucket, args.runs_days)
 
         self.table_name, self.table_arn = table.name, table.arn
@@ -76,39 +76,6 @@ class RunLedger(pulumi.ComponentResource):
             deletion_protection_enabled=not force_destroy,
             # AWS would reject the deletion only after Pulumi has deleted other resources.
             opts=pulumi.ResourceOptions(parent=self, protect=not force_destroy),
-        )
-
-    def _seal(self, name: str, bucket: aws.s3.Bucket) -> None:
-        child = pulumi.ResourceOptions(parent=self)
-        aws.s3.BucketServerSideEncryptionConfiguration(
-            f"{name}-encryption",
-            bucket=bucket.bucket,
-            rules=[
-                aws.s3.BucketServerSideEncryptionConfigurationRuleArgs(
-                    apply_server_side_encryption_by_default=(
-                        aws.s3.BucketServerSideEncryptionConfigurationRuleApplyServerSideEncryptionByDefaultArgs(
-                            sse_algorithm="AES256"
-                        )
-                    )
-                )
-            ],
-            opts=child,
-        )
-        block = aws.s3.BucketPublicAccessBlock(
-            f"{name}-private",
-            bucket=bucket.bucket,
-            block_public_acls=True,
-            block_public_policy=True,
-            ignore_public_acls=True,
-            restrict_public_buckets=True,
-            opts=child,
-        )
-        aws.s3.BucketPolicy(
-            f"{name}-tls-only",
-            bucket=bucket.bucket,
-            policy=policies.rendered(policies.encrypted_transport_only, arn=bucket.arn, service="s3"),
-            # S3 rejects two of these changes at the same time (OperationAborted).
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[block]),
         )
 
     def _expire(self, name: str, bucket: aws.s3.Bucket, days: int) -> None:

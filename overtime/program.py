@@ -11,6 +11,7 @@ import pulumi_aws as aws
 
 from overtime.components.alarms import Alarms, AlarmsArgs
 from overtime.components.archives import SOURCES
+from overtime.components.code_store import CodeStore
 from overtime.components.dashboard import Dashboard, DashboardArgs
 from overtime.components.dispatcher import TIMEOUT_SECONDS
 from overtime.components.failure_queue import FailureQueue, FailureQueueArgs
@@ -23,6 +24,7 @@ from overtime.deployed import deployed
 from overtime.notices import network_output, notices, protected, refuse
 from overtime.routes import route_notices
 from overtime.settings import verify
+from overtime.settings.code import fits_request
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,7 +47,12 @@ def build(settings: Settings, context: StackContext, *, sources: str = str(SOURC
     there = deployed(context)
     _tell(settings, there)
     platform = _platform(settings, sources)
-    functions = {key: _function(key, settings, context, platform, there) for key in settings.functions}
+    large = {key for key, each in settings.functions.items() if not fits_request(context.root / each.code)}
+    store = CodeStore("overtime-code", pulumi.ResourceOptions(parent=platform)) if large else None
+    functions = {
+        key: _function(key, settings, context, platform, there, store if key in large else None)
+        for key in settings.functions
+    }
     watcher = _watcher(settings, context, platform, functions)
     alarms = _alarms(settings, context, platform, functions, watcher) if settings.alarms.enabled else None
     dashboard = _dashboard(context, platform, functions, watcher, alarms) if settings.dashboard.enabled else None
@@ -100,8 +107,13 @@ def _platform(settings: Settings, sources: str) -> Platform:
     )
 
 
-def _function(
-    key: str, settings: Settings, context: StackContext, platform: Platform, there: Deployed
+def _function(  # noqa: PLR0913, PLR0917 -- what a function is made of
+    key: str,
+    settings: Settings,
+    context: StackContext,
+    platform: Platform,
+    there: Deployed,
+    code_store: CodeStore | None,
 ) -> FargateFallback:
     options = settings.functions[key]
     failures = FailureQueue(
@@ -120,6 +132,7 @@ def _function(
             root=context.root,
             logs_days=settings.retention.logs_days,
             failure_queue_arn=failures.arn,
+            code_store=code_store,
             ecs_arn_prefix=platform.ecs_arn_prefix,
         ),
     )

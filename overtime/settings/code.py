@@ -19,13 +19,15 @@ if TYPE_CHECKING:
 
 MEGABYTE = 1024 * 1024
 LARGEST_UPLOAD = 50 * MEGABYTE
-"""In bytes, zipped, in the request that creates a function: "Deployment package (.zip file archive) size" in
-https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"""
+"""In bytes, zipped, in the request that creates a function; larger archives go through S3: "Deployment package (.zip
+file archive) size" in https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"""
 LARGEST_UNPACKED = 250 * MEGABYTE
 """In bytes, unzipped, including layers; same source."""
 
 _NOT_CODE = frozenset({"__pycache__", ".DS_Store", ".git"})
 _CHUNK_BYTES = MEGABYTE
+_SURELY = 0.9
+"""The part of the limit up to which a folder is sure to fit: what packs it later may compress less than this zlib."""
 # What a zip archive adds to its members' data: for each, a local header, a data descriptor and a directory entry, with
 # its name in two of them; and the end of the directory.
 _MEMBER_BYTES, _END_BYTES = 30 + 16 + 46, 22
@@ -139,11 +141,19 @@ def unpacked_size(code: Path) -> int:
         return sum(member.file_size for member in archive.infolist())
 
 
-def zipped_size(code: Path) -> int:
-    """Return the size of the archive in bytes. A folder has to be compressed to find out, which takes time."""
+def fits_request(code: Path) -> bool:
+    """Return whether the code can be deployed in a request to Lambda; otherwise it has to go through S3.
+
+    A large folder has to be compressed to find out, which takes time.
+    """
     if not code.is_dir():
-        return code.stat().st_size
-    members = {file.relative_to(code).as_posix(): file for file in files(code, "*")}
+        return code.stat().st_size <= LARGEST_UPLOAD
+    members, most = {file.relative_to(code).as_posix(): file for file in files(code, "*")}, LARGEST_UPLOAD * _SURELY
+    return stored_size(members) <= most or zipped_size(members) <= most
+
+
+def zipped_size(members: Mapping[str, Path]) -> int:
+    """Return the size in bytes of a zip with these files by name, compressed."""
     return _around(members) + sum(deflated_size(_chunks(file)) for file in members.values())
 
 

@@ -138,17 +138,6 @@ def _size(function: Function, at: SettingPath, folder: Path) -> Iterator[Problem
             " packages that Lambda provides, such as boto3."
         )
         yield Problem(path=path, value=function.code, rule=rule, fix="lambdas/primary")
-        return
-    # If a folder is much smaller than the limit, it fits without being packed to find out.
-    zipped = code.zipped_size(folder) if folder.is_file() or unpacked > code.LARGEST_UPLOAD * 0.9 else 0
-    if zipped > code.LARGEST_UPLOAD:
-        rule = (
-            f"{str(folder)!r} has {_megabytes(zipped)} zipped; Lambda accepts at most"
-            f" {_megabytes(code.LARGEST_UPLOAD)} per upload. Move dependencies to a layer and add its ARN to layers."
-        )
-        layer, layers = "arn:aws:lambda:eu-west-1:123456789012:layer:dependencies:1", len(function.layers)
-        fixed: SettingPath = (*at, "layers", layers)
-        yield Problem(path=path, value=function.code, rule=rule, fix=layer, fixed=fixed, reads=((*at, "layers"),))
 
 
 def _megabytes(size: int) -> str:

@@ -140,6 +140,8 @@ class Answers(mocks.Mocks):
                 known["url"] = f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/{name}"
             case "aws:s3/bucket:Bucket":
                 known["bucket"] = name
+            case "aws:s3/bucketObjectv2:BucketObjectv2":
+                known["versionId"] = "v1"
             case "awsx:ec2:Vpc":
                 known = {"vpcId": f"{name}-id", "publicSubnetIds": ["subnet-1", "subnet-2"]}
             case "awsx:ecr:Repository":

@@ -24,7 +24,7 @@ def zipped(archive: Archive) -> bytes:
     """
     path = Path(archive.path)
     if archive.path and path.suffix in _ZIP_SUFFIXES and path.is_file():
-        return _content(path)
+        return _read(path)
     return packed(_members(archive))
 
 
@@ -44,14 +44,14 @@ def _members(archive: Archive) -> dict[str, bytes]:
         found: dict[str, bytes] = {}
         for name, member in archive.members.items():
             if isinstance(member, Asset):
-                found[name] = _asset(name, member)
+                found[name] = content(name, member)
             else:
                 found |= {f"{name}/{inner}": content for inner, content in _members(member).items()}
         return found
     if archive.path and Path(archive.path).is_dir():
         folder = Path(archive.path)
         files = [file for file in folder.rglob("*") if file.is_file()]
-        return {file.relative_to(folder).as_posix(): _content(file) for file in files}
+        return {file.relative_to(folder).as_posix(): _read(file) for file in files}
     if archive.path and Path(archive.path).suffix in _ZIP_SUFFIXES and Path(archive.path).is_file():
         with zipfile.ZipFile(archive.path) as source:
             return {entry.filename: source.read(entry) for entry in source.infolist() if not entry.is_dir()}
@@ -62,21 +62,27 @@ def _members(archive: Archive) -> dict[str, bytes]:
     )
 
 
-def _asset(name: str, asset: Asset) -> bytes:
+def content(name: str, asset: Asset) -> bytes:
+    """Give a file's bytes.
+
+    Raises:
+        LocalError: it cannot be read here.
+
+    """
     if asset.text is not None:
         return asset.text.encode()
     if asset.path:
-        return _content(Path(asset.path))
+        return _read(Path(asset.path))
     raise LocalError(
-        f"The file {name!r} of an archive is at {asset.uri!r}, which the local provider does not fetch. "
+        f"The file {name!r} is at {asset.uri!r}, which the local provider does not fetch. "
         "Give it as a FileAsset or a StringAsset."
     )
 
 
-def _content(path: Path) -> bytes:
+def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
         raise LocalError(
-            f"The file {str(path)!r} of an archive cannot be read ({error.strerror}). Is it where the program says?"
+            f"The file {str(path)!r} cannot be read ({error.strerror}). Is it where the program says?"
         ) from error

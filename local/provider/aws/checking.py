@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from local.provider.aws.schema import Kind, Naming, Property, ResourceType
-from local.provider.aws.values import UNKNOWN, Archive, Secret, Values, holds_secret, revealed
+from local.provider.aws.values import UNKNOWN, Archive, Asset, Secret, Values, holds_secret, revealed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -114,7 +114,7 @@ def _inside(given: object) -> object:
 def _shown(given: object) -> str:
     if holds_secret(given):
         return "a secret value"
-    return "an archive" if isinstance(given, Archive) else repr(given)
+    return "an archive" if isinstance(given, Archive) else "a file" if isinstance(given, Asset) else repr(given)
 
 
 def _wrong_kind(declared: Property, value: object) -> str:
@@ -172,5 +172,6 @@ _KINDS: Mapping[Kind, tuple[Callable[[object], bool], str]] = MappingProxyType(
         Kind.SET: (_is_list, "a list"),
         Kind.BLOCK: (lambda value: isinstance(value, dict), "an object"),
         Kind.CODE: (lambda value: isinstance(value, Archive), "an archive"),
+        Kind.FILE: (lambda value: isinstance(value, Asset), "a file"),
     }
 )

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from local.provider.aws.schema import Kind, Property
-from local.provider.aws.values import UNKNOWN, Archive, Values, revealed
+from local.provider.aws.values import UNKNOWN, Archive, Asset, Values, revealed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,7 +33,7 @@ def meaning(declared: Property, value: Any) -> Any:  # noqa: ANN401 - a property
         case Kind.BLOCK:
             meanings = {name: meaning(inner, value.get(name)) for name, inner in declared.fields.items()}
             value = {name: each for name, each in meanings.items() if each is not None} or None
-        case Kind.CODE if isinstance(value, Archive) and value.hash:
+        case Kind.CODE | Kind.FILE if isinstance(value, Archive | Asset) and value.hash:
             value = value.hash
     return declared.alike(value) if declared.alike and value is not None else value
 

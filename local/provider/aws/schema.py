@@ -33,6 +33,8 @@ class Kind(Enum):
     """Properties of their own."""
     CODE = auto()
     """An archive."""
+    FILE = auto()
+    """An asset."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +69,7 @@ json_text = partial(Property, kind=Kind.JSON)
 mapping = partial(Property, kind=Kind.MAP)
 block = partial(Property, kind=Kind.BLOCK)
 code = partial(Property, kind=Kind.CODE)
+file = partial(Property, kind=Kind.FILE)
 
 
 def listed(items: Property, **more: Any) -> Property:  # noqa: ANN401 - the attributes of a Property

@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 
 GONE = "ResourceNotFoundException"
 _NO_LIMIT = -1
-_CODE = ("code", "architectures")
+_SOURCE = ("code", "s3Bucket", "s3Key", "s3ObjectVersion")
+_CODE = (*_SOURCE, "architectures")
 _CONFIGURATION = (
     "role",
     "handler",
@@ -92,13 +93,20 @@ def _configuration(given: Values) -> Values:
     )
 
 
+def _source(given: Values) -> Values:
+    """Give the code as both calls take it: an archive in the request, or a version of an object."""
+    if given["code"] is not None:
+        return {"ZipFile": zipped(given["code"])}
+    return present(S3Bucket=given["s3Bucket"], S3Key=given["s3Key"], S3ObjectVersion=given["s3ObjectVersion"])
+
+
 def _create(aws: Aws, given: Values) -> str:
-    content = zipped(given["code"])
+    source: Any = _source(given)
     shape = present(FunctionName=given["name"], Architectures=given["architectures"], Tags=given["tags"] or None)
     configuration = _configuration(given)
     if not configuration["DeadLetterConfig"]["TargetArn"]:
         del configuration["DeadLetterConfig"]
-    aws.when(lambda: aws.functions.create_function(**shape, **configuration, Code={"ZipFile": content}), role_not_ready)
+    aws.when(lambda: aws.functions.create_function(**shape, **configuration, Code=source), role_not_ready)
     return str(given["name"])
 
 
@@ -178,9 +186,7 @@ def _update(aws: Aws, change: Change) -> None:
         )
         _wait(aws, name)
     if change.has(*_CODE):
-        aws.functions.update_function_code(
-            FunctionName=name, ZipFile=zipped(new["code"]), Architectures=new["architectures"]
-        )
+        aws.functions.update_function_code(FunctionName=name, **_source(new), Architectures=new["architectures"])
         _wait(aws, name)
     if change.has("reservedConcurrentExecutions"):
         _limit(aws, name, new["reservedConcurrentExecutions"])
@@ -200,7 +206,10 @@ FUNCTION = ResourceType(
     properties={
         "name": text(replaces=True),
         "role": text(required=True),
-        "code": code(required=True, told=False),
+        "code": code(told=False),
+        "s3Bucket": text(told=False),
+        "s3Key": text(told=False),
+        "s3ObjectVersion": text(told=False),
         "handler": text(required=True),
         "runtime": text(required=True),
         "architectures": listed(text(), default=["x86_64"]),
@@ -234,9 +243,9 @@ FUNCTION = ResourceType(
         "qualifiedArn": (),
         "version": (),
         "lastModified": (*_CODE, *_CONFIGURATION),
-        "sourceCodeSize": ("code",),
-        "sourceCodeHash": ("code",),
-        "codeSha256": ("code",),
+        "sourceCodeSize": _SOURCE,
+        "sourceCodeHash": _SOURCE,
+        "codeSha256": _SOURCE,
     },
     identity=("name",),
     naming=Naming(longest=64),

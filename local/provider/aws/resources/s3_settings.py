@@ -1,4 +1,4 @@
-"""What is set on S3 buckets: encryption, public access, policy and lifecycle; each a resource of its own."""
+"""What is set on S3 buckets: encryption, public access, versions, policy and lifecycle; each a resource of its own."""
 
 from __future__ import annotations
 
@@ -135,6 +135,26 @@ BUCKET_PUBLIC_ACCESS_BLOCK = _on_bucket(
     get=_get_block,
     remove=lambda aws, bucket: aws.s3.delete_public_access_block(Bucket=bucket),
     missing="NoSuchPublicAccessBlockConfiguration",
+)
+
+BUCKET_VERSIONING = _on_bucket(
+    "aws:s3/bucketVersioning:BucketVersioning",
+    {
+        "versioningConfiguration": block(
+            fields={"status": text(required=True, choices=("Enabled", "Suspended"))}, required=True
+        )
+    },
+    put=lambda aws, bucket, given: aws.s3.put_bucket_versioning(
+        Bucket=bucket, VersioningConfiguration={"Status": given["versioningConfiguration"]["status"]}
+    ),
+    get=lambda aws, bucket: {
+        "versioningConfiguration": {"status": aws.s3.get_bucket_versioning(Bucket=bucket).get("Status")}
+    },
+    # It cannot be taken back; S3 keeps the versions that there are.
+    remove=lambda aws, bucket: aws.s3.put_bucket_versioning(
+        Bucket=bucket, VersioningConfiguration={"Status": "Suspended"}
+    ),
+    missing="NoSuchBucket",
 )
 
 BUCKET_POLICY = _on_bucket(

@@ -86,6 +86,7 @@ class Program:
         function, logs = self._function(role, queue, tags)
         self._events(function, parking, tags)
         self._storage(tags)
+        self._stored(role)
         repository = self._images(tags)
         self._tasks(role, repository, logs, tags)
         self._network(tags)
@@ -259,7 +260,37 @@ class Program:
             expiration=aws.s3.BucketLifecycleConfigurationRuleExpirationArgs(days=wish.update(3, 4)),
         )
         aws.s3.BucketLifecycleConfiguration("expiry", bucket=bucket.bucket, rules=[expire])
+        versioning = aws.s3.BucketVersioningVersioningConfigurationArgs(status=wish.update("Enabled", "Suspended"))
+        aws.s3.BucketVersioning("versioned", bucket=bucket.bucket, versioning_configuration=versioning)
         pulumi.export("bucket", bucket.bucket)
+
+    def _stored(self, role: aws.iam.Role) -> None:
+        """Declare a function whose code is a version of an object."""
+        wish = self.wishes
+        bucket = aws.s3.Bucket("code")
+        versioning = aws.s3.BucketVersioningVersioningConfigurationArgs(status="Enabled")
+        versions = aws.s3.BucketVersioning("versions", bucket=bucket.bucket, versioning_configuration=versioning)
+        path = Path(self.temporary.name) / "stored.zip"
+        path.write_bytes(packed({"app.py": f"def handler(event, context): return {wish.update(3, 4)}\n".encode()}))
+        stored = aws.s3.BucketObjectv2(
+            "stored",
+            bucket=bucket.bucket,
+            key="code/stored.zip",
+            source=pulumi.FileAsset(str(path)),
+            source_hash=wish.update("before", "after"),
+            opts=pulumi.ResourceOptions(depends_on=[versions]),
+        )
+        aws.lambda_.Function(
+            "from-s3",
+            name="every-type-from-s3",
+            role=role.arn,
+            s3_bucket=stored.bucket,
+            s3_key=stored.key,
+            s3_object_version=stored.version_id,
+            handler="app.handler",
+            runtime="python3.13",
+            opts=pulumi.ResourceOptions(depends_on=[self.permitted]),
+        )
 
     def _images(self, tags: dict[str, str]) -> aws.ecr.Repository:
         wish = self.wishes

@@ -61,8 +61,8 @@ class Session(boto3.Session):
 
 
 def _without_code(values: dict[str, Any]) -> dict[str, Any]:
-    """Leave out the archive, of which the engine keeps no more than the hash."""
-    return {name: value for name, value in values.items() if name != "code"}
+    """Leave out archive and file, of which the engine keeps no more than the hash."""
+    return {name: value for name, value in values.items() if name not in {"code", "source"}}
 
 
 @dataclass

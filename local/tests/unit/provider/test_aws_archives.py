@@ -59,7 +59,7 @@ def test_a_zip_file_in_an_archive_is_unpacked(tmp_path: Path) -> None:
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     missing = Archive(members={"a": Asset(path=str(tmp_path / "gone.py"))})
-    with pytest.raises(LocalError, match=r"gone\.py' of an archive cannot be read \(No such file"):
+    with pytest.raises(LocalError, match=r"gone\.py' cannot be read \(No such file"):
         zipped(missing)
 
 
@@ -70,5 +70,5 @@ def test_archives_that_cannot_be_read_are_named(archive: Archive) -> None:
 
 
 def test_a_file_elsewhere_is_named() -> None:
-    with pytest.raises(LocalError, match=r"The file 'a' of an archive is at 'https://example\.com/a'"):
+    with pytest.raises(LocalError, match=r"The file 'a' is at 'https://example\.com/a'"):
         zipped(Archive(members={"a": Asset(uri="https://example.com/a")}))

@@ -7,10 +7,10 @@ import pytest
 from local.errors import LocalError
 from local.provider.aws.provider import Named, Naming, Provider
 from local.provider.aws.session import Aws
-from local.provider.aws.values import UNKNOWN, Archive, Secret
+from local.provider.aws.values import UNKNOWN, Archive, Asset, Secret
 
 QUEUE, TABLE, BUCKET = "aws:sqs/queue:Queue", "aws:dynamodb/table:Table", "aws:s3/bucket:Bucket"
-FUNCTION = "aws:lambda/function:Function"
+FUNCTION, OBJECT = "aws:lambda/function:Function", "aws:s3/bucketObjectv2:BucketObjectv2"
 SEED = Naming(b"seed")
 KEY = {"name": "k", "type": "S"}
 
@@ -77,6 +77,12 @@ def test_code_must_be_an_archive() -> None:
     inputs = {"role": "r", "handler": "h", "runtime": "python3.13", "code": "folder"}
     assert "must be an archive" in reasons(FUNCTION, inputs)["code"]
     assert reasons(FUNCTION, {**inputs, "code": Archive(path="folder")}) == {}
+
+
+def test_an_objects_content_must_be_a_file() -> None:
+    inputs = {"bucket": "b", "key": "k", "source": Archive(path="folder")}
+    assert "is an archive, and must be a file" in reasons(OBJECT, inputs)["source"]
+    assert reasons(OBJECT, {**inputs, "source": Asset(path="code.zip")}) == {}
 
 
 def test_an_unknown_type_is_refused_by_name() -> None:
