@@ -77,12 +77,21 @@ def test_a_run_that_names_no_version_runs_what_is_deployed(task: Task) -> None:
     assert "executed_version" not in ended.standin.run
 
 
-def test_another_error_than_that_it_is_gone_ends_the_run(task: Task) -> None:
-    """A permission that is missing must not let other code run."""
+@pytest.mark.parametrize(
+    ("status", "error", "code", "state"),
+    [
+        (403, "AccessDeniedException", 66, "failed"),
+        (429, "TooManyRequestsException", 67, "running"),
+        (400, "InvalidParameterValueException", 65, "failed"),
+    ],
+)
+def test_another_error_than_that_it_is_gone_lets_no_other_code_run(
+    task: Task, status: int, error: str, code: int, state: str
+) -> None:
     deploy(task, "1", "2")
-    task.standin.faults["lambda:GetFunction"] = [(403, b'{"Code":"AccessDeniedException","Message":"no"}')]
+    task.standin.faults["lambda:GetFunction"] = [(status, json.dumps({"Code": error, "Message": "no"}).encode())]
     ended = task.run(None, {}, **NAMED)
-    assert (ended.code, ended.state) == (66, "failed")
+    assert (ended.code, ended.state) == (code, state)
     assert "executed_version" not in ended.standin.run
 
 
