@@ -4,6 +4,7 @@
 |---|---|
 | `Sandbox.Timedout`; `Task timed out after 900.00 seconds`, alone or after a request id or a time | timeout |
 | `Runtime.OutOfMemory`; `signal: killed`; `exit status 137`; `Runtime.ExitError` with no other cause | out of memory |
+| what a runtime with a full heap reports, such as `java.lang.OutOfMemoryError` (`Heap.errors`) | out of memory |
 | anything else, such as an error that the handler raised | other |
 
 A dead-letter message has only the message, a destination record also the type. If the type is the handler's own, its
@@ -18,6 +19,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from overtime.contract import error_types
+from overtime.contract.families import FAMILIES
 from overtime.contract.rescue import Rescue
 
 if TYPE_CHECKING:
@@ -29,6 +31,8 @@ _TIMED_OUT = re.compile(
     r"(\S+Z \S+ |RequestId: \S+ (Error: )?)?Task timed out after \d+(\.\d+)? seconds",
 )
 _KILLED = re.compile(r"(^|\s)(signal: killed|exit status 137)\b")
+_HEAP_IS_FULL = frozenset(error for family in FAMILIES if family.heap for error in family.heap.errors)
+_BEFORE = re.compile(r"RequestId: \S+ (Error: )?")
 _OTHER_END = re.compile(r"signal: |exit status \d|without providing a reason|before completing request")
 _RUNTIME_EXIT = re.compile(r"(RequestId: \S+ )?(Error: )?Runtime exited with error: ")
 
@@ -59,13 +63,15 @@ class Skip:
 def classify(*, error_type: str | None, error_message: str | None) -> FailureKind:
     """Return the kind of a failure from Lambda's error type and message."""
     text = (error_message or "").strip()
+    if error_type in _HEAP_IS_FULL:
+        return FailureKind.OUT_OF_MEMORY
     match error_type:
         case error_types.TIMED_OUT:
             return FailureKind.TIMEOUT
         case error_types.OUT_OF_MEMORY:
             return FailureKind.OUT_OF_MEMORY
         case error_types.EXIT_ERROR:
-            killed = _KILLED.search(text) or not _OTHER_END.search(text)
+            killed = _KILLED.search(text) or _heap_is_full(text) or not _OTHER_END.search(text)
             return FailureKind.OUT_OF_MEMORY if killed else FailureKind.OTHER
         case None:
             return _by_text(text)
@@ -89,6 +95,11 @@ def decide(record: FailureRecord, *, rules: AbstractSet[Rescue], lambda_attempts
 def _by_text(text: str) -> FailureKind:
     if _TIMED_OUT.fullmatch(text):
         return FailureKind.TIMEOUT
-    if error_types.OUT_OF_MEMORY in text or (_RUNTIME_EXIT.match(text) and _KILLED.search(text)):
+    killed = _RUNTIME_EXIT.match(text) and _KILLED.search(text)
+    if error_types.OUT_OF_MEMORY in text or killed or _heap_is_full(text):
         return FailureKind.OUT_OF_MEMORY
     return FailureKind.OTHER
+
+
+def _heap_is_full(text: str) -> bool:
+    return _BEFORE.sub("", text, count=1) in _HEAP_IS_FULL

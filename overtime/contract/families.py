@@ -10,9 +10,9 @@ from __future__ import annotations
 class Heap:
     """How a runtime is told the size of its heap: an option, and the variables in which a function sets its own."""
 
-    __slots__ = ("option", "own", "percent", "switches", "variables")
+    __slots__ = ("errors", "option", "own", "percent", "switches", "variables")
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 -- facts, by keyword
         self,
         option: str,
         *,
@@ -20,6 +20,7 @@ class Heap:
         own: tuple[str, ...],
         variables: tuple[str, ...],
         switches: tuple[str, ...] = (),
+        errors: tuple[str, ...] = (),
     ) -> None:
         self.percent = percent
         """What the heap may use of the memory; the rest is for the process's other memory."""
@@ -31,6 +32,8 @@ class Heap:
         """The variables that may contain such options."""
         self.switches = switches
         """Variables that must be `true`, or else the runtime's client sets another limit."""
+        self.errors = errors
+        """How Lambda reports that the heap was full: the type of an error, or its whole message."""
 
 
 class Handler:
@@ -146,6 +149,7 @@ NODEJS = Family(
         percent=90,  # as in AWS's start scripts
         own=("max-old-space-size", "max_old_space_size"),
         variables=("NODE_OPTIONS",),
+        errors=("Runtime exited with error: signal: aborted",),  # V8 aborts the process
     ),
 )
 JAVA = Family(
@@ -168,6 +172,7 @@ JAVA = Family(
         percent=85,  # as in AWS's start scripts: classes, compiled code and stacks need more than in other runtimes
         own=("-Xmx", "MaxHeapSize", "MaxRAMPercentage", "MaxRAMFraction", "-XX:MaxRAM="),
         variables=("_JAVA_OPTIONS", "JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS"),
+        errors=("java.lang.OutOfMemoryError", "Java heap space", "GC overhead limit exceeded"),
     ),
 )
 DOTNET = Family(
@@ -198,6 +203,7 @@ DOTNET = Family(
             _NO_LIMIT_BY_CLIENT,
         ),
         switches=(_NO_LIMIT_BY_CLIENT,),
+        errors=("OutOfMemoryException", "Exception of type 'System.OutOfMemoryException' was thrown."),
     ),
 )
 RUBY = Family(
