@@ -7,7 +7,6 @@ cd "$(dirname "$0")/.."
 log=$(mktemp)
 families=(
     tests/e2e/test_runtimes.py
-    tests/e2e/test_events_by_family.py
     tests/e2e/test_sample_in_nodejs.py
     local/tests/e2e/base_images
 )

@@ -12,6 +12,7 @@ import pytest
 import overtime.components
 from overtime import settings
 from overtime.components.alarms import Alarms, AlarmsArgs
+from overtime.components.code_store import CodeStore
 from overtime.components.dashboard import Dashboard, DashboardArgs
 from overtime.components.dispatcher import Dispatcher, DispatcherArgs
 from overtime.components.network import Network, NetworkArgs
@@ -169,6 +170,18 @@ EXPECTED = {
             "-expiry": "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration",
         },
         outputs={"table_name", "table_arn", "bucket_name", "bucket_arn"},
+    ),
+    "CodeStore": Expected(
+        make=lambda name, _root: CodeStore(name),
+        children={
+            "-objects": "aws:s3/bucket:Bucket",
+            "-encryption": ("aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration"),
+            "-private": "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock",
+            "-tls-only": "aws:s3/bucketPolicy:BucketPolicy",
+            "-versions": "aws:s3/bucketVersioning:BucketVersioning",
+            "-expiry": "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration",
+        },
+        outputs={"bucket_name"},
     ),
     "RunnerImage": Expected(make=runner_image, children={"-image": "docker-build:index:Image"}, outputs={"uri"}),
     "FailureQueue": Expected(
