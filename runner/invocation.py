@@ -8,7 +8,6 @@ import json
 import os
 import time
 
-from overtime.contract.runtimes import NODEJS
 from overtime.runner import command, handler_environment, heap
 from overtime.runner.command import InvalidEntrypointError
 from overtime.runner.handler_environment import Places
@@ -104,7 +103,8 @@ class Invocation:
     ) -> dict[str, str]:
         family = self._config.family
         environment = handler_environment.combined(self._base, family, function, derived, runtime_api=runtime_api)
-        wrapper = heap.WRAPPER_FILE if family is NODEJS and os.path.exists(heap.WRAPPER_FILE) else None
+        wrapped = family.heap is not None and family.heap.on_command_line and os.path.exists(heap.WRAPPER_FILE)
+        wrapper = heap.WRAPPER_FILE if wrapped else None
         return heap.with_heap(
             environment, family.heap, function_mib=function.memory_mib, task_mib=task_mib, wrapper=wrapper
         )

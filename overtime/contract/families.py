@@ -10,7 +10,7 @@ from __future__ import annotations
 class Heap:
     """How a runtime is told the size of its heap: an option, and the variables in which a function sets its own."""
 
-    __slots__ = ("errors", "option", "own", "percent", "switches", "variables")
+    __slots__ = ("errors", "on_command_line", "option", "own", "percent", "switches", "variables")
 
     def __init__(  # noqa: PLR0913 -- facts, by keyword
         self,
@@ -20,6 +20,7 @@ class Heap:
         own: tuple[str, ...],
         variables: tuple[str, ...],
         switches: tuple[str, ...] = (),
+        on_command_line: bool = False,
         errors: tuple[str, ...] = (),
     ) -> None:
         self.percent = percent
@@ -32,6 +33,8 @@ class Heap:
         """The variables that may contain such options."""
         self.switches = switches
         """Variables that must be `true`, or else the runtime's client sets another limit."""
+        self.on_command_line = on_command_line
+        """Whether AWS's start scripts limit the heap on the command line, which takes precedence over the variables."""
         self.errors = errors
         """How Lambda reports that the heap was full: the type of an error, or its whole message."""
 
@@ -149,6 +152,7 @@ NODEJS = Family(
         percent=90,  # as in AWS's start scripts
         own=("max-old-space-size", "max_old_space_size"),
         variables=("NODE_OPTIONS",),
+        on_command_line=True,
         errors=("Runtime exited with error: signal: aborted",),  # V8 aborts the process
     ),
 )
