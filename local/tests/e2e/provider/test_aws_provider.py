@@ -10,16 +10,16 @@ import zipfile
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import boto3
 import pytest
 from pulumi import automation
 
-from local import provider
 from local.emulator import Emulator, EmulatorSettings
 from local.inventory import inventory
 from local.provider.aws.registry import TYPES as ALL_TYPES
+from local.stack import Session
 from local.tests.e2e.provider.aws_program import ACCESS_POINT, SECRET, Program, Wishes
 from local.tests.e2e.provider_events.watching_program import WATCHING
+from local.tests.e2e.provider_stack import provider_stack
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,18 +46,6 @@ REPLACED = {
     "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule",
 }
 NEVER_UPDATED = {token for token, resource in TYPES.items() if resource.update is None}
-
-
-class Session(boto3.Session):
-    """A session whose clients talk to the emulator."""
-
-    def __init__(self, emulator: Emulator) -> None:
-        super().__init__("test", "test", region_name=emulator.settings.region)
-        self._endpoint = emulator.endpoint
-
-    def client(self, name: str, **options: Any) -> Any:  # type: ignore[override]
-        """Make a client."""
-        return super().client(name, endpoint_url=self._endpoint, **options)  # type: ignore[call-overload]
 
 
 def _without_code(values: dict[str, Any]) -> dict[str, Any]:
@@ -119,27 +107,8 @@ def life(pulumi_engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Ite
     """Give a stack that is not deployed yet; it is destroyed if the tests did not come to it."""
     folder = tmp_path_factory.mktemp("life")
     with Emulator(EmulatorSettings(state_folder=folder / "emulator", enforce_iam=True)) as emulator:
-        plugins = provider.install(folder / "plugins")
-        (folder / "state").mkdir()
         program = Program()
-        stack = automation.create_stack(
-            "test",
-            project_name="every-type",
-            program=program,
-            opts=automation.LocalWorkspaceOptions(
-                pulumi_command=automation.PulumiCommand(str(pulumi_engine.folder.parent)),
-                pulumi_home=str(folder / "home"),
-                project_settings=automation.ProjectSettings(
-                    name="every-type", runtime="python", backend=automation.ProjectBackend((folder / "state").as_uri())
-                ),
-                env_vars={
-                    **emulator.environment,
-                    "PATH": str(plugins),
-                    "PULUMI_CONFIG_PASSPHRASE": "test",
-                    "PULUMI_SKIP_UPDATE_CHECK": "true",
-                },
-            ),
-        )
+        stack = provider_stack("every-type", program, emulator=emulator, engine=pulumi_engine, folder=folder)
         session = Session(emulator)
         before = inventory(session)
         try:
